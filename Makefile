@@ -1,0 +1,63 @@
+# The two commands are `make demo` and `make test`; both install what they need into .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+KEEP ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install test test-cluster demo lint types checkov-env lock clean
+
+help:  ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/python.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Ordain needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/run.stamp: $(VENV)/python.stamp requirements/run.txt pyproject.toml
+	@echo "installing Ordain and its pinned dependencies into $(VENV) (about a minute)"
+	@$(PIP) --require-hashes -r requirements/run.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/run.stamp requirements/test.txt
+	@echo "installing what the tests need"
+	@$(PIP) --require-hashes -r requirements/test.txt
+	@touch $@
+
+install: $(VENV)/run.stamp  ## Install Ordain into .venv.
+
+test: $(VENV)/test.stamp checkov-env  ## Lint, check types and layers, run every test.
+	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check
+
+test-cluster: $(VENV)/test.stamp  ## Apply what is rendered to the cluster of KUBECONFIG.
+	@TEST_CLUSTER=1 $(BIN)/pytest tests/cluster
+
+demo: $(VENV)/run.stamp  ## Run the whole loop in a scratch folder (KEEP=1 keeps it).
+	@PATH="$(CURDIR)/$(BIN):$$PATH" ordain demo $(if $(KEEP),--keep)
+
+lint: $(VENV)/test.stamp  ## Format and lint only.
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+types: $(VENV)/test.stamp  ## mypy --strict only.
+	@$(BIN)/mypy
+
+# checkov's own dependencies are heavy and clash with ours, so it lives apart.
+.venv-checkov/checkov.stamp: requirements/checkov.txt $(VENV)/python.stamp
+	@echo "installing checkov into .venv-checkov"
+	@$(PYTHON) -m venv .venv-checkov
+	@.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/checkov.txt
+	@touch $@
+
+checkov-env: .venv-checkov/checkov.stamp  ## Install the manifest scanner that some tests use.
+
+lock: $(VENV)/test.stamp  ## Compile requirements/*.in into pinned, hashed files.
+	@$(PIP) uv
+	@for name in run test checkov; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras \
+	    requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+
+clean:  ## Remove what was installed and built, never what was made by you.
+	@rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

@@ -1,0 +1,1 @@
+"""Ordain: Git as the control plane of machine learning."""

@@ -1,0 +1,1 @@
+"""I/O begins here: one module for each outside thing."""

@@ -1,0 +1,183 @@
+"""The door to declared data: a file of the repository or an fsspec URL, as a table of text.
+
+Every cell comes out as text or as missing, whatever the format, so that one set of rules types them
+(`learn.ingest`) and a CSV file and the Parquet file made of it give the same rows and ids. Only the empty
+cell is missing: `No`, `NA` and `null` are values.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from ordain.adapters.files import inside, read_bytes
+from ordain.core.reasons import Reason
+from ordain.core.spec import Source
+from ordain.errors import RetryLater, UserError
+
+BYTE_LIMIT = 2 * 2**30
+LOCAL_PROTOCOLS = {"file", "local", "dir", "reference"}
+
+
+def read_source(root: Path, source: Source) -> Any:
+    """Every cell of the declared source, as text.
+
+    Args:
+        root: the repository.
+        source: its path below `root`, or a URL, and its format.
+
+    Returns:
+        `pyarrow.Table` of string columns; null where a cell is empty.
+
+    Raises:
+        UserError: no such file; a symlink or a way out of the repository; not in the declared format;
+            empty or truncated.
+        RetryLater: the URL's host did not answer.
+    """
+    place = source.path or source.url or ""
+    data = _bytes(root, source)
+    if not data.strip():
+        raise UserError(
+            "the data is empty", where=place, fix="put the data back (`git checkout`, `dvc pull`)"
+        )
+    return _csv(data, place) if source.format == "csv" else _parquet(data, place)
+
+
+def _bytes(root: Path, source: Source) -> bytes:
+    if source.path is not None:
+        path = inside(root, source.path)
+        if not path.is_file():
+            raise UserError(
+                "the data file does not exist",
+                where=source.path,
+                fix="correct `data.source.path` in models.yaml, or fetch it (`dvc pull`)",
+            )
+        return read_bytes(path, BYTE_LIMIT)
+    return _fetch(source.url or "")
+
+
+def _fetch(url: str) -> bytes:
+    import fsspec
+
+    protocol = url.partition("://")[0]
+    if protocol in LOCAL_PROTOCOLS or "::" in url:
+        raise UserError(
+            "the URL leads around the repository",
+            where=url,
+            fix="name a file of the repository with `data.source.path`",
+            reason=Reason.HOSTILE_OBJECT,
+        )
+    try:
+        with fsspec.open(url, "rb") as stream:
+            data: bytes = stream.read(BYTE_LIMIT + 1)
+    except FileNotFoundError as error:
+        raise UserError("there is nothing at this URL", where=url, fix="correct `data.source.url`") from error
+    except (ImportError, ValueError) as error:
+        fix = "install the fsspec package of this protocol into the training environment"
+        raise UserError(f"cannot read this URL: {error}", where=url, fix=fix) from error
+    except OSError as error:
+        raise RetryLater(f"{url} did not answer: {error}") from error
+    if len(data) > BYTE_LIMIT:
+        raise UserError(f"the data is larger than {BYTE_LIMIT} bytes", where=url)
+    return data
+
+
+def _csv(data: bytes, place: str) -> Any:
+    import pyarrow as pa
+
+    try:
+        text = data.decode("utf-8-sig")
+        header = next(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"byte {error.start} is not UTF-8 text", where=place, fix="save the file as UTF-8"
+        ) from error
+    except csv.Error as error:
+        raise _truncated(place, str(error)) from error
+    _check_header(header, place)
+    if not text.endswith(("\n", "\r")):
+        raise _truncated(place, "the last line has no end; if the file is whole, add one")
+    if text.count('"') % 2:
+        raise _truncated(place, "a quotation mark is never closed")
+    try:
+        table, wrong = _cells(text.encode("utf-8"), header)
+    except pa.ArrowInvalid as error:
+        raise _truncated(place, str(error).splitlines()[0]) from error
+    if wrong:
+        rows = ", ".join(f"line {row.number} has {row.actual_columns}" for row in wrong[:3])
+        raise _truncated(place, f"{len(wrong)} rows do not have {len(header)} cells: {rows}")
+    return table
+
+
+def _cells(data: bytes, header: list[str]) -> tuple[Any, list[Any]]:
+    """The table, and every row that does not have as many cells as the header."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    wrong: list[Any] = []
+
+    def refuse(row: Any) -> str:
+        wrong.append(row)
+        return "skip"
+
+    table = arrow_csv.read_csv(
+        io.BytesIO(data),
+        read_options=arrow_csv.ReadOptions(use_threads=False),
+        parse_options=arrow_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=refuse),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(header, pa.string()),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
+        ),
+    )
+    return table, wrong
+
+
+def _check_header(header: list[str], place: str) -> None:
+    repeated = sorted({name for name in header if header.count(name) > 1})
+    if repeated:
+        raise UserError(
+            f"the header names {', '.join(f'`{name}`' for name in repeated)} more than once",
+            where=f"{place}:1",
+            fix="give every column a name of its own",
+        )
+
+
+def _parquet(data: bytes, place: str) -> Any:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        table = parquet.read_table(pa.BufferReader(data), use_threads=False)
+        columns = [_as_text(column) for column in table.itercolumns()]
+    except (pa.ArrowException, OSError) as error:
+        raise _truncated(place, str(error).splitlines()[0]) from error
+    _check_header(table.column_names, place)
+    return pa.table(dict(zip(table.column_names, columns, strict=True)))
+
+
+def _as_text(column: Any) -> Any:
+    """One Arrow column as text: what a CSV file would hold, with NaN and the empty text as missing."""
+    import pyarrow as pa
+    from pyarrow import compute as pc
+
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_floating(kind):
+        column = pc.if_else(pc.is_nan(column), None, column)
+    if pa.types.is_timestamp(kind):
+        midnight = pc.equal(pc.floor_temporal(column, unit="day"), column)
+        if pc.all(midnight).as_py() is not False:
+            column = column.cast(pa.date32())
+    text = column.cast(pa.string())
+    return pc.if_else(pc.equal(text, ""), None, text)
+
+
+def _truncated(place: str, why: str) -> UserError:
+    return UserError(
+        f"the data cannot be read; is it cut off? ({why})",
+        where=place,
+        fix="fetch the file again, or correct `data.source.format`",
+    )

@@ -1,0 +1,13 @@
+"""The only door to Git: validated arguments, plumbing, and a scratch repository for what is not ours.
+
+Underneath is GitPython's command runner. No option, ref, path or address reaches it that
+`core.gitnames` has not allowed; hooks, remote helpers, replace refs, file-system monitors, attributes
+and submodules are switched off in every call; variables such as GIT_DIR are taken out of the
+environment.
+"""
+
+from ordain.adapters.git.command import PushRacedError
+from ordain.adapters.git.reading import BLOB_LIMIT, Listed
+from ordain.adapters.git.repository import Repository, find_repository, scratch
+
+__all__ = ["BLOB_LIMIT", "Listed", "PushRacedError", "Repository", "find_repository", "scratch"]

@@ -1,0 +1,129 @@
+"""How every Git command is run: settings that switch off what a repository could make it do."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from ordain.core.reasons import Reason
+from ordain.errors import RetryLater, UserError
+
+_SETTINGS = {
+    "core.hooksPath": os.devnull,
+    "core.fsmonitor": "false",
+    "core.attributesFile": os.devnull,
+    "core.quotePath": "true",
+    "core.logAllRefUpdates": "false",
+    "fetch.recurseSubmodules": "false",
+    "submodule.recurse": "false",
+    "push.recurseSubmodules": "no",
+    "push.followTags": "false",
+    "log.showSignature": "false",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+}
+_FIXED = {
+    # Stands above every `protocol.*.allow`, of which a more precise one would stand above ours.
+    "GIT_ALLOW_PROTOCOL": "file:ssh:https",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+}
+# What the person at the terminal may have set for themselves; the rest of GIT_* is taken out.
+_KEPT = {
+    "GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_AUTHOR_DATE", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL",
+    "GIT_COMMITTER_DATE", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_SYSTEM", "GIT_SSH",
+    "GIT_SSH_COMMAND", "GIT_ASKPASS",
+}  # fmt: skip
+_RACED = (
+    "non-fast-forward", "fetch first", "cannot lock ref", "failed to update ref", "stale info",
+    "incorrect old value", "reference already exists", "failed to lock", "Unable to create",
+)  # fmt: skip
+_AWAY = (
+    "Could not resolve", "timed out", "Connection ", "early EOF", "unable to access", "hung up",
+    "unable to read",
+)  # fmt: skip
+
+
+class PushRacedError(Exception):
+    """Somebody else moved the ref first; read again, then push again."""
+
+
+class Ran(msgspec.Struct, frozen=True):
+    """What one Git command answered."""
+
+    code: int
+    output: bytes
+    errors: str
+
+
+def failure(verb: str, ran: Ran) -> Exception:
+    """What a command that ended badly means to the caller."""
+    said = ran.errors + ran.output.decode("utf-8", "replace") if verb == "push" else ran.errors
+    if verb == "push" and any(each in said for each in _RACED):
+        return PushRacedError(said[-300:])
+    if verb in {"push", "fetch", "ls-remote"} and any(each in said for each in _AWAY):
+        return RetryLater(f"the remote repository did not answer: {said[-300:]}")
+    return UserError(f"`git {verb}` failed: {said[-500:] or ran.code}", fix="run it by hand to see more")
+
+
+def hostile(where: str, what: str) -> UserError:
+    """A Git object that must not be there."""
+    fix = "replace it by a plain file, in a new commit"
+    return UserError(what, where=ascii(where)[1:-1], fix=fix, reason=Reason.HOSTILE_OBJECT)
+
+
+class Command:
+    """Git commands in one folder.
+
+    Args:
+        folder: a working tree, a folder in one, or a bare repository.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run(
+        self,
+        *words: str,
+        stdin: bytes | None = None,
+        fine: Iterable[int] = (0,),
+        environment: Mapping[str, str] | None = None,
+    ) -> Ran:
+        """One Git command, its words already validated: for this module and its like only.
+
+        Raises:
+            UserError: when it ends with a code that is not `fine`, carrying what Git said.
+        """
+        from git.cmd import Git  # GitPython is slow to import
+
+        settings = [word for key, value in _SETTINGS.items() for word in ("-c", f"{key}={value}")]
+        passed = {**_FIXED, **(environment or {})}
+        dropped = {name for name in os.environ if name.startswith("GIT_")} - _KEPT - set(passed)
+        # GitPython only adds to the environment, so `env` takes away.
+        prefix = ["env", *(word for name in sorted(dropped) for word in ("-u", name))] if dropped else []
+        with tempfile.TemporaryFile() as stream:
+            stream.write(stdin or b"")
+            stream.seek(0)
+            code, output, errors = Git(self.folder).execute(
+                [*prefix, "git", "--no-pager", "--no-optional-locks", *settings, *words],
+                istream=stream,
+                with_extended_output=True,
+                with_exceptions=False,
+                stdout_as_string=False,
+                strip_newline_in_stdout=False,
+                shell=False,
+                env=passed,
+            )
+        ran = Ran(int(code), output, errors.strip())
+        if ran.code not in set(fine):
+            raise failure(words[0], ran)
+        return ran
+
+    def line(self, *words: str, fine: Iterable[int] = (0,)) -> str:
+        """The one line that a command prints."""
+        return self.run(*words, fine=fine).output.decode("utf-8", "replace").strip()

@@ -1,0 +1,186 @@
+"""Writing a repository: objects first, then one ref, and a push that never forces."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ordain.adapters.git.command import Command
+from ordain.adapters.git.reading import Reader
+from ordain.core import gitnames
+from ordain.errors import UserError
+
+
+class Repository(Reader):
+    """One repository on this machine, read and written by plumbing only."""
+
+    def remote(self, name: str = "origin") -> str:
+        """Where a remote is, as an address that may be used.
+
+        Raises:
+            UserError: when there is no such remote, or its address is not allowed.
+        """
+        address = self.line("config", "--get", f"remote.{gitnames.ref(name)}.url", fine=(0, 1))
+        if not address:
+            fix = f"git remote add {name} URL"
+            raise UserError(f"the repository has no remote `{name}`", where=str(self.folder), fix=fix)
+        if address.startswith(("./", "../")):
+            address = str((self.folder / address).resolve())
+        return gitnames.url(address)
+
+    def fetch(self, address: str, refspecs: Mapping[str, str]) -> None:
+        """Bring refs from elsewhere, by `{their name: our name}`; ours may be moved anywhere.
+
+        Raises:
+            UserError: when a ref is not there. RetryLater: when the other side does not answer.
+        """
+        specs = [f"+{_spec(theirs)}:{_spec(ours)}" for theirs, ours in refspecs.items()]
+        quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-gc")
+        self.run("fetch", *quiet, "--end-of-options", gitnames.url(address), *specs)
+
+    def has(self, address: str, name: str) -> bool:
+        """Whether a ref, by its full name, is there elsewhere.
+
+        Raises:
+            RetryLater: when the other side does not answer.
+        """
+        words = ("ls-remote", "--quiet", "--refs", "--end-of-options", gitnames.url(address))
+        rows = self.line(*words, gitnames.ref(name)).splitlines()
+        # Git matches the end of a name: `refs/x/refs/heads/main` is not `refs/heads/main`.
+        return any(row.partition("\t")[2] == name for row in rows)
+
+    def push(self, address: str, commit: str, name: str) -> None:
+        """Move a ref elsewhere forward to an object; never by force.
+
+        Raises:
+            PushRacedError: when the ref there is not an ancestor of the commit.
+            RetryLater: when the other side does not answer. UserError: when it refuses.
+        """
+        spec = f"{gitnames.object_id(commit)}:{gitnames.ref(name)}"
+        quiet = ("--quiet", "--porcelain", "--no-verify", "--no-recurse-submodules", "--atomic")
+        self.run("push", *quiet, "--end-of-options", gitnames.url(address), spec)
+
+    def write_blobs(self, contents: Sequence[bytes]) -> list[str]:
+        """Store blobs, unfiltered; their ids in the same order."""
+        if not contents:
+            return []
+        with tempfile.TemporaryDirectory() as folder:
+            paths = []
+            for number, data in enumerate(contents):
+                path = Path(folder) / str(number)
+                path.write_bytes(data)
+                paths.append(f"{path}\n")
+            stdin = "".join(paths).encode()
+            words = ("hash-object", "-w", "--no-filters", "--stdin-paths")
+            return self.run(*words, stdin=stdin).output.decode().split()
+
+    def write_tree(self, base: str | None, folder: str, blobs: Mapping[str, str]) -> str:
+        """A tree like `base` in which one top folder holds exactly these blobs.
+
+        Args:
+            base: a commit or tree; None for an empty one.
+            folder: a name at the top. blobs: ids by path, every path below that folder.
+        """
+        rows = "".join(f"100644 {gitnames.object_id(each)}\t{gitnames.path(name)}\0"
+                       for name, each in sorted(blobs.items()))  # fmt: skip
+        with tempfile.TemporaryDirectory() as scratch_folder:
+            index = {"GIT_INDEX_FILE": str(Path(scratch_folder) / "index")}
+            self.run("update-index", "-z", "--index-info", stdin=rows.encode(), environment=index)
+            tree = self.run("write-tree", environment=index).output.decode().strip()
+        wanted = self.top(tree)
+        others = {name: row for name, row in (self.top(base) if base else {}).items() if name != folder}
+        return self._mktree({**others, **wanted})
+
+    def with_file(self, base: str, name: str, data: bytes) -> str:
+        """A tree like that of a commit, with one file's content replaced."""
+        (blob,) = self.write_blobs([data])
+        with tempfile.TemporaryDirectory() as folder:
+            index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+            self.run("read-tree", gitnames.object_id(base), environment=index)
+            row = f"100644 {blob}\t{gitnames.path(name)}\0".encode()
+            self.run("update-index", "-z", "--index-info", stdin=row, environment=index)
+            return self.run("write-tree", environment=index).output.decode().strip()
+
+    def _mktree(self, rows: Mapping[str, bytes]) -> str:
+        stdin = b"".join(row + b"\0" for row in rows.values())
+        return self.run("mktree", "-z", stdin=stdin).output.decode().strip()
+
+    def write_commit(self, raw: bytes) -> str:
+        """Store a commit from its bytes."""
+        return self.run("hash-object", "-t", "commit", "-w", "--stdin", stdin=raw).output.decode().strip()
+
+    def branch(self) -> str | None:
+        """The branch that is checked out, or None."""
+        return self.line("symbolic-ref", "--quiet", "--short", "HEAD", fine=(0, 1)) or None
+
+    def branches(self) -> set[str]:
+        """Every branch, here and as last seen at `origin`, by its short name."""
+        rows = self.line("for-each-ref", "--format=%(refname)", "refs/heads", "refs/remotes/origin")
+        heads = ("refs/heads/", "refs/remotes/origin/")
+        return {row.removeprefix(heads[0]).removeprefix(heads[1]) for row in rows.splitlines()}
+
+    def commit_as_user(self, tree: str, parent: str, message: str) -> str:
+        """A commit by the person whose repository this is, signed when their settings say so.
+
+        Raises:
+            UserError: when Git has no identity or key for them.
+        """
+        signed = self.line("config", "--type=bool", "--get", "commit.gpgSign", fine=(0, 1)) == "true"
+        words = ("commit-tree", *(("-S",) if signed else ()), "-p", gitnames.object_id(parent))
+        stdin = message.encode()
+        return self.run(*words, gitnames.object_id(tree), stdin=stdin).output.decode().strip()
+
+    def start_branch(self, name: str, commit: str) -> None:
+        """Make a branch at a commit and check it out.
+
+        Raises:
+            UserError: when the branch exists or uncommitted changes stand in the way; nothing is done.
+        """
+        self.run(
+            "switch", "--quiet", "--no-track", "--create", gitnames.ref(name), gitnames.object_id(commit)
+        )
+
+    def set_ref(self, name: str, target: str) -> None:
+        """Point a ref of this repository at an object."""
+        self.run("update-ref", gitnames.ref(name), gitnames.object_id(target))
+
+
+def _spec(name: str) -> str:
+    """A ref, or every ref of a folder: `refs/heads/main`, `refs/ordain/approvals/*`."""
+    return gitnames.ref(name[:-2]) + "/*" if name.endswith("/*") else gitnames.ref(name)
+
+
+def find_repository(folder: Path) -> Repository:
+    """The repository around a folder.
+
+    Raises:
+        UserError: when the folder is in none.
+    """
+    if folder.is_dir():
+        top = Command(folder).line("rev-parse", "--show-toplevel", fine=(0, 128))
+        if top:
+            return Repository(Path(top))
+    raise UserError(
+        "this folder is in no Git repository", where=str(folder), fix="ordain init, or use -C DIR"
+    )
+
+
+@contextmanager
+def scratch(borrow: Path | None = None) -> Iterator[Repository]:
+    """An empty bare repository that is gone at the end, with no template, no hook and no remote.
+
+    Args:
+        borrow: a repository whose objects need not be fetched again; it is only read.
+    """
+    with tempfile.TemporaryDirectory(prefix="ordain-scratch-", ignore_cleanup_errors=True) as folder:
+        path = Path(folder) / "scratch.git"
+        Command(Path(folder)).run("init", "--quiet", "--bare", "--template=", str(path))
+        shallow = ("rev-parse", "--is-shallow-repository")
+        # A shallow clone lacks objects that its refs promise; nothing can be borrowed from it.
+        if borrow is not None and Command(borrow).line(*shallow) == "false":
+            objects = Command(borrow).line("rev-parse", "--path-format=absolute", "--git-path", "objects")
+            (path / "objects" / "info").mkdir(parents=True, exist_ok=True)
+            (path / "objects" / "info" / "alternates").write_text(f"{objects}\n", encoding="utf-8")
+        yield Repository(path)

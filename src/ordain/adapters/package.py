@@ -1,0 +1,51 @@
+"""Files that travel with the package: stage scripts for new repositories, and the demo's example.
+
+In a source checkout they are the repository's own `stages/`, `data/` and declared state; in an installed
+wheel the build has copied them below the package.
+"""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+
+import ordain
+
+PACKAGE = Path(ordain.__file__).parent
+TRAINING = (
+    "fairlearn", "numpy", "onnx", "onnxmltools", "onnxruntime", "pandas", "protobuf", "pyarrow",
+    "scikit-learn", "scipy", "skl2onnx", "xgboost", "xgboost-cpu",
+)  # fmt: skip
+EXAMPLE = (
+    "models.yaml",
+    "params.yaml",
+    "policy.yaml",
+    "data/telco_churn.csv",
+    "examples/insecure-identities",
+)
+
+
+def _found(below_package: str, in_checkout: str) -> Path:
+    installed = PACKAGE / below_package
+    return installed if installed.is_dir() else PACKAGE.parents[1] / in_checkout
+
+
+def stage_scripts() -> dict[str, bytes]:
+    """The pipeline's scripts by their path in a repository."""
+    folder = _found("stages", "stages")
+    return {f"stages/{path.name}": path.read_bytes() for path in sorted(folder.glob("*.py"))}
+
+
+def training_lock() -> bytes:
+    """Exact versions of what trains: another version may train another model, so stages depend on it."""
+    lines = [f"{name}=={metadata.version(name)}\n" for name in TRAINING if _installed(name)]
+    return ("# What trains here; `ordain init` renews it.\n" + "".join(lines)).encode()
+
+
+def _installed(name: str) -> bool:
+    return any(metadata.distributions(name=name))
+
+
+def example() -> Path:
+    """A folder that holds the files of `EXAMPLE`."""
+    return _found("example", ".")

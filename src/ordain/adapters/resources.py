@@ -1,0 +1,38 @@
+"""What ships inside the package: the templates of the manifests and the schemas of the declared files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any
+
+_TEMPLATES, _SCHEMA = (".j2", ".dashboard.json"), ".schema.json"
+
+
+def templates() -> dict[str, str]:
+    """Each manifest template's source, by its path below `ordain/templates`, such as
+    `rest/deployment.yaml.j2`."""
+    return dict(_read("templates", _TEMPLATES))
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Each JSON Schema by its file name below `ordain/schemas`, such as `models.schema.json`."""
+    return {name: json.loads(text) for name, text in _read("schemas", _SCHEMA)}
+
+
+@cache
+def _read(folder: str, ending: str | tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Name and text of every such file of the installed package, which does not change while it runs."""
+    root = files("ordain").joinpath(folder)
+    return tuple(sorted(_walk(root, "", ending))) if root.is_dir() else ()
+
+
+def _walk(folder: Traversable, prefix: str, ending: str | tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for each in folder.iterdir():
+        if each.is_dir():
+            yield from _walk(each, f"{prefix}{each.name}/", ending)
+        elif each.name.endswith(ending):
+            yield f"{prefix}{each.name}", each.read_text(encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Arguments, wiring, printing and exit codes; nothing is decided here."""

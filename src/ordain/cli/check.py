@@ -1,0 +1,75 @@
+"""`ordain check`."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ordain.cli.console import ERROR, OK, Console, common_options
+
+if TYPE_CHECKING:
+    from ordain.core.problems import Problem
+    from ordain.services.check import Checked
+
+
+@click.command()
+@common_options
+def command(as_json: bool, quiet: bool, root: Path) -> int:
+    """Report every problem in the declared state, and change nothing.
+
+    Reads models.yaml, params.yaml, policy.yaml, environments/ and releases/; compares generated files
+    with what their sources give, and records and manifests with what Git holds. Runs nothing, needs no
+    network. Exits 1 when there is a problem.
+
+    \b
+    --json prints {"ok": bool, "problems": [...], "files": n, "models": n, "environments": n,
+    "releases": n}; a problem has file, line, column (both from 1, or 0 for the whole file), key,
+    message, suggestion, and a code that stays the same between versions.
+
+    \b
+    Examples:
+      ordain check
+      ordain check --json -C ../other
+    """
+    import msgspec
+
+    from ordain.services.check import check
+
+    checked = check(root)
+    console = Console(as_json=as_json, quiet=quiet)
+    if checked.problems and not as_json:
+        click.echo("\n".join(told(checked)))  # problems are errors: --quiet keeps them
+    else:
+        body = {"ok": not checked.problems, **msgspec.to_builtins(checked)}
+        console.result(body, f"no problems: {counts(checked)}")
+    return ERROR if checked.problems else OK
+
+
+def told(checked: Checked) -> list[str]:
+    """Every problem, file by file, and how many there are."""
+    lines: list[str] = []
+    for file, problems in groupby(checked.problems, key=lambda problem: problem.file):
+        lines += [file, *(line for problem in problems for line in _lines(problem)), ""]
+    number = len(checked.problems)
+    return [*lines, f"{number} problem{'s' if number > 1 else ''} ({counts(checked)})"]
+
+
+def counts(checked: Checked) -> str:
+    """What was looked at."""
+    amounts = {
+        "file": checked.files,
+        "model": checked.models,
+        "environment": checked.environments,
+        "release": checked.releases,
+    }
+    return ", ".join(f"{number} {name}{'' if number == 1 else 's'}" for name, number in amounts.items())
+
+
+def _lines(problem: Problem) -> list[str]:
+    """A problem in one line, its cure in the next."""
+    place = f"{problem.file}:{problem.line}:{problem.column}" if problem.line else problem.file
+    head = "  ".join(part for part in (place, problem.key, problem.message) if part)
+    return [f"  {head}", *([f"      {problem.suggestion}"] if problem.suggestion else [])]

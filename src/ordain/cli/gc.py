@@ -1,0 +1,54 @@
+"""`ordain gc`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ordain.cli.console import Console, common_options
+
+if TYPE_CHECKING:
+    from ordain.services.gc import Swept
+
+
+@click.command()
+@click.option("--remove", is_flag=True, help="Remove what nothing needs; without it, only look.")
+@common_options
+def command(*, remove: bool, as_json: bool, quiet: bool, root: Path) -> None:
+    """Show which artifacts of the local store are kept, and why; remove the rest when asked to.
+
+    What runs, the baseline that it was judged against, every release that an environment may go back to,
+    and whatever a branch of this clone pins is never garbage. `git fetch` first: a branch that is not
+    here can't be asked.
+
+    \b
+    Examples:
+      ordain gc
+      ordain gc --remove
+    """
+    import msgspec
+
+    from ordain.adapters.artifacts import store_of
+    from ordain.adapters.git import find_repository
+    from ordain.services.gc import sweep
+
+    found = sweep(root, store_of(find_repository(root).folder), remove=remove)
+    Console(as_json=as_json, quiet=quiet).result(msgspec.to_builtins(found), told(found))
+
+
+def told(found: Swept) -> str:
+    """One line an artifact, and the sum."""
+    from ordain.core.escaping import short
+    from ordain.core.report_text import table
+
+    rows = [
+        ("keep", short(each.digest), ", ".join(each.releases), "; ".join(each.reasons)) for each in found.kept
+    ]
+    word = "removed" if found.removed else "garbage"
+    rows += [(word, short(digest), "", "nothing needs it") for digest in found.garbage]
+    kilobytes = f"{found.freed / 1000:.0f} kB"
+    total = f"{len(found.kept)} kept, {len(found.garbage)} {word} ({kilobytes})"
+    advice = ["next: ordain gc --remove"] if found.garbage and not found.removed else []
+    return "\n".join([*table(rows, ""), "", total, *advice])

@@ -1,0 +1,68 @@
+"""The command `ordain`: a table of verbs, each imported only when it is used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from ordain._version import __version__
+
+# Verb -> (module below ordain.cli, one line of help). A module defines `command`.
+VERBS: dict[str, tuple[str, str]] = {
+    "init": ("init", "Give a folder the shape of an Ordain repository."),
+    "check": ("check", "Report every problem in the declared state."),
+    "run": ("run", "Regenerate pipelines and run what changed."),
+    "release": ("release", "Judge and record champions that changed."),
+    "plan": ("plan", "Show what would change, and why."),
+    "approve": ("approve", "Sign the transitions of a revision with your SSH key."),
+    "promote": ("promote", "Pin a model's release in the next environment."),
+    "rollback": ("rollback", "Pin the release that ran before."),
+    "reconcile": ("reconcile", "Turn approved state into manifests and ledger."),
+    "serve": ("serve", "Serve artifacts over HTTP."),
+    "why": ("why", "Print the passport of what runs."),
+    "audit": ("audit", "Show who approved what, when, and on which evidence."),
+    "verify": ("verify", "Prove the ledger, the approvals and the manifests."),
+    "status": ("status", "Show where each model stands in each environment."),
+    "gc": ("gc", "Show which artifacts are kept and why; remove the rest."),
+    "demo": ("demo", "Run the whole loop in a scratch folder, with commentary."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a verb's module only when that verb is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Verbs in the order of the flow."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb's command, or None when there is no such verb."""
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"ordain.cli.{VERBS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table of verbs from its own lines, so that `--help` imports nothing."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(verb, line) for verb, (_, line) in VERBS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ordain")
+def ordain() -> None:
+    """Git as the control plane of machine learning.
+
+    Declare models in YAML; a pull request trains and tests them; an approval makes them law; a
+    reconciler turns approved state into Kubernetes manifests.
+    """
+
+
+def main(argv: list[str] | None = None) -> Any:
+    """Run the command line and exit with a code of the documented table (docs/errors.md)."""
+    from ordain.cli.console import run_command
+
+    return run_command(ordain, argv)

@@ -1,0 +1,116 @@
+"""`ordain run`."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ordain.cli.console import Console, common_options
+
+if TYPE_CHECKING:
+    from ordain.services.run import ModelRun, Ran
+
+
+@click.command()
+@click.argument("models", nargs=-1)
+@click.option(
+    "--jobs", type=click.IntRange(min=1, max=64), default=1, show_default=True, help="Models run at once."
+)
+@common_options
+def command(models: tuple[str, ...], jobs: int, as_json: bool, quiet: bool, root: Path) -> None:
+    """Regenerate the pipelines from models.yaml and params.yaml, then run what changed.
+
+    Without MODELS, every model has its turn. A model that fails does not stop the others. It is safe to
+    interrupt: running it again goes on where it stopped. Plain `dvc repro` runs the same pipelines.
+
+    \b
+    Examples:
+      ordain run
+      ordain run churn --json
+      ordain run --jobs 2
+    """
+    import msgspec
+
+    from ordain.services.run import run
+
+    console = Console(as_json=as_json, quiet=quiet)
+    show = Bar() if sys.stderr.isatty() and not (as_json or quiet) else Lines(console)
+    with show:
+        ran = run(root, models, jobs, show)
+    console.result(msgspec.to_builtins(ran), "\n".join(summary(ran)))
+
+
+def summary(ran: Ran) -> list[str]:
+    """One line a model, and what was written for it."""
+    lines = [f"generated {path}" for path in ran.files.written]
+    if not ran.models:
+        return [*lines, "no model is declared in models.yaml"]
+    width = max(len(each.model) for each in ran.models)
+    return [*lines, *(f"{each.model:{width}}  {_told(each)}" for each in ran.models)]
+
+
+def _told(run: ModelRun) -> str:
+    if run.ran or run.restored:
+        kept = f", {len(run.restored)} from the run cache" if run.restored else ""
+        done = f"{len(run.ran)} stages ran{kept}, {len(run.skipped)} unchanged, {run.seconds:.1f} s"
+    else:
+        done = "up to date"
+    times = "once" if run.looks == 1 else f"{run.looks} times"
+    return f"{done}; champion {run.champion}; this holdout has judged {times}"
+
+
+class Lines(nullcontext[None]):
+    """Progress for logs: a line a stage that runs."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self.console = console
+
+    def note(self, text: str) -> None:
+        """Print the sentence."""
+        self.console.say(text)
+
+    def total(self, stages: int) -> None:
+        """A log needs no total."""
+
+    def stage(self, model: str, stage: str, state: str) -> None:
+        """Print what starts and what the run cache had."""
+        if stage and state in {"running", "restored"}:
+            self.console.say(f"{model}: {stage}" + (" (from the run cache)" if state == "restored" else ""))
+
+
+class Bar:
+    """Progress for a terminal: a bar with the stage at work."""
+
+    def __init__(self) -> None:
+        from rich.console import Console as Terminal
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+        self.progress = Progress(*columns, console=Terminal(stderr=True), transient=True)
+        self.task = self.progress.add_task("starting", total=None)
+
+    def __enter__(self) -> None:
+        self.progress.start()
+
+    def __exit__(self, *_: Any) -> None:
+        self.progress.stop()
+
+    def note(self, text: str) -> None:
+        """Print the sentence above the bar."""
+        self.progress.console.print(text, markup=False, highlight=False)
+
+    def total(self, stages: int) -> None:
+        """Start counting."""
+        self.progress.update(self.task, total=stages)
+
+    def stage(self, model: str, stage: str, state: str) -> None:
+        """Name the stage at work, or count it when it is over."""
+        if state == "running":
+            self.progress.update(self.task, description=f"{model}: {stage or 'record'}")
+        else:
+            self.progress.advance(self.task)

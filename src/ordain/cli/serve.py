@@ -1,0 +1,110 @@
+"""`ordain serve`."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ordain.cli.console import Console, common_options
+
+
+@click.command()
+@click.argument("artifacts", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--name", "names", multiple=True, help="The model's name; once per artifact, in order.")
+@click.option(
+    "--digest",
+    "digests",
+    multiple=True,
+    help="The approved digest; once per artifact, in order. Default: $ORDAIN_ARTIFACT, for one artifact.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
+)
+@click.option(
+    "--invalid-input",
+    "policy",
+    type=click.Choice(["reject", "accept"]),
+    default="reject",
+    show_default=True,
+    help="What to do with values outside the contract: refuse the request, or count them.",
+)
+@click.option(
+    "--log",
+    default="",
+    envvar="ORDAIN_PREDICTION_LOG",
+    show_envvar=True,
+    help="Folder or URL of the prediction log; none without.",
+)
+@click.option(
+    "--max-rows", default=10_000, show_default=True, type=click.IntRange(1), help="Rows in a request."
+)
+@click.option(
+    "--max-body", default=16, show_default=True, type=click.IntRange(1, 1024), help="MiB in a request."
+)
+@click.option(
+    "--drain",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 20),
+    help="Seconds to go on serving, unready, after SIGTERM.",
+)
+@click.option(
+    "--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="Threads of one run."
+)
+@common_options
+def command(artifacts: tuple[Path, ...], as_json: bool, quiet: bool, root: Path, **options: Any) -> None:
+    """Serve ARTIFACTS over HTTP.
+
+    An artifact is a folder with model.onnx, signature.json and profile.json, or an OCI layout folder. It is
+    refused, before anything in it is loaded, unless its digest is the approved one.
+
+    \b
+    Examples:
+      ordain serve pipelines/churn/artifact
+      ordain serve models/churn --host 0.0.0.0 --log log/predictions
+    """
+    from ordain.runtime.messages import Limits
+    from ordain.runtime.server import Settings, serve
+    from ordain.runtime.structured import configure
+
+    configure(logging.WARNING if quiet else logging.INFO)
+    names, digests = options.pop("names"), options.pop("digests")
+    sources = sources_of([root / each for each in artifacts], names, digests, os.environ)
+    limits = Limits(rows=options.pop("max_rows"), body=options.pop("max_body") * 2**20)
+    settings = Settings(sources=sources, salt=os.environ.get("ORDAIN_LOG_SALT", ""), limits=limits, **options)
+    console = Console(as_json=as_json, quiet=quiet)
+
+    def started(facts: dict[str, Any]) -> None:
+        console.result(
+            facts, f"serving {', '.join(facts['models'])} on http://{facts['host']}:{facts['port']}"
+        )
+
+    serve(settings, started)
+
+
+def sources_of(
+    paths: list[Path], names: tuple[str, ...], digests: tuple[str, ...], environment: Any
+) -> tuple[Any, ...]:
+    """What to serve: arguments first; the pod's environment speaks about one artifact only."""
+    from ordain.runtime.server import Source
+
+    for given, option in ((names, "--name"), (digests, "--digest")):
+        if given and len(given) != len(paths):
+            raise click.UsageError(f"give {option} once per artifact, or not at all")
+    alone = environment if len(paths) == 1 else {}
+    return tuple(
+        Source(
+            path=path,
+            name=names[place] if names else "",
+            digest=digests[place] if digests else alone.get("ORDAIN_ARTIFACT", ""),
+            release=alone.get("ORDAIN_RELEASE", ""),
+            intent=alone.get("ORDAIN_INTENT", ""),
+            environment=environment.get("ORDAIN_ENVIRONMENT", ""),
+        )
+        for place, path in enumerate(paths)
+    )

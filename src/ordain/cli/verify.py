@@ -1,0 +1,64 @@
+"""`ordain verify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ordain.cli.console import ERROR, OK, Console, common_options
+
+if TYPE_CHECKING:
+    from ordain.services.verify import Verified
+
+
+@click.command()
+@click.option("--all", "everything", is_flag=True, help="Every entry and release, not only what runs now.")
+@click.option(
+    "--root", "genesis", metavar="COMMIT", help="The root that `ordain init` printed: trust no other."
+)
+@common_options
+def command(*, everything: bool, genesis: str | None, as_json: bool, quiet: bool, root: Path) -> int:
+    """Prove, from this clone alone and offline, that what was recorded is still true.
+
+    The ledger's chain and signatures, each approval's own signature, the manifests byte for byte, the
+    release records, their locks, code, data and artifacts. With --all each entry is also judged and
+    rendered again from its commit. One line a proof: ok, absent (not in this clone, which is no fault)
+    or FAILED with the link that does not hold.
+
+    Exits 1 when a proof failed, else 0.
+
+    \b
+    Examples:
+      ordain verify
+      ordain verify --all
+      ordain verify --json | jq '.proofs[] | select(.outcome == "FAILED")'
+    """
+    import msgspec
+
+    from ordain.adapters.artifacts import store_of
+    from ordain.adapters.git import find_repository
+    from ordain.services.verify import verify
+
+    found = verify(root, store_of(find_repository(root).folder), everything=everything, genesis=genesis)
+    console = Console(as_json=as_json, quiet=quiet)
+    if found.sound or as_json:
+        console.result({"sound": found.sound, **msgspec.to_builtins(found)}, told(found))
+    else:
+        click.echo(told(found, only_failed=quiet))  # failures are errors: --quiet keeps them
+    return OK if found.sound else ERROR
+
+
+def told(found: Verified, *, only_failed: bool = False) -> str:
+    """One line a proof, and the sum."""
+    from ordain.core.escaping import short, visible
+    from ordain.core.report_text import table
+    from ordain.core.verification import tally
+
+    shown = [each for each in found.proofs if each.outcome == "FAILED" or not only_failed]
+    lines = table([(each.outcome, each.link, each.what, each.detail) for each in shown], "")
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in tally(found.proofs).items() if count)
+    base = f"{visible(found.base.name)} ({short(found.base.commit, 7)})"
+    verdict = "everything at hand holds" if found.sound else "SOMETHING DOES NOT HOLD"
+    return "\n".join([*lines, "", f"{base}: {verdict}: {counts}"])

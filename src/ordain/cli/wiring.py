@@ -1,0 +1,77 @@
+"""What the deciding verbs share: the clone, the forge, the artifact store, the clock, the keys."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+
+from ordain.adapters.artifacts import store_of
+from ordain.adapters.forge_local import LocalForge
+from ordain.adapters.git import Repository, find_repository
+from ordain.adapters.resources import templates
+from ordain.adapters.ssh import public_key, signer
+from ordain.core import attestation, commits
+from ordain.core.decisions import Decision
+from ordain.services.approve import Approver
+from ordain.services.reconcile import Collector
+from ordain.services.workspace import Setting
+
+
+def now() -> dt.datetime:
+    """The time of observation."""
+    return dt.datetime.now(tz=dt.UTC)
+
+
+def published(clone: Repository | None) -> Callable[[str], bool]:
+    """Whether an artifact is in the store: `ORDAIN_STORE`, or the clone's own."""
+    return store_of(clone.folder if clone else Path()).has
+
+
+def setting(root: Path) -> Setting:
+    """What a verb needs to look at the base branch from a clone."""
+    clone = find_repository(root)
+    return Setting(
+        clone=clone, forge=LocalForge, templates=templates(), present=published(clone),
+        now=now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+    )  # fmt: skip
+
+
+def approver(key: Path) -> Approver:
+    """Whoever approves, by their key file."""
+    return Approver(key=public_key(key).fingerprint, sign=signer(key, attestation.APPROVAL_NAMESPACE))
+
+
+def collector(key: Path) -> Collector:
+    """Whoever records, by the collector's key file."""
+    return Collector(
+        key=public_key(key).fingerprint,
+        ledger=signer(key, attestation.LEDGER_NAMESPACE),
+        commit=signer(key, commits.NAMESPACE),
+    )
+
+
+def told(decision: Decision) -> str:
+    """One line on a decision."""
+    release = f" {decision.release.label}" if decision.release else ""
+    verdict = "approved" if decision.approved else f"refused ({decision.reason})"
+    detail = f": {decision.detail}" if decision.detail else ""
+    return f"{decision.transition.target.label}: {decision.action}{release} {verdict}{detail}"
+
+
+def shown(decision: Decision) -> dict[str, object]:
+    """A decision for `--json`, without the envelopes that the ledger carries."""
+    transition = decision.transition
+    return {
+        "environment": transition.environment,
+        "model": transition.model,
+        "transition": transition.id,
+        "action": decision.action,
+        "approved": decision.approved,
+        "reason": decision.reason.value,
+        "detail": decision.detail,
+        "release": decision.release.label if decision.release else None,
+        "approvers": [each.person for each in decision.approvals],
+        "contributors": list(decision.contributors),
+        "missing": decision.missing,
+    }

@@ -1,0 +1,211 @@
+"""The files of a new Ordain repository, as text: what `ordain init` writes and what it guesses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from ordain.core.parts import Part
+
+MODELINE = "# yaml-language-server: $schema={}.ordain/schemas/{}.schema.json\n"
+
+CANDIDATES: dict[str, dict[str, Any]] = {
+    "classification": {
+        "logistic-regression": {
+            "estimator": "sklearn.linear_model.LogisticRegression",
+            "parameters": {"C": 1.0, "max_iter": 1000},
+        },
+        "random-forest": {
+            "estimator": "sklearn.ensemble.RandomForestClassifier",
+            "parameters": {"n_estimators": 100, "min_samples_leaf": 5},
+        },
+        "hist-gradient-boosting": {
+            "estimator": "sklearn.ensemble.HistGradientBoostingClassifier",
+            "parameters": {"learning_rate": 0.06, "max_iter": 120, "max_leaf_nodes": 15},
+        },
+    },
+    "regression": {
+        "ridge": {"estimator": "sklearn.linear_model.Ridge", "parameters": {"alpha": 1.0}},
+        "random-forest": {
+            "estimator": "sklearn.ensemble.RandomForestRegressor",
+            "parameters": {"n_estimators": 100, "min_samples_leaf": 5},
+        },
+        "hist-gradient-boosting": {
+            "estimator": "sklearn.ensemble.HistGradientBoostingRegressor",
+            "parameters": {"learning_rate": 0.06, "max_iter": 120, "max_leaf_nodes": 15},
+        },
+    },
+}
+
+# Better than chance, no more: the first run shows what the data can support, and a reviewer raises it.
+QUALITY: dict[str, dict[str, Any]] = {
+    "binary": {"metric": "roc_auc", "min": 0.6},
+    "multiclass": {"metric": "balanced_accuracy", "min": 0.5},
+    "regression": {"metric": "r2", "min": 0.1},
+}
+
+GITIGNORE = ".venv/\n__pycache__/\n.ordain/local/\n.*.ordain-tmp\n"
+GITATTRIBUTES = "# Never splice two runs: a lock is rerun, not merged.\ndvc.lock -merge\n"
+
+
+class Person(Part, frozen=True, kw_only=True):
+    """Whoever runs `ordain init`: the first person in the policy."""
+
+    id: str
+    name: str
+    email: str
+    key: str
+
+
+class Draft(Part, frozen=True, kw_only=True):
+    """A first model: its name, its data file inside the repository, and what was guessed of it."""
+
+    name: str
+    source: dict[str, Any]
+    target: str
+    task: str
+    positive: str | None
+    id: str | None
+    sensitive: tuple[str, ...]
+    columns: dict[str, dict[str, Any]]
+
+
+def dump(value: Any) -> str:
+    """YAML in reading order: outer mappings as blocks, the innermost on one line."""
+    text: str = yaml.safe_dump(
+        value, sort_keys=False, default_flow_style=None, width=100, allow_unicode=plainly_printable(value)
+    )
+    return text
+
+
+def plainly_printable(value: Any) -> bool:
+    """Whether no text in it holds a character (such as NEL) that YAML or an editor takes for a line end."""
+    if isinstance(value, Mapping):
+        return all(plainly_printable(each) for pair in value.items() for each in pair)
+    if isinstance(value, list | tuple):
+        return all(plainly_printable(each) for each in value)
+    return not isinstance(value, str) or value.isprintable()
+
+
+def indented(text: str, by: int) -> str:
+    """Every line moved right."""
+    return "".join(" " * by + line + "\n" for line in text.rstrip("\n").split("\n"))
+
+
+def environments(registry: str, image: str) -> dict[str, bytes]:
+    """Staging, and production after it."""
+    files = {}
+    for name, before in (("staging", None), ("production", "staging")):
+        content = {
+            "version": 1,
+            "namespace": f"ml-{name}",
+            **({"promotes_from": before} if before else {}),
+            "registry": registry,
+            "runtime": {"image": image, "pull_secrets": ["registry"]},
+            "allow_from": ["gateway"],
+            "models": {},
+        }
+        text = MODELINE.format("../", "environment") + dump(content)
+        files[f"environments/{name}.yaml"] = text.encode()
+    return files
+
+
+def policy(repository: str, forge: str, person: Person, collector: str) -> bytes:
+    """A policy with one person in it, who therefore can approve nothing of their own."""
+    content = {
+        "version": 1,
+        "repository": repository,
+        "branch": "main",
+        "forge": forge,
+        "people": {
+            person.id: {
+                "name": person.name,
+                "emails": [person.email],
+                "roles": ["reviewer"],
+                "keys": [{"key": person.key}],
+            }
+        },
+        "collectors": [{"key": collector}],
+        "rules": [{"approvals": {"reviewer": 1}}],
+        "changes": {"reviewer": 1},
+        "waivers": [],
+    }
+    comment = (
+        "# Who decides. Nobody can approve what they contributed, so add a second person\n"
+        "# (in the first commit, or with the approval that `changes` asks for).\n"
+    )
+    return (MODELINE.format("", "policy") + comment + dump(content)).encode()
+
+
+def empty_models(renderer: int) -> bytes:
+    """`models.yaml` before the first model."""
+    text = "# What each model is. The candidates that compete for it are in params.yaml.\n"
+    return (
+        MODELINE.format("", "models") + text + f"version: 1\nrenderer: {renderer}\nmodels: {{}}\n"
+    ).encode()
+
+
+def empty_params() -> bytes:
+    """`params.yaml` before the first model."""
+    text = "# How candidates are trained; all of a model's candidates are compared by cross-validation.\n"
+    return (MODELINE.format("", "params") + text + "version: 1\nseed: 0\ncandidates: {}\n").encode()
+
+
+def model_block(draft: Draft, owner: str) -> dict[str, Any]:
+    """The entry of `models.yaml` for a draft."""
+    data: dict[str, Any] = {"source": draft.source, "target": draft.target}
+    if draft.positive is not None:
+        data["positive"] = draft.positive
+    data["id"] = draft.id or {"derive": "features"}
+    if draft.sensitive:
+        data["sensitive"] = list(draft.sensitive)
+    data["columns"] = draft.columns
+    gates: dict[str, Any] = {"quality": [QUALITY[draft.task]]}
+    gates["non_inferiority"] = {"metric": QUALITY[draft.task]["metric"], "margin": 0.02}
+    if draft.task == "binary":
+        gates["fairness"] = [fairness(column) for column in draft.sensitive]
+    gates["size"] = {"max_mb": 50}
+    return {
+        "owner": owner,
+        "description": f"Predicts {draft.target}.",
+        "task": draft.task,
+        "risk": "medium",
+        "data": data,
+        "selection": {"metric": QUALITY[draft.task]["metric"]},
+        "gates": gates,
+    }
+
+
+def fairness(column: str) -> dict[str, Any]:
+    """A draft gate for a column that looks sensitive; its bound is a person's to decide."""
+    return {
+        "column": column,
+        "metric": "equal_opportunity_difference",
+        "max": 0.2,
+        "min_group": 50,
+        "rationale": "Drafted from the column's name; decide the bound before relying on it.",
+    }
+
+
+def candidates_block(task: str) -> dict[str, Any]:
+    """Three candidates that suit any table: linear, forest, boosting."""
+    return CANDIDATES["regression" if task == "regression" else "classification"]
+
+
+def add_entry(text: str, key: str, name: str, block: Mapping[str, Any]) -> str:
+    """`text` with one more entry under a top-level mapping, comments and layout kept.
+
+    Raises:
+        ValueError: when the mapping is neither empty (`key: {}`) nor the last of the file.
+    """
+    entry = indented(dump({name: dict(block)}), 2)
+    empty = re.compile(rf"^{key}: \{{\}}[ \t]*$", re.MULTILINE)
+    if empty.search(text):
+        return empty.sub(lambda _: f"{key}:\n{entry.rstrip()}", text, count=1)
+    top_level = re.findall(r"^([A-Za-z_]+):", text, re.MULTILINE)
+    if not top_level or top_level[-1] != key:
+        raise ValueError(f"`{key}` is not the last key of the file, so an entry can't be appended to it")
+    return text.rstrip("\n") + "\n" + entry

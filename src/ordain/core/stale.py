@@ -1,0 +1,138 @@
+"""Which stages of a pipeline are behind their declaration, from text alone and without running DVC.
+
+DVC's own dry run leaves out what lies downstream of a stage that has not run yet; this follows the
+graph to its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ordain.core.changes import differences
+from ordain.core.decisions import Value
+from ordain.core.escaping import shown
+
+
+class Stale(Value, frozen=True, kw_only=True):
+    """One model whose pipeline would run.
+
+    Attributes:
+        stages: what would run, in the order of the file.
+        why: one sentence each, naming the parameter, the file or the command.
+    """
+
+    model: str
+    stages: tuple[str, ...]
+    why: tuple[str, ...]
+
+
+def stale(
+    model: str,
+    stages: Mapping[str, Mapping[str, Any]],
+    lock: Mapping[str, Mapping[str, Any]],
+    parameters: Mapping[str, Mapping[str, Any]],
+    hashes: Mapping[str, str],
+) -> Stale | None:
+    """The stages that differ from the lock and all that depend on them; None when none do.
+
+    Args:
+        model: its name.
+        stages: `stages` of the generated `dvc.yaml`, one entry a stage.
+        lock: `stages` of `dvc.lock`; empty when the pipeline never ran.
+        parameters: each parameter file's content, by path as `dvc.yaml` names it.
+        hashes: MD5 of each dependency that is a file of the repository, by the same path.
+    """
+    if not lock:
+        return Stale(model=model, stages=tuple(stages), why=("the pipeline never ran",))
+    why: list[str] = []
+    behind: set[str] = set()
+    for name, stage in stages.items():
+        reasons = _reasons(name, stage, lock.get(name), parameters, hashes)
+        if reasons:
+            behind.add(name)
+            why.extend(each for each in reasons if each not in why)
+    _follow(stages, behind)
+    if not behind:
+        return None
+    return Stale(model=model, stages=tuple(name for name in stages if name in behind), why=tuple(why))
+
+
+def _follow(stages: Mapping[str, Mapping[str, Any]], behind: set[str]) -> None:
+    """Add every stage that depends on an output of one that is behind."""
+    inputs = {name: {*paths_of(stage, "deps"), *parameter_keys(stage)} for name, stage in stages.items()}
+    grew = True
+    while grew:
+        made = {path for name in behind for path in outputs_of(stages[name])}
+        found = {name for name, paths in inputs.items() if name not in behind and made & paths}
+        behind |= found
+        grew = bool(found)
+
+
+def paths_of(stage: Mapping[str, Any], key: str) -> list[str]:
+    """Paths of `deps`, `outs`, `metrics` or `plots`, whether or not they carry options."""
+    return [next(iter(each)) if isinstance(each, Mapping) else str(each) for each in stage.get(key) or []]
+
+
+def outputs_of(stage: Mapping[str, Any]) -> list[str]:
+    """Everything that a stage writes."""
+    return [path for key in ("outs", "metrics", "plots") for path in paths_of(stage, key)]
+
+
+def parameter_keys(stage: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The keys that a stage reads, by parameter file; a bare key is one of `params.yaml`."""
+    found: dict[str, list[str]] = {}
+    for each in stage.get("params") or []:
+        files = each if isinstance(each, Mapping) else {"params.yaml": [str(each)]}
+        for path, keys in files.items():
+            found.setdefault(path, []).extend(keys or [])
+    return found
+
+
+def _reasons(
+    name: str,
+    stage: Mapping[str, Any],
+    locked: Mapping[str, Any] | None,
+    parameters: Mapping[str, Mapping[str, Any]],
+    hashes: Mapping[str, str],
+) -> list[str]:
+    if locked is None:
+        return [f"stage {name} is new"]
+    reasons = _parameters(stage, locked, parameters)
+    before = {each["path"]: each.get("md5") for each in locked.get("deps") or []}
+    wanted = paths_of(stage, "deps")
+    if set(wanted) != set(before):
+        reasons.append(f"stage {name} depends on other files")
+    reasons.extend(
+        f"file {path.removeprefix('../../')} changed"
+        for path in wanted
+        if path in before and path in hashes and hashes[path] != before[path]
+    )
+    if stage.get("cmd") != locked.get("cmd"):
+        reasons.append(f"the command of stage {name} changed")
+    return reasons
+
+
+def _parameters(
+    stage: Mapping[str, Any], locked: Mapping[str, Any], parameters: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """Declared values that the lock does not hold; a file that a stage writes is judged by its stage."""
+    reasons = []
+    for path, keys in parameter_keys(stage).items():
+        if path in parameters:
+            before = (locked.get("params") or {}).get(path) or {}
+            after = {key: _lookup(parameters[path], key) for key in keys}
+            reasons += [
+                f"parameter {each.key}: {shown(each.before)} -> {shown(each.after)}"
+                for each in differences(before, after, "parameter")
+            ]
+    return reasons
+
+
+def _lookup(values: Mapping[str, Any], key: str) -> Any:
+    """The value at a dotted key; None where there is none."""
+    head, _, rest = key.partition(".")
+    inner = values.get(head)
+    if not rest:
+        return inner
+    return _lookup(inner, rest) if isinstance(inner, Mapping) else None

@@ -1,0 +1,111 @@
+"""Whose key, whose address: who somebody is by a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ordain.core import sshsig
+from ordain.core.commits import Commit, Identity
+from ordain.core.decisions import Value
+from ordain.core.governance import Key, Policy
+from ordain.core.reasons import Reason
+
+
+class Contribution(Value, frozen=True, kw_only=True):
+    """Who made some commits, as far as can be proven.
+
+    Attributes:
+        people: keys of `policy.people`; the raw e-mail address of anybody else.
+        unproven: commits that nobody whom the policy knows has signed.
+    """
+
+    people: tuple[str, ...] = ()
+    unproven: tuple[str, ...] = ()
+
+    def joined(self, other: Contribution) -> Contribution:
+        """Both together."""
+        return Contribution(
+            people=tuple(sorted({*self.people, *other.people})),
+            unproven=tuple(sorted({*self.unproven, *other.unproven})),
+        )
+
+
+class Keyring:
+    """The keys of a policy that may speak for a person.
+
+    A key that two people list, that was revoked, or that can't be read, speaks for nobody.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._owners: dict[str, tuple[str, Key] | None] = {}
+        revoked = _revoked(policy)
+        for name, person in policy.people.items():
+            for key in person.keys:
+                found = fingerprint(key.key)
+                if found is not None and found not in revoked:
+                    taken = self._owners.get(found)
+                    alone = found not in self._owners or (taken is not None and taken[0] == name)
+                    self._owners[found] = (name, key) if alone else None
+
+    def owner(self, key: str) -> str | None:
+        """Whose key a fingerprint is, or None."""
+        found = self._owners.get(key)
+        return found[0] if found else None
+
+    def fault(self, key: str) -> Reason | None:
+        """Why this key can't accept anything, or None when it can."""
+        found = self._owners.get(key)
+        if found is None or self._policy.people[found[0]].bot:
+            return Reason.KEY_UNKNOWN
+        if found[1].insecure_example and self._policy.forge != "local":
+            return Reason.KEY_INSECURE
+        return None
+
+
+def fingerprint(key: str) -> str | None:
+    """`SHA256:…` of a declared key, or None when it can't be read."""
+    try:
+        return sshsig.parse_key(key).fingerprint
+    except sshsig.SignatureError:
+        return None
+
+
+def _revoked(policy: Policy) -> frozenset[str | None]:
+    return frozenset(map(fingerprint, policy.revoked))
+
+
+def collectors(policy: Policy) -> frozenset[str]:
+    """Fingerprints of the keys that may sign ledger entries."""
+    usable = [key for key in policy.collectors if policy.forge == "local" or not key.insecure_example]
+    found = {fingerprint(each.key) for each in usable} - _revoked(policy)
+    return frozenset(each for each in found if each is not None)
+
+
+def person_of(policy: Policy, identity: Identity) -> str:
+    """Who an identity is by its e-mail address: a key of `people`, or the address itself."""
+    email = identity.email.strip().casefold()
+    for name, person in policy.people.items():
+        if email in {each.strip().casefold() for each in person.emails}:
+            return name
+    return email or identity.name.strip().casefold() or "nobody"
+
+
+def contribution(policy: Policy, commits: Iterable[Commit]) -> Contribution:
+    """Who made these commits: everyone whom they name, and whoever provably signed them.
+
+    With the local forge nothing but a signature proves an author, so a commit that no person of the
+    policy signed is unproven.
+    """
+    keyring = Keyring(policy)
+    people: set[str] = set()
+    unproven: set[str] = set()
+    for commit in commits:
+        people |= {person_of(policy, each) for each in commit.people}
+        key = commit.signer
+        owner = keyring.owner(key.fingerprint) if key else None
+        if owner is not None:
+            people.add(owner)
+        elif policy.forge == "local":
+            unproven.add(commit.id)
+    return Contribution(people=tuple(sorted(people)), unproven=tuple(sorted(unproven)))

@@ -1,0 +1,1 @@
+"""Arrays in, models and numbers out; seeded, no paths, no network."""

@@ -1,0 +1,1 @@
+"""Serving: no training code, no Git."""

@@ -1,0 +1,135 @@
+"""Whole inputs against the contract: missing and extra columns, the policy, and the sentence that refuses.
+
+The policy is the release's: `reject` refuses any violation; `accept` lets a value through that the graph
+has an answer for (an unknown category counts as unknown, a missing one as missing, an extra column is
+ignored) and counts it. What no tensor can hold, text in place of a number or an infinity, is refused always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Any, Literal, NamedTuple
+
+from ordain.core.problems import did_you_mean
+from ordain.core.signature import Signature
+from ordain.runtime.contract import ABSENT, ALWAYS_REFUSED, Kind, Violation, judge_column
+from ordain.runtime.refusal import Refusal
+
+Policy = Literal["reject", "accept"]
+NAMED_VIOLATIONS = 10
+ENOUGH = 100  # violations after which looking for more only costs time
+NAME_LENGTH = 60
+
+
+class Packed(NamedTuple):
+    """Rows as the graph takes them.
+
+    Attributes:
+        rows: how many.
+        strings: rows times the width of `strings`, row by row.
+        floats: rows times the width of `floats`, row by row: int, float, bool, days of a date; a missing
+            number is None.
+    """
+
+    rows: int
+    strings: Sequence[str]
+    floats: Sequence[float | None]
+
+
+class Admitted(NamedTuple):
+    """Rows that may be scored, and what was let through with them."""
+
+    packed: Packed
+    violations: Sequence[Violation] = ()
+
+
+class InvalidInput(Refusal):
+    """Rows that the contract refuses.
+
+    Args:
+        violations: all that were found; at least one.
+    """
+
+    def __init__(self, violations: Sequence[Violation]) -> None:
+        named = "; ".join(map(str, violations[:NAMED_VIOLATIONS]))
+        rest = len(violations) - NAMED_VIOLATIONS
+        more = f"; and {rest} more" if rest > 0 else ""
+        super().__init__(400, f"the input breaks the model's contract: {named}{more}")
+        self.violations = violations
+
+
+class Admission:
+    """The contract of one release under one policy.
+
+    Args:
+        signature: the release's.
+        policy: what to do with a violation.
+    """
+
+    def __init__(self, signature: Signature, policy: Policy) -> None:
+        self.signature = signature
+        self.policy = policy
+        self.names = [each.name for each in signature.features]
+        self._known = frozenset(self.names)
+
+    def rows(self, rows: Sequence[Mapping[str, Any]]) -> Admitted:
+        """Rows of named JSON values.
+
+        Raises:
+            InvalidInput: by the policy, naming rows and columns.
+        """
+        extra: list[Violation] = []
+        for number, row in enumerate(rows):
+            if row.keys() - self._known:
+                extra += [self._extra(name, number) for name in list(row)[:ENOUGH] if name not in self._known]
+            if len(extra) > ENOUGH and self.policy == "reject":
+                break
+        columns = {name: [row.get(name, ABSENT) for row in rows] for name in self.names}
+        return self._admit(columns, len(rows), extra)
+
+    def columns(self, columns: Mapping[str, Sequence[Any]], rows: int) -> Admitted:
+        """Named columns of JSON values, all of one length.
+
+        Raises:
+            InvalidInput: by the policy, naming rows and columns.
+        """
+        extra = [self._extra(name, None) for name in list(columns)[:ENOUGH] if name not in self._known]
+        absent = [name for name in self.names if name not in columns]
+        extra += [Violation(Kind.MISSING_COLUMN, name, None, "the column is missing") for name in absent]
+        return self._admit(columns, rows, extra)
+
+    def _admit(
+        self, columns: Mapping[str, Sequence[Any]], rows: int, violations: list[Violation]
+    ) -> Admitted:
+        packed: dict[str, list[list[Any]]] = {"strings": [], "floats": []}
+        token = self.signature.missing_string
+        for tensor in ("strings", "floats"):
+            for feature in self.signature.of("strings" if tensor == "strings" else "floats"):
+                values = columns.get(feature.name)
+                if values is None:
+                    packed[tensor].append([token if tensor == "strings" else None] * rows)
+                    continue
+                judged = judge_column(feature, values, token)
+                packed[tensor].append(judged.values)
+                violations += judged.violations
+                self._check(violations, at_least=ENOUGH)
+        self._check(violations, at_least=1)
+        return Admitted(
+            Packed(rows, _row_by_row(packed["strings"]), _row_by_row(packed["floats"])), violations
+        )
+
+    def _check(self, violations: Sequence[Violation], *, at_least: int) -> None:
+        if self.policy == "accept":
+            violations = [each for each in violations if each.kind in ALWAYS_REFUSED]
+        if len(violations) >= at_least:
+            raise InvalidInput(sorted(violations, key=lambda each: (each.row is not None, each.row or 0)))
+
+    def _extra(self, name: str, row: int | None) -> Violation:
+        hint = did_you_mean(name[:NAME_LENGTH], self.names)
+        shown = ascii(name[:NAME_LENGTH])[1:-1]
+        return Violation(Kind.EXTRA_COLUMN, shown, row, f"unknown column; {hint}".rstrip("; "))
+
+
+def _row_by_row(columns: Iterable[Sequence[Any]]) -> list[Any]:
+    return list(chain.from_iterable(zip(*columns, strict=True)))

@@ -1,0 +1,94 @@
+"""Requests of one turn of the event loop become one run of the graph.
+
+A run costs tens of microseconds however few rows it has, and each row little more. While one turn of the
+loop reads the requests that have arrived, their rows are only collected; the run is scheduled for the end
+of that turn, so a lone request never waits for company and a crowd shares the cost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from ordain.runtime.admission import Packed
+from ordain.runtime.messages import busy
+from ordain.runtime.model import Model
+
+Answers = list[list[float]]
+SMALL = 64  # rows; a larger job runs alone, in a thread, so that it delays nobody
+BATCH = 256  # rows of small jobs in one run
+WAITING = 100_000  # rows of large jobs in the pool and waiting for it
+
+
+class Coalescer:
+    """Collects the small jobs of a turn for one model.
+
+    Args:
+        model: what scores them.
+        pool: where large jobs run.
+        observe: told the number of rows of each run.
+    """
+
+    def __init__(self, model: Model, pool: ThreadPoolExecutor, observe: Callable[[float], None]) -> None:
+        self._model = model
+        self._pool = pool
+        self._observe = observe
+        self._jobs: list[Packed] = []
+        self._waiting: list[asyncio.Future[Answers]] = []
+        self._rows = 0
+        self._large = 0
+
+    def submit(self, job: Packed) -> asyncio.Future[Answers]:
+        """The answers to a job's rows, some time soon.
+
+        Raises:
+            Refusal: 503 when too many rows of large jobs wait.
+        """
+        loop = asyncio.get_running_loop()
+        if job.rows > SMALL:
+            return self._alone(loop, job)
+        if not self._jobs:
+            loop.call_soon(self._flush)
+        future: asyncio.Future[Answers] = loop.create_future()
+        self._jobs.append(job)
+        self._waiting.append(future)
+        self._rows += job.rows
+        if self._rows >= BATCH:
+            self._flush()
+        return future
+
+    def _alone(self, loop: asyncio.AbstractEventLoop, job: Packed) -> asyncio.Future[Answers]:
+        """A large job in the pool, unless too many rows wait there already."""
+        if self._large and self._large + job.rows > WAITING:
+            raise busy("too many large requests are waiting")
+        self._large += job.rows
+        self._observe(job.rows)
+        future = loop.run_in_executor(self._pool, self._model.run, [job])
+
+        def done(_: asyncio.Future[Answers]) -> None:
+            self._large -= job.rows
+
+        future.add_done_callback(done)
+        return future
+
+    def _flush(self) -> None:
+        """Score what has been collected and hand each request its rows."""
+        jobs, waiting = self._jobs, self._waiting
+        if not jobs:
+            return
+        self._jobs, self._waiting = [], []
+        self._observe(self._rows)
+        self._rows = 0
+        try:
+            answers = self._model.run(jobs)
+        except Exception as error:  # noqa: BLE001 - forwarded to every request that waits for it
+            for future in waiting:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        start = 0
+        for job, future in zip(jobs, waiting, strict=True):
+            if not future.done():
+                future.set_result(answers[start : start + job.rows])
+            start += job.rows

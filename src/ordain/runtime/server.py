@@ -1,0 +1,250 @@
+"""From artifacts to a listening process, and back down without dropping a request."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import re
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import msgspec
+import uvicorn
+
+from ordain.errors import UserError
+from ordain.runtime.admission import Policy
+from ordain.runtime.app import App
+from ordain.runtime.artifact import Verified, open_artifact
+from ordain.runtime.guard import GuardedProtocol, sweep_forever
+from ordain.runtime.messages import Limits
+from ordain.runtime.metrics import Counted, renderer
+from ordain.runtime.model import Identity, Model
+from ordain.runtime.predictionlog import LogStats, PredictionLog
+from ordain.runtime.served import Served, Services
+from ordain.runtime.sinks import Rotation, open_sink
+from ordain.runtime.stats import ServerStats
+
+logger = logging.getLogger("ordain.serve")
+DRAIN_LIMIT = 20  # seconds for begun requests; a pod is killed after 30, of which 5 go before SIGTERM
+LARGE_THREADS = 1
+NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """One artifact to serve.
+
+    Attributes:
+        path: an extracted folder or an OCI layout.
+        digest: the approved one; empty when nothing was approved.
+        name: the model's; empty takes the signature's.
+        release: `churn@7`; empty without one.
+        intent, environment: as the rendered Deployment says.
+    """
+
+    path: Path
+    digest: str = ""
+    name: str = ""
+    release: str = ""
+    intent: str = ""
+    environment: str = ""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How to serve.
+
+    Attributes:
+        log: folder or URL of the prediction log; empty keeps none.
+        salt: keys the hashes of personal columns in the log; empty leaves these columns out.
+        drain: seconds to go on serving, unready, after SIGTERM, while the cluster takes notice.
+        threads: of ONNX Runtime, for one run.
+    """
+
+    sources: tuple[Source, ...]
+    host: str = "127.0.0.1"
+    port: int = 8080
+    policy: Policy = "reject"
+    log: str = ""
+    salt: str = ""
+    drain: float = 0.0
+    threads: int = 1
+    limits: Limits = Limits()
+    rotation: Rotation = Rotation()
+
+
+def identity_of(source: Source, verified: Verified) -> Identity:
+    """Names and version of what is served.
+
+    Raises:
+        UserError: when the name is none, or the release is of another model than it says.
+    """
+    name = source.name or verified.signature.model
+    if not NAME.fullmatch(name):
+        raise UserError(
+            "the model's name does not fit into a path",
+            where=ascii(name)[1:-1][:80],
+            fix="take letters, digits, `-`, `_` and `.`, a letter or digit first and last",
+        )
+    of, _, number = source.release.rpartition("@")
+    if source.release and (of != name or not number.isdigit()):
+        raise UserError(
+            f"release `{source.release}` is not a release of `{name}`",
+            where="ORDAIN_RELEASE",
+            fix=f"give it as {name}@<number>",
+        )
+    return Identity(
+        name=name,
+        version=number or verified.digest.removeprefix("sha256:")[:12],
+        artifact=verified.digest,
+        intent=source.intent,
+        release=source.release,
+        environment=source.environment,
+    )
+
+
+def load(source: Source, threads: int) -> Model:
+    """Verify an artifact, then make its session."""
+    verified = open_artifact(source.path, source.digest)
+    return Model(identity_of(source, verified), verified, threads)
+
+
+class Server(uvicorn.Server):
+    """uvicorn, plus: unready before it stops, a clean exit code, and the log's last lines."""
+
+    def __init__(self, config: uvicorn.Config, app: App, drain: float, log: PredictionLog | None) -> None:
+        super().__init__(config)
+        self._app = app
+        self._drain = drain
+        self._log = log
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and start what runs beside requests."""
+        if self._log is not None:
+            self._log.start()
+        self._sweeper = asyncio.create_task(sweep_forever(self.server_state.connections))
+        await super().startup(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what has been asked, then write what has been logged."""
+        await super().shutdown(sockets)
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        if self._log is not None:
+            self._log.close()
+        logger.info("stopped")
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM: unready at once, stop after the drain. A second signal, or Ctrl-C: stop now.
+
+        The signal is not raised again afterwards, so a drained server exits with 0.
+        """
+        first = not self._app.draining
+        self._app.draining = True
+        if sig == signal.SIGTERM and first and self._drain > 0:
+            logger.info("draining", extra={"seconds": self._drain})
+            self._stop_at = time.monotonic() + self._drain
+            return
+        self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to stop: uvicorn asks ten times a second."""
+        if self._app.draining and time.monotonic() >= getattr(self, "_stop_at", float("inf")):
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+
+def serve(settings: Settings, started: Callable[[dict[str, Any]], None]) -> None:
+    """Verify, load, listen; returns when a signal has ended it.
+
+    Args:
+        settings: what and how.
+        started: told names, host and port once requests are taken.
+
+    Raises:
+        UserError: an artifact that is refused, two of one version, or an address that is taken.
+    """
+    models = [load(source, settings.threads) for source in settings.sources]
+    _check_distinct(models)
+    stats, log_stats = ServerStats(), LogStats()
+    log = PredictionLog(open_sink(settings.log, settings.rotation), log_stats) if settings.log else None
+    pool = ThreadPoolExecutor(LARGE_THREADS, "large")
+    services = Services(pool, log, settings.salt.encode("utf-8"), settings.limits)
+    served = [Served(model, settings.policy, services) for model in models]
+    counted = Counted([(each.model.identity, each.stats) for each in served], stats, log_stats)
+    app = App(served, settings.limits, stats, _lazily(counted))
+    listener = _listen(settings.host, settings.port)
+    GuardedProtocol.limits = settings.limits
+    server = Server(_config(app, settings), app, settings.drain, log)
+    _tame_garbage_collector()
+    host, port = listener.getsockname()[:2]
+    named = [f"{each.identity.name}/{each.identity.version}" for each in models]
+    started({"models": named, "host": host, "port": port})
+    logger.info("serving", extra={"models": named, "host": host, "port": port, "pid": os.getpid()})
+    server.run([listener])
+    pool.shutdown()
+
+
+def _config(app: App, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=GuardedProtocol,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=int(settings.limits.idle_seconds),
+        timeout_graceful_shutdown=DRAIN_LIMIT,
+    )
+
+
+def _check_distinct(models: Sequence[Model]) -> None:
+    seen: set[tuple[str, str]] = set()
+    for model in models:
+        key = (model.identity.name, model.identity.version)
+        if key in seen:
+            raise UserError(
+                f"two artifacts are model `{key[0]}`, version {key[1]}",
+                fix="give them different names with --name",
+            )
+        seen.add(key)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise UserError(
+            f"cannot listen on {host}:{port}: {error.strerror}",
+            fix="choose another --port, or end what listens there",
+        ) from error
+
+
+def _lazily(counted: Counted) -> Callable[[str], tuple[bytes, str]]:
+    """The metrics, importing the Prometheus client when somebody asks for them."""
+    made: list[Callable[[str], tuple[bytes, str]]] = []
+
+    def render(accept: str) -> tuple[bytes, str]:
+        if not made:
+            made.append(renderer(counted))
+        return made[0](accept)
+
+    return render
+
+
+def _tame_garbage_collector() -> None:
+    """What was loaded lives as long as the process, so no collection needs to look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)

@@ -1,0 +1,196 @@
+"""Where prediction log records end: rotated files in a folder, or whole objects at an fsspec URL.
+
+Everything here runs in the log's one writer thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import msgspec
+
+from ordain.errors import UserError
+
+OPEN, WHOLE = ".jsonl.open", ".jsonl"
+
+
+class Rotation(msgspec.Struct, frozen=True, kw_only=True):
+    """When a file is whole, and how many whole ones stay.
+
+    Attributes:
+        bytes, seconds: whichever comes first ends a file.
+        keep: whole files in a folder; the oldest goes. (A pod's disk is small, and a collector
+            should have fetched it by then.) At a URL everything stays.
+    """
+
+    bytes: int = 8 * 2**20
+    seconds: float = 300.0
+    keep: int = 4
+
+
+class Sink(Protocol):
+    """Takes encoded lines; raises whatever its file system raises when it cannot store them.
+
+    Attributes:
+        written: records that are stored.
+        dropped: records that could not be.
+    """
+
+    written: int
+    dropped: int
+
+    def write(self, lines: bytes, records: int) -> None:
+        """Store whole lines, one a record, now or with later ones."""
+        ...
+
+    def tick(self) -> None:
+        """End the file or object when it is old enough."""
+        ...
+
+    def close(self) -> None:
+        """End the last file or object."""
+        ...
+
+
+def open_sink(target: str, rotation: Rotation) -> Sink:
+    """The sink for a folder or a URL.
+
+    Raises:
+        UserError: when the folder cannot be made, or nothing reads such URLs.
+    """
+    if "://" in target and not target.startswith("file://"):
+        return UrlSink(target, rotation)
+    return FolderSink(Path(target.removeprefix("file://")), rotation)
+
+
+@contextlib.contextmanager
+def _counting(sink: Sink, records: int) -> Iterator[None]:
+    """Count records as written when the body ends well, else as dropped; drivers raise errors of any type."""
+    stored = False
+    try:
+        yield
+        stored = True
+    finally:
+        if stored:
+            sink.written += records
+        else:
+            sink.dropped += records
+
+
+def _stem() -> str:
+    return f"predictions-{socket.gethostname()}-{os.getpid()}"
+
+
+class FolderSink:
+    """Lines go to one open file; a whole file is renamed, so that a collector never takes half of one."""
+
+    def __init__(self, folder: Path, rotation: Rotation) -> None:
+        self.written = self.dropped = 0
+        self._folder, self._rotation = folder, rotation
+        self._file: IO[bytes] | None = None
+        self._path = folder
+        self._size, self._since, self._number = 0, 0.0, 0
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for left in folder.glob(f"{_stem()}-*{OPEN}"):  # of a process of this name that was killed
+                left.rename(left.with_name(left.name.removesuffix(OPEN) + WHOLE))
+        except OSError as error:
+            raise UserError(
+                f"cannot write the prediction log: {error.strerror}",
+                where=str(folder),
+                fix="mount a writable folder there, or leave --log out",
+            ) from error
+
+    def write(self, lines: bytes, records: int) -> None:
+        """Append to the open file, or to a new one: all lines, or none."""
+        with _counting(self, records):
+            self._append(lines)
+        if self._size >= self._rotation.bytes:
+            self.close()
+
+    def _append(self, lines: bytes) -> None:
+        if self._file is None:
+            self._number += 1
+            name = f"{_stem()}-{time.time_ns() // 1_000_000}-{self._number}{OPEN}"
+            self._path = self._folder / name
+            self._file = self._path.open("xb", buffering=0)
+            self._size, self._since = 0, time.monotonic()
+        rest = memoryview(lines)
+        try:
+            while rest:  # a disk that is nearly full takes a part before it refuses
+                rest = rest[self._file.write(rest) :]
+        except OSError:
+            self._file.truncate(self._size)
+            self._file.seek(self._size)
+            raise
+        self._size += len(lines)
+
+    def tick(self) -> None:
+        """End the file when it is old enough."""
+        if self._file is not None and time.monotonic() - self._since >= self._rotation.seconds:
+            self.close()
+
+    def close(self) -> None:
+        """End the open file and drop what is too old."""
+        if self._file is None:
+            return
+        self._file.close()
+        self._file = None
+        self._path.rename(self._path.with_name(self._path.name.removesuffix(OPEN) + WHOLE))
+        whole = sorted(self._folder.glob(f"{_stem()}-*{WHOLE}"), key=lambda each: each.stat().st_mtime_ns)
+        for old in whole[: -self._rotation.keep]:
+            with contextlib.suppress(FileNotFoundError):
+                old.unlink()
+
+
+class UrlSink:
+    """Lines gather in memory until they make an object, which is then written whole."""
+
+    def __init__(self, url: str, rotation: Rotation) -> None:
+        import fsspec
+
+        try:
+            self._files: Any
+            self._files, self._root = fsspec.core.url_to_fs(url)
+        except (ValueError, ImportError) as error:
+            raise UserError(
+                f"cannot write the prediction log there: {error}",
+                where=url.split("?", maxsplit=1)[0],
+                fix="use a folder, or install the fsspec driver for this URL",
+            ) from error
+        self.written = self.dropped = 0
+        self._rotation = rotation
+        self._lines: list[bytes] = []
+        self._size, self._records, self._since, self._number = 0, 0, 0.0, 0
+
+    def write(self, lines: bytes, records: int) -> None:
+        """Gather, and write the object when it is large enough."""
+        if not self._lines:
+            self._since = time.monotonic()
+        self._lines.append(lines)
+        self._size += len(lines)
+        self._records += records
+        if self._size >= self._rotation.bytes:
+            self.close()
+
+    def tick(self) -> None:
+        """Write the object when it is old enough."""
+        if self._lines and time.monotonic() - self._since >= self._rotation.seconds:
+            self.close()
+
+    def close(self) -> None:
+        """Write what has been gathered."""
+        if not self._lines:
+            return
+        lines, self._lines, self._size = b"".join(self._lines), [], 0
+        records, self._records = self._records, 0
+        self._number += 1
+        name = f"{_stem()}-{time.time_ns() // 1_000_000}-{self._number}{WHOLE}"
+        with _counting(self, records):
+            self._files.pipe_file(f"{self._root.rstrip('/')}/{name}", lines)

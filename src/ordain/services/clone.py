@@ -1,0 +1,152 @@
+"""A clone as those read it who only look: its base branch, and the ledger there, every link proven.
+
+Nothing here reaches for a network or changes a file, but for the note of how far the ledger was seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from ordain.adapters.git import Repository, find_repository
+from ordain.adapters.ledger_memory import LedgerMemory
+from ordain.adapters.resources import templates
+from ordain.core.decisions import Entry, LedgerState
+from ordain.core.declared import Instance
+from ordain.core.ledger import Record, check_seen, fold, seen
+from ordain.core.plan import Point
+from ordain.core.release import Release
+from ordain.errors import UserError
+from ordain.services.book import check_ledger
+from ordain.services.states import States
+
+
+class Remembering(Repository):
+    """A repository that walks the first parents of one branch once, however often it is asked."""
+
+    _chain: tuple[str, ...] = ()
+    _places: Mapping[str, int] = {}
+
+    def first_parents(self, head: str) -> list[str]:
+        """As `Repository.first_parents`."""
+        if head not in self._places:
+            self._chain = tuple(super().first_parents(head))
+            self._places = {commit: place for place, commit in enumerate(self._chain)}
+        return list(self._chain[self._places[head] :])
+
+
+class Clone(Struct, frozen=True, kw_only=True):
+    """What a clone holds.
+
+    Attributes:
+        base: the base branch as this clone knows it. commit: its newest commit.
+        genesis: where trust begins.
+        records, state: the ledger at that commit, and what it folds to.
+    """
+
+    repository: Repository
+    states: States
+    base: Point
+    commit: str
+    genesis: str
+    records: tuple[Record, ...] = ()
+    state: LedgerState = LedgerState()
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The ledger's entries, oldest first."""
+        return tuple(each.entry for each in self.records)
+
+    def instance(self, commit: str | None) -> Instance | None:
+        """What a commit declares; None when it is not here or can't be read."""
+        if commit is None or self.repository.find(commit) is None:
+            return None
+        return self.states.snapshot(commit).instance
+
+    def releases(self) -> dict[str, Release]:
+        """Every release record that the ledger's commits and the base branch hold, by its digest."""
+        commits = [*(each.source for each in self.entries), self.commit]
+        found: dict[str, Release] = {}
+        for commit in dict.fromkeys(reversed(commits)):
+            state = self.instance(commit)
+            for records in state.releases.values() if state else ():
+                for record in records.values():
+                    found.setdefault(record.digest, record)
+        return found
+
+
+def open_clone(root: Path, base: str | None = None) -> Clone:
+    """Read the ledger of a clone's base branch.
+
+    Args:
+        root: a folder in the clone. base: a revision to use instead of the base branch.
+
+    Raises:
+        UserError: when this is no full clone of a repository with a policy; reason `ledger-broken` when
+            a link of the ledger does not hold; `history-rewritten` when this clone has seen more of it.
+    """
+    found = bare_clone(root, base)
+    records = check_ledger(found.states, found.commit, found.genesis)
+    if base is None:
+        check_memory(found, records)
+    return Clone(
+        repository=found.repository,
+        states=found.states,
+        base=found.base,
+        commit=found.commit,
+        genesis=found.genesis,
+        records=records,
+        state=fold([(each.digest, each.entry) for each in records]),
+    )
+
+
+def check_memory(clone: Clone, records: Sequence[Record]) -> None:
+    """Compare a proven ledger of the base branch with what this clone has seen of it, and remember it.
+
+    Raises:
+        UserError: reason `history-rewritten` when this clone has seen more.
+    """
+    memory = LedgerMemory(clone.repository.git_folder(), clone.base.name.removeprefix("origin/"))
+    check_seen(records, memory.recall(), clone.base.name)
+    newest = seen(records)
+    if newest is not None:
+        memory.remember(newest)
+
+
+def bare_clone(root: Path, base: str | None = None) -> Clone:
+    """The same without reading the ledger."""
+    repository = Remembering(find_repository(root).folder)
+    if repository.line("rev-parse", "--is-shallow-repository") == "true":
+        raise UserError(
+            "this clone is shallow, so where trust begins can't be seen",
+            where=str(repository.folder),
+            fix="git fetch --unshallow",
+        )
+    states = States(repository, templates())
+    point = base_point(repository, states, base)
+    commit = point.commit or ""
+    return Clone(
+        repository=repository, states=states, base=point, commit=commit, genesis=states.genesis(commit)
+    )
+
+
+def base_point(repository: Repository, states: States, base: str | None) -> Point:
+    """The base branch as this clone knows it: of `origin/<branch>` and `<branch>` the one that is ahead.
+
+    Raises:
+        UserError: when neither is here.
+    """
+    if base is not None:
+        return Point(name=base, commit=repository.resolve(base))
+    head = repository.resolve("HEAD")
+    branch = states.newest_policy(head).branch
+    remote = repository.find(f"refs/remotes/origin/{branch}")
+    local = repository.find(f"refs/heads/{branch}")
+    if remote is not None and (local is None or not repository.is_ancestor(remote, local)):
+        return Point(name=f"origin/{branch}", commit=remote)
+    if local is None:
+        fix = f"git fetch origin {branch}, or name a revision with --base"
+        raise UserError(f"the base branch {branch} is not in this clone", where="policy.yaml", fix=fix)
+    return Point(name=branch if remote != local else f"origin/{branch}", commit=local)

@@ -1,0 +1,1 @@
+"""`ordain demo`: the whole loop in a scratch folder, by the same commands that people type."""

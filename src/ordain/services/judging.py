@@ -1,0 +1,277 @@
+"""Walk the first-parent steps of the base branch and judge each: shared by every verb that decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ordain.core.approval import POLICY_TARGET, STATE_TARGET, Evidence, gather, pending, policy_subject
+from ordain.core.decisions import Decision, Entry, LedgerState, Pending
+from ordain.core.declared import Instance
+from ordain.core.governance import Policy, Risk
+from ordain.core.identity import Target, Transition
+from ordain.core.judge import Step, judge
+from ordain.core.ledger import advance
+from ordain.core.quorum import declared_risk, higher
+from ordain.core.reasons import Reason
+from ordain.core.render import RENDERER_VERSION
+from ordain.core.trust import Contribution, contribution
+from ordain.errors import UserError
+from ordain.services.states import Snapshot, States
+
+
+class Context(Struct, frozen=True, kw_only=True):
+    """What judging needs beside commits.
+
+    Attributes:
+        evidence: every approval at hand. now: ISO 8601, UTC.
+        present: whether an artifact was published, by its digest.
+    """
+
+    evidence: Sequence[Evidence]
+    now: str
+    present: Callable[[str], bool]
+
+
+class Judged(Struct, frozen=True, kw_only=True):
+    """What came out for one step: every decision, those already on record included."""
+
+    commit: str
+    policy: Policy
+    policy_source: str
+    snapshot: Snapshot
+    decisions: tuple[Decision, ...]
+    pending: tuple[Pending, ...]
+
+
+class Walk:
+    """A position on the base branch: the ledger's state there, and what has gathered around it.
+
+    Args:
+        states: the repository's declared states.
+        state: the ledger so far. head: the newest commit of the base branch.
+    """
+
+    def __init__(self, states: States, context: Context, state: LedgerState, head: str) -> None:
+        self._states = states
+        self._context = context
+        self._head = head
+        self.genesis = state.genesis or states.genesis(head)
+        source = state.policy_source or self.genesis
+        self.policy = states.needed_policy(source)
+        self.newest = states.newest_policy(head)
+        self.state = replace(
+            state, policy=policy_subject(self.policy), policy_source=source, genesis=self.genesis
+        )
+        self.parent = state.cursor or self.genesis
+        self._before = states.snapshot(self.parent)
+        self._pending = dict(state.pending) if state.cursor else self._founding()
+
+    def steps(self) -> list[str]:
+        """The commits that come after the position, oldest first.
+
+        Raises:
+            UserError: reason `history-rewritten`, when the branch no longer holds the position.
+        """
+        repository = self._states.repository
+        chain = repository.first_parents(self._head)
+        if self.parent in chain:
+            return chain[: chain.index(self.parent)][::-1]
+        known = repository.find(self.parent) is not None
+        if not known or not repository.is_ancestor(self.parent, self._head):
+            raise UserError(
+                f"the branch no longer holds {self.parent[:12]}, which the ledger judged last",
+                fix="restore the branch from a clone that holds this commit; nothing was changed",
+                reason=Reason.HISTORY_REWRITTEN,
+            )
+        # The branch was moved onto a merge whose second parent it had been.
+        later = set(repository.between(self.parent, self._head, through=True))
+        return [each for each in reversed(chain) if each in later]
+
+    def advance(self, commit: str) -> Judged:
+        """Judge the next step and stand on it; what it approves counts from then on."""
+        judged = self.look(commit, commit)
+        self._pending = {each.target: each for each in judged.pending}
+        self.parent, self._before = commit, judged.snapshot
+        return judged
+
+    def look(self, commit: str, treeish: str) -> Judged:
+        """Judge a commit as the next step, without moving.
+
+        Args:
+            commit: whose history says who contributed. treeish: what is declared.
+        """
+        now = self._states.snapshot(treeish)
+        made = self._states.contribution(self.parent, commit, self.policy)
+        if now.instance is None:
+            return self._invalid(commit, now, made)
+        carried = self._pending.get(STATE_TARGET)
+        if carried:
+            made = made.joined(Contribution(people=carried.contributors, unproven=carried.unproven))
+        gathered = self._gathered(now, made)
+        step = Step(
+            instance=now.instance, wanted=now.wanted, parent=self._before.instance, state=self.state,
+            policy=self.policy, newest=self.newest, gathered=gathered, evidence=self._context.evidence,
+            today=self._context.now[:10], present=self._context.present,
+        )  # fmt: skip
+        decisions = judge(step)
+        settled = {each.transition.target for each in decisions if each.approved}
+        waiting = tuple(gathered[target] for target in sorted(set(gathered) - settled))
+        return self._judged(commit, now, decisions, waiting)
+
+    def _judged(
+        self, commit: str, now: Snapshot, decisions: tuple[Decision, ...], waiting: tuple[Pending, ...]
+    ) -> Judged:
+        return Judged(
+            commit=commit, policy=self.policy, policy_source=self.state.policy_source or self.genesis,
+            snapshot=now, decisions=decisions, pending=waiting,
+        )  # fmt: skip
+
+    def own(self, commit: str) -> bool:
+        """Whether a step is the reconciler's own, which is not judged."""
+        return self._states.own(commit, self.policy)
+
+    def rehearse(self) -> None:
+        """Advance to the head of the branch as if every decision on the way were recorded."""
+        for commit in self.steps():
+            if not self.own(commit):
+                judged = self.advance(commit)
+                entry = entry_of(self.state, judged, self._context.now)
+                self.recorded(advance(self.state, entry.source, entry))
+
+    def renewal(self, commit: str, now: str) -> Entry:
+        """An entry without decisions at the step where the walk stands."""
+        judged = Judged(
+            commit=commit, policy=self.policy, policy_source=self.state.policy_source or self.genesis,
+            snapshot=self._before, decisions=(),
+            pending=tuple(self._pending[target] for target in sorted(self._pending)),
+        )  # fmt: skip
+        return entry_of(self.state, judged, now)
+
+    def recorded(self, state: LedgerState) -> None:
+        """Take over the ledger's state after an entry; an approved policy judges from here on."""
+        self.state = state
+        self.policy = self._states.needed_policy(state.policy_source or self.genesis)
+
+    def _founding(self) -> dict[Target, Pending]:
+        """Genesis deploys nothing: what it already wants waits, with its makers as contributors."""
+        if self._before.instance is None:
+            return {}
+        made = contribution(self.policy, self._states.repository.commits([self.genesis]))
+        waiting = pending(_subjects(self._before, self.policy), self.state, self.policy)
+        return gather({}, waiting, {}, made, self._risks(waiting, self._before.instance))
+
+    def _gathered(self, now: Snapshot, made: Contribution) -> dict[Target, Pending]:
+        wanted = _subjects(now, self.policy)
+        waiting = pending(wanted, self.state, self.policy)
+        touched = {}
+        if self._before.instance is not None:
+            before = _subjects(self._before, self.policy)
+            touched = {each.target: before.get(each.target) != wanted.get(each.target) for each in waiting}
+        return gather(self._pending, waiting, touched, made, self._risks(waiting, now.instance))
+
+    def _risks(self, waiting: Sequence[Transition], now: Instance | None) -> dict[Target, Risk | None]:
+        found: dict[Target, Risk | None] = {}
+        for target in (each.target for each in waiting):
+            running = self.state.deployed.get(target)
+            known = declared_risk(self._before.instance, target), declared_risk(now, target)
+            found[target] = higher(running.risk if running else None, *known)
+        return found
+
+    def _invalid(self, commit: str, now: Snapshot, made: Contribution) -> Judged:
+        """A state that can't be used is refused as a whole; who made it is not forgotten."""
+        old = self._pending.get(STATE_TARGET) or Pending(target=STATE_TARGET)
+        made = made.joined(Contribution(people=old.contributors, unproven=old.unproven))
+        gathered = Pending(target=STATE_TARGET, contributors=made.people, unproven=made.unproven)
+        fault = now.fault or UserError("the declared state can't be read")
+        known = fault.reason in set(Reason)
+        transition = Transition(
+            repository=self.policy.repository,
+            branch=self.policy.branch,
+            environment=STATE_TARGET.environment,
+            model=STATE_TARGET.model,
+            before=None,
+            after=now.key,
+        )
+        decision = Decision(
+            transition=transition,
+            action="change",
+            approved=False,
+            reason=Reason(fault.reason) if known else Reason.STATE_INVALID,
+            detail=str(fault),
+            contributors=made.people,
+        )
+        others = [each for target, each in self._pending.items() if target != STATE_TARGET]
+        waiting = tuple(sorted([*others, gathered], key=lambda each: each.target))
+        return self._judged(commit, now, (decision,), waiting)
+
+
+def _subjects(snapshot: Snapshot, fallback: Policy) -> dict[Target, str]:
+    policy = snapshot.instance.policy if snapshot.instance else fallback
+    found = {target: each.subject for target, each in snapshot.wanted.items()}
+    return {**found, POLICY_TARGET: policy_subject(policy)}
+
+
+def fresh(judged: Judged, state: LedgerState) -> tuple[Decision, ...]:
+    """The decisions that the ledger does not hold yet: a refusal is recorded once for each reason."""
+    return tuple(
+        each
+        for each in judged.decisions
+        if each.approved or (each.transition.id, each.reason.value) not in state.refused
+    )
+
+
+def entry_of(state: LedgerState, judged: Judged, now: str) -> Entry:
+    """The ledger entry for a step, its manifests yet to be named."""
+    decisions = sorted(fresh(judged, state), key=lambda each: each.transition.target)
+    return Entry(
+        sequence=state.sequence + 1,
+        previous=state.head,
+        repository=judged.policy.repository,
+        branch=judged.policy.branch,
+        source=judged.commit,
+        policy=policy_subject(judged.policy),
+        policy_source=judged.policy_source,
+        renderer=RENDERER_VERSION,
+        decisions=tuple(decisions),
+        manifests="",
+        observed=now,
+        genesis=state.genesis or "",
+        pending=judged.pending,
+    )
+
+
+class Preview(Struct, frozen=True, kw_only=True):
+    """What reconciling would decide if a revision were merged now.
+
+    Attributes:
+        state: the ledger at the base branch, unreconciled steps included as they would be decided.
+        judged: the revision as the next step.
+    """
+
+    state: LedgerState
+    judged: Judged
+
+
+def preview(states: States, context: Context, state: LedgerState, ends: tuple[str, str]) -> Preview:
+    """Judge a revision as if it were merged into the base branch now.
+
+    Args:
+        state: the checked ledger at the base branch. ends: commit of the base branch, and revision.
+
+    Raises:
+        UserError: when the two can't be merged without a decision by a person.
+    """
+    base, revision = ends
+    walk = Walk(states, context, state, base)
+    walk.rehearse()
+    repository = states.repository
+    if repository.is_ancestor(revision, base):
+        return Preview(state=walk.state, judged=walk.look(base, base))
+    tree = repository.merged_tree(base, revision)
+    if tree is None:
+        what = "the revision conflicts with the base branch, so nobody knows what merging it would give"
+        raise UserError(what, where=revision[:12], fix="merge the base branch into yours, then try again")
+    return Preview(state=walk.state, judged=walk.look(revision, tree))

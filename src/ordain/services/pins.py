@@ -1,0 +1,87 @@
+"""Propose another pin on a branch of its own: what `promote` and `rollback` share."""
+
+from __future__ import annotations
+
+from itertools import count
+
+from msgspec import Struct
+
+from ordain.adapters.git import Repository
+from ordain.core.declared import Instance, environment_path
+from ordain.core.edit import set_pin
+from ordain.core.instance import STATE_PATHS, read_instance
+from ordain.errors import UserError
+
+
+class Proposal(Struct, frozen=True, kw_only=True):
+    """A change to approve.
+
+    Attributes:
+        branch: checked out, with one new commit. release, before: numbers; None where nothing ran.
+    """
+
+    branch: str
+    commit: str
+    model: str
+    environment: str
+    release: int
+    before: int | None
+
+
+def declared(clone: Repository, model: str, environment: str) -> Instance:
+    """The state of the newest commit, which must know both.
+
+    Raises:
+        UserError: when it does not, or is invalid.
+    """
+    instance = read_instance(clone.read(clone.resolve("HEAD"), STATE_PATHS))
+    if model not in instance.models.models:
+        names = ", ".join(sorted(instance.models.models)) or "none"
+        raise UserError(
+            f"there is no model `{model}`; declared: {names}", where="models.yaml", fix="ordain status"
+        )
+    if environment not in instance.environments:
+        names = ", ".join(sorted(instance.environments)) or "none"
+        raise UserError(
+            f"there is no environment `{environment}`; declared: {names}",
+            where="environments/",
+            fix="ordain status",
+        )
+    return instance
+
+
+def propose(clone: Repository, instance: Instance, kind: str, wanted: tuple[str, str, int]) -> Proposal:
+    """Commit another pin on a new branch and check that out; nothing else in the clone changes.
+
+    Args:
+        instance: as `declared` gave it. kind: the verb, which names the branch.
+        wanted: model, environment and release number.
+
+    Raises:
+        UserError: when the release has no record, is pinned already, or Git can't commit.
+    """
+    model, environment, release = wanted
+    if release not in instance.releases.get(model, {}):
+        where = f"releases/{model}/"
+        raise UserError(f"{model}@{release} has no record", where=where, fix="ordain status")
+    pin = instance.environments[environment].models.get(model)
+    if pin is not None and pin.release == release:
+        what = f"{model}@{release} is pinned in {environment} already"
+        raise UserError(what, where=environment_path(environment), fix="ordain plan")
+    head, path = clone.resolve("HEAD"), environment_path(environment)
+    data = set_pin(clone.read(head, (path,))[path], model, release, path)
+    before = pin.release if pin else None
+    verb = "Promote" if kind == "promote" else "Roll back"
+    message = f"{verb} {model} to {model}@{release} in {environment}\n"
+    commit = clone.commit_as_user(clone.with_file(head, path, data), head, message)
+    branch = free_branch(clone, f"{kind}/{model}-{environment}-")
+    clone.start_branch(branch, commit)
+    return Proposal(
+        branch=branch, commit=commit, model=model, environment=environment, release=release, before=before
+    )
+
+
+def free_branch(clone: Repository, stem: str) -> str:
+    """The first name `<stem><n>` that no branch has, here or at the origin."""
+    taken = clone.branches()
+    return next(f"{stem}{n}" for n in count(1) if f"{stem}{n}" not in taken)

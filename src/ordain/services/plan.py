@@ -1,0 +1,194 @@
+"""`ordain plan`: what reconciling would do if a revision, or what lies in the working tree, were merged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ordain.adapters import files as disk
+from ordain.adapters.git import Repository, scratch
+from ordain.core import approval, commits, planning
+from ordain.core.decisions import Decision, LedgerState
+from ordain.core.declared import Instance
+from ordain.core.identity import Target
+from ordain.core.instance import STATE_PATHS, is_state_path
+from ordain.core.ledger import advance
+from ordain.core.plan import Plan, Point
+from ordain.core.planning import Inputs
+from ordain.core.report import count
+from ordain.core.verification import differing
+from ordain.errors import UserError
+from ordain.services.book import open_book
+from ordain.services.clone import base_point
+from ordain.services.judging import Context, Judged, Walk, entry_of
+from ordain.services.staleness import Hash, Read, at_commit, in_working_tree, stale_pipelines
+from ordain.services.states import MANIFESTS, States
+from ordain.services.workspace import Desk, Setting, at_base, base_branch
+
+WORKING_TREE = "working tree"
+NOBODY = commits.Identity(name="Working tree", email="working-tree@ordain.invalid")
+TOPS = tuple(each.rstrip("/") for each in STATE_PATHS)
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What is planned for.
+
+    Attributes:
+        commit: whose history says who contributed.
+        content: what is declared: the commit itself, or one of the scratch repository that holds the
+            working tree's state on top of it.
+    """
+
+    point: Point
+    commit: str
+    content: str
+
+
+def plan(setting: Setting, revision: str | None, base: str | None) -> Plan:
+    """Compare what is wanted with what the ledger says is running.
+
+    Args:
+        setting: the clone, and what judging needs.
+        revision: a commit; None for the working tree, uncommitted changes included.
+        base: a revision of the clone to compare with; None for the base branch, fetched from `origin`.
+
+    Raises:
+        UserError: when the state is invalid, or conflicts with the base branch. RetryLater: when the
+            origin does not answer.
+    """
+    with _desk(setting, base) as (desk, point):
+        wanted = _wanted(setting.clone, desk.repository, revision)
+        walk = Walk(desk.states, _context(desk), desk.book.state, desk.base)
+        passed, unreconciled = _rehearse(walk, setting.now)
+        judged = _look(walk, desk, wanted)
+        instance = _usable(judged)
+        decisions = {**passed, **{each.transition.target: each for each in judged.decisions}}
+        state = desk.book.state
+        state = replace(state, policy_source=state.policy_source or walk.genesis)
+        return planning.build(
+            Inputs(
+                revision=wanted.point,
+                base=point,
+                instance=instance,
+                past=_past(desk.states, state, walk.genesis),
+                desired=judged.snapshot.wanted,
+                state=state,
+                decisions=tuple(decisions.values()),
+                manifests=_manifests(desk),
+                stale=stale_pipelines(instance, *_reading(setting.clone, wanted, revision)),
+                unreconciled=unreconciled,
+                notes=_restored(len(desk.book.repaired)),
+            )
+        )
+
+
+@contextmanager
+def _desk(setting: Setting, base: str | None) -> Iterator[tuple[Desk, Point]]:
+    """The base branch at the origin; or as the clone has it, where one is named or there is no origin."""
+    clone = setting.clone
+    if base is None and clone.line("config", "--get", "remote.origin.url", fine=(0, 1)):
+        with at_base(setting) as desk:
+            yield desk, Point(name=f"origin/{base_branch(clone)}", commit=desk.base)
+        return
+    point = base_point(clone, States(clone, setting.templates), base)
+    with scratch(clone.folder) as repository:
+        states = States(repository, setting.templates)
+        commit, address = point.commit or "", str(clone.folder.resolve())
+        yield (
+            Desk(
+                repository=repository, address=address, base=commit, states=states,
+                book=open_book(states, commit, states.genesis(commit)),
+                forge=setting.forge(repository, address), setting=setting,
+            ),
+            point,
+        )  # fmt: skip
+
+
+def _context(desk: Desk) -> Context:
+    found = (approval.read(data) for data in desk.forge.approvals())
+    evidence = tuple(each for each in found if each is not None)
+    return Context(evidence=evidence, now=desk.setting.now, present=desk.setting.present)
+
+
+def _wanted(clone: Repository, repository: Repository, revision: str | None) -> Wanted:
+    if revision is not None:
+        commit = clone.resolve(revision)
+        return Wanted(point=Point(name=revision, commit=commit), commit=commit, content=commit)
+    head = clone.resolve("HEAD")
+    here = disk.read_state(clone.folder, is_state_path, tops=TOPS)
+    there = {path: data for path, data in clone.read(head, STATE_PATHS).items() if is_state_path(path)}
+    edited = differing(there, here)
+    point = Point(name=WORKING_TREE, commit=head, uncommitted=edited)
+    if not edited:
+        return Wanted(point=point, commit=head, content=head)
+    tree = head
+    for top in sorted({path.partition("/")[0] for path in edited}):
+        blobs = {path: data for path, data in here.items() if path.startswith(top + "/")}
+        if top in here:
+            tree = repository.with_file(tree, top, here[top])
+        elif top in there:
+            fix = f"git checkout {top}, or commit the removal and use --rev HEAD"
+            raise UserError("the file is gone from the working tree", where=top, fix=fix)
+        else:
+            ids = repository.write_blobs(list(blobs.values()))
+            tree = repository.write_tree(tree, top, dict(zip(blobs, ids, strict=True)))
+    content = repository.write_commit(commits.compose(tree, (head,), (NOBODY, 0), WORKING_TREE))
+    return Wanted(point=point, commit=head, content=content)
+
+
+def _rehearse(walk: Walk, now: str) -> tuple[dict[Target, Decision], tuple[str, ...]]:
+    """Walk to the head of the base branch; what reconciling will let through, and the steps to record."""
+    passed: dict[Target, Decision] = {}
+    steps: list[str] = []
+    for commit in walk.steps():
+        if walk.own(commit):
+            continue
+        judged = walk.advance(commit)
+        passed.update({each.transition.target: each for each in judged.decisions if each.approved})
+        entry = entry_of(walk.state, judged, now)
+        if entry.decisions:
+            steps.append(commit)
+            walk.recorded(advance(walk.state, entry.source, entry))
+    return passed, tuple(steps)
+
+
+def _look(walk: Walk, desk: Desk, wanted: Wanted) -> Judged:
+    repository = desk.repository
+    if repository.is_ancestor(wanted.content, desk.base):
+        return walk.look(desk.base, desk.base)
+    tree = repository.merged_tree(desk.base, wanted.content)
+    if tree is None:
+        what = "this conflicts with the base branch, so nobody knows what merging it would give"
+        raise UserError(what, where=wanted.point.name, fix="merge the base branch, then plan again")
+    return walk.look(wanted.commit, tree)
+
+
+def _usable(judged: Judged) -> Instance:
+    if judged.snapshot.instance is None:
+        raise judged.snapshot.fault or UserError("the declared state can't be read", fix="ordain check")
+    return judged.snapshot.instance
+
+
+def _restored(amount: int) -> tuple[str, ...]:
+    return (f"{count(amount, 'edited file')} below manifests/ will be restored",) if amount else ()
+
+
+def _past(states: States, state: LedgerState, genesis: str) -> dict[str, Instance]:
+    """What the commits that the ledger names declare, as far as they are here and can be read."""
+    sources = {state.policy_source or genesis, *(each.source for each in state.deployed.values())}
+    here = [each for each in sorted(sources) if states.repository.find(each)]
+    found = {commit: states.snapshot(commit).instance for commit in here}
+    return {commit: each for commit, each in found.items() if each is not None}
+
+
+def _manifests(desk: Desk) -> dict[str, bytes]:
+    blobs = desk.book.manifests
+    content = desk.repository.objects(blobs.values(), "blob")
+    return {path.removeprefix(f"{MANIFESTS}/"): content[blob] for path, blob in blobs.items()}
+
+
+def _reading(clone: Repository, wanted: Wanted, revision: str | None) -> tuple[Read, Hash]:
+    return in_working_tree(clone.folder) if revision is None else at_commit(clone, wanted.commit)

@@ -1,0 +1,96 @@
+"""Which pipelines are behind their declaration, in a working tree or at a commit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ordain._version import __version__
+from ordain.adapters import files as disk
+from ordain.adapters.git import BLOB_LIMIT, Repository
+from ordain.core import yaml12
+from ordain.core.declared import Instance
+from ordain.core.pipeline import CODE_TOPS, FOLDER, UP, context_of, is_code_path, pipeline_files
+from ordain.core.stale import Stale, paths_of, stale
+from ordain.errors import UserError
+
+# Files below some tops that a predicate accepts, and the MD5 of one file (None where it is not here).
+Read = Callable[[Sequence[str], Callable[[str], bool]], Mapping[str, bytes]]
+Hash = Callable[[str], str | None]
+
+
+def stale_pipelines(instance: Instance, read: Read, md5: Hash) -> tuple[Stale, ...]:
+    """Every pipeline that would run.
+
+    Args:
+        instance: the declared state.
+        read, md5: of `in_working_tree` or `at_commit`.
+
+    Raises:
+        UserError: when a stage script is not Python, or a lock is not one.
+    """
+    context = context_of(read(CODE_TOPS, is_code_path), __version__)
+    generated = pipeline_files(instance, context)
+    locks = read([FOLDER], lambda path: path.endswith("/dvc.lock"))
+    known: dict[str, str | None] = {}
+
+    def hashes(model: str, stages: Mapping[str, Any]) -> dict[str, str]:
+        made = f"{FOLDER}/{model}/"
+        paths = {path for stage in stages.values() for path in paths_of(stage, "deps") if path.startswith(UP)}
+        for path in paths - known.keys():
+            known[path] = md5(path.removeprefix(UP)) if not path.startswith(made) else None
+        return {path: value for path in paths if (value := known[path]) is not None}
+
+    found = []
+    for model in sorted(instance.models.models):
+        folder = f"{FOLDER}/{model}"
+        stages = yaml12.load(generated[f"{folder}/dvc.yaml"])["stages"]
+        parameters = {"params.yaml": yaml12.load(generated[f"{folder}/params.yaml"])}
+        lock = _stages(f"{folder}/dvc.lock", locks.get(f"{folder}/dvc.lock"))
+        found.append(stale(model, stages, lock, parameters, hashes(model, stages)))
+    return tuple(each for each in found if each is not None)
+
+
+def _stages(path: str, data: bytes | None) -> dict[str, Any]:
+    if data is None:
+        return {}
+    try:
+        content = yaml12.load(data)
+        stages = content["stages"]
+        return {str(name): dict(stage) for name, stage in stages.items()}
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError("this is no lock of DVC's", where=path, fix=f"git checkout {path}") from error
+
+
+def in_working_tree(root: Path) -> tuple[Read, Hash]:
+    """Reading the files as they lie there."""
+
+    def read(tops: Sequence[str], wanted: Callable[[str], bool]) -> Mapping[str, bytes]:
+        return disk.read_state(root, wanted, tops=tops)
+
+    def md5(path: str) -> str | None:
+        place = disk.inside(root, path)
+        return disk.hash_file(place, "md5")[0] if place.is_file() else None
+
+    return read, md5
+
+
+def at_commit(repository: Repository, commit: str) -> tuple[Read, Hash]:
+    """Reading a commit's own files. What only DVC's cache holds, or is very large, is taken as it was."""
+
+    def read(tops: Sequence[str], wanted: Callable[[str], bool]) -> Mapping[str, bytes]:
+        # A folder's files, or the file itself; the rows of other files are left unread.
+        listed = repository.listing(commit, tops)
+        ids = {path: each.id for path, each in listed.items() if wanted(path) and each.size <= BLOB_LIMIT}
+        content = repository.objects(ids.values(), "blob")
+        return {path: content[blob] for path, blob in ids.items()}
+
+    def md5(path: str) -> str | None:
+        data = read([path], lambda each: each == path).get(path)
+        return hashlib.md5(data, usedforsecurity=False).hexdigest() if data is not None else None
+
+    return read, md5

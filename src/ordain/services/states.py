@@ -1,0 +1,165 @@
+"""What commits declare, who made them, and where trust begins: read once, kept by content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from ordain.adapters.git import Repository
+from ordain.core.approval import policy_subject
+from ordain.core.canonical import digest
+from ordain.core.commits import Commit
+from ordain.core.decisions import Entry
+from ordain.core.declared import POLICY, Instance
+from ordain.core.desired import Desired, desired
+from ordain.core.governance import Policy
+from ordain.core.identity import Target
+from ordain.core.instance import STATE_PATHS, is_state_path, load, read_instance
+from ordain.core.reasons import Reason
+from ordain.core.trust import Contribution, collectors, contribution
+from ordain.errors import UserError
+
+MANIFESTS = "manifests"
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """What one commit declares.
+
+    Attributes:
+        key: digest of the declared files; equal keys are equal states.
+        instance, wanted: None and empty when `fault` says why the state can't be used.
+    """
+
+    key: str
+    instance: Instance | None = None
+    wanted: Mapping[Target, Desired] = {}
+    fault: UserError | None = None
+
+
+class States:
+    """The declared states of a repository's commits. Nothing is ever read from a working tree.
+
+    Args:
+        repository: where the commits are.
+        templates: of the renderer.
+    """
+
+    def __init__(self, repository: Repository, templates: Mapping[str, str]) -> None:
+        self.repository = repository
+        self.templates = templates
+        self._snapshots: dict[str, Snapshot] = {}
+        self._policies: dict[str, Policy | None] = {}
+
+    def snapshot(self, treeish: str) -> Snapshot:
+        """What a commit or tree declares, or why that can't be used."""
+        try:
+            listed = self.repository.listing(treeish, STATE_PATHS)
+        except UserError as error:
+            return Snapshot(key=digest("state/v1", treeish), fault=error)
+        key = digest("state/v1", {path: each.id for path, each in listed.items() if is_state_path(path)})
+        if key not in self._snapshots:
+            self._snapshots[key] = self._read(treeish, key)
+        return self._snapshots[key]
+
+    def _read(self, treeish: str, key: str) -> Snapshot:
+        try:
+            instance = read_instance(self.repository.read(treeish, STATE_PATHS))
+            wanted = desired(instance, self.templates)
+            for each in wanted.values():
+                _sound(each)
+        except UserError as error:
+            return Snapshot(key=key, fault=error)
+        return Snapshot(key=key, instance=instance, wanted=wanted)
+
+    def policy(self, treeish: str) -> Policy | None:
+        """The policy that a commit holds, whatever else it holds; None when it can't be read."""
+        try:
+            listed = self.repository.listing(treeish, (POLICY,)).get(POLICY)
+        except UserError:
+            return None
+        if listed is None:
+            return None
+        if listed.id not in self._policies:
+            data = self.repository.read(treeish, (POLICY,))
+            instance = load(data).instance
+            self._policies[listed.id] = instance.policy if instance else None
+        return self._policies[listed.id]
+
+    def needed_policy(self, commit: str) -> Policy:
+        """The policy of a commit that is known to hold one.
+
+        Raises:
+            UserError: reason `history-rewritten`, when it does not.
+        """
+        policy = self.policy(commit)
+        if policy is None:
+            what = f"the approved policy should be in {commit[:12]} and can't be read there"
+            raise UserError(what, fix="restore the branch from a good clone", reason=Reason.HISTORY_REWRITTEN)
+        return policy
+
+    def genesis(self, head: str) -> str:
+        """Where trust begins: the oldest first-parent commit with a policy that can be read.
+
+        Raises:
+            UserError: when there is none.
+        """
+        for commit in reversed(self.repository.changes(head, POLICY)):
+            if self.policy(commit) is not None:
+                return commit
+        raise UserError("no commit of the branch holds a valid policy.yaml", where=POLICY, fix="ordain check")
+
+    def newest_policy(self, head: str) -> Policy:
+        """The newest policy of a branch that can be read, approved or not.
+
+        Raises:
+            UserError: when there is none.
+        """
+        for commit in self.repository.changes(head, POLICY):
+            policy = self.policy(commit)
+            if policy is not None:
+                return policy
+        raise UserError("no commit of the branch holds a valid policy.yaml", where=POLICY, fix="ordain check")
+
+    def collectors(self, entry: Entry, genesis: str) -> frozenset[str]:
+        """Who may have signed an entry: nobody, unless its policy is where it says, from genesis on."""
+        if entry.genesis != genesis or (entry.sequence == 1 and entry.policy_source != genesis):
+            return frozenset()
+        policy = self.policy(entry.policy_source)
+        if policy is None or policy_subject(policy) != entry.policy:
+            return frozenset()
+        return collectors(policy)
+
+    def contribution(self, after: str, until: str, policy: Policy) -> Contribution:
+        """Who made what one commit has and another has not.
+
+        A merge that is the clean automatic result of its two parents is no contribution, and neither
+        is a commit of the reconciler's own, which changes nothing outside `manifests/`.
+        """
+        found = self.repository.commits(self.repository.between(after, until))
+        return contribution(policy, [each for each in found if not self._neutral(each, policy)])
+
+    def _neutral(self, commit: Commit, policy: Policy) -> bool:
+        if len(commit.parents) == 2:
+            return self.repository.merged_tree(*commit.parents) == commit.tree
+        return self._own(commit, policy)
+
+    def own(self, commit: str, policy: Policy) -> bool:
+        """Whether a commit is the reconciler's: signed by a collector, and only `manifests/` changed."""
+        (found,) = self.repository.commits([commit])
+        return self._own(found, policy)
+
+    def _own(self, commit: Commit, policy: Policy) -> bool:
+        signer = commit.signer
+        if len(commit.parents) != 1 or signer is None or signer.fingerprint not in collectors(policy):
+            return False
+        before, now = self.repository.top(commit.parents[0]), self.repository.top(commit.tree)
+        return {**before, MANIFESTS: b""} == {**now, MANIFESTS: b""}
+
+
+def _sound(wanted: Desired) -> None:
+    """A target renders at least one file, and only into its own folder."""
+    folder = f"{wanted.target.label}/"
+    if not wanted.files or not all(path.startswith(folder) for path in wanted.files):
+        what = f"{wanted.target.label} renders nothing, or outside its folder"
+        raise UserError(what, fix="ordain check", reason=Reason.STATE_INVALID)

@@ -1,0 +1,180 @@
+"""Proofs about the ledger: its chain, its signatures, its approvals, its judgements, its manifests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ordain.adapters import files as disk
+from ordain.adapters.git import Repository
+from ordain.core import approval, attestation, verification
+from ordain.core.approval import Evidence
+from ordain.core.decisions import Entry, LedgerState
+from ordain.core.identity import files_digest
+from ordain.core.ledger import FOLDER, Record, advance
+from ordain.core.reasons import Reason
+from ordain.core.render import RENDERER_VERSION, admitted_files
+from ordain.core.trust import Keyring
+from ordain.core.verification import Proof, failed, ok
+from ordain.errors import UserError
+from ordain.services.book import Book, check_ledger, open_book
+from ordain.services.clone import Clone, check_memory
+from ordain.services.judging import Context, Walk
+from ordain.services.states import MANIFESTS, States
+
+
+def chain_proofs(clone: Clone) -> tuple[Book, list[Proof]]:
+    """The longest ledger that holds, and what is wrong with the files that should hold it."""
+    proofs: list[Proof] = []
+    try:
+        check_ledger(clone.states, clone.commit, clone.genesis)
+    except UserError as error:
+        proofs.append(failed("ledger", error.where or FOLDER, error.what))
+    try:
+        book = open_book(clone.states, clone.commit, clone.genesis)
+    except UserError as error:
+        edited = error.reason == Reason.MANIFESTS_EDITED
+        link: verification.Link = "manifest" if edited else "ledger"
+        return Book.empty(), [*proofs, failed(link, error.where, error.what)]
+    proofs += _remembered(clone, book)
+    named = {each.what for each in proofs}
+    proofs += [
+        failed("ledger", path, "not what the longest ledger that holds has there")
+        for path in book.repaired
+        if path.startswith(FOLDER) and path not in named
+    ]
+    if not proofs:
+        entries = len(book.records)
+        proofs.append(
+            ok("ledger", f"{entries} entries", "each follows the one before, signed by a collector")
+        )
+    return book, proofs
+
+
+def _remembered(clone: Clone, book: Book) -> list[Proof]:
+    """A ledger that lost what this clone has seen of it is proven by nothing that is in it."""
+    try:
+        check_memory(clone, book.records)
+    except UserError as error:
+        return [failed("ledger", clone.base.name, error.what)]
+    return []
+
+
+def manifest_proofs(clone: Clone, book: Book) -> Iterator[Proof]:
+    """What lies below `manifests/`, at the base branch and in the working tree."""
+    recorded = {target.label: each.files for target, each in book.state.deployed.items()}
+    if book.records and book.records[-1].entry.renderer == RENDERER_VERSION:
+        follows = admitted_files(book.state, clone.states.templates)
+        recorded |= {folder: files_digest(files) for folder, files in follows.items()}
+    try:
+        found = clone.repository.read(clone.commit, (f"{MANIFESTS}/",))
+        if book.state.manifests is not None:
+            name = f"{MANIFESTS}/ of {clone.base.name}"
+            yield from verification.rendered_proofs(name, recorded, _rendered(found), book.state.manifests)
+        yield from _working_tree(clone.repository)
+    except UserError as error:
+        yield failed("manifest", error.where or MANIFESTS, error.what)
+
+
+def _rendered(found: Mapping[str, bytes]) -> dict[str, bytes]:
+    top = f"{MANIFESTS}/"
+    return {path.removeprefix(top): data for path, data in found.items() if not path.startswith(FOLDER)}
+
+
+def _working_tree(repository: Repository) -> Iterator[Proof]:
+    """What only `ordain reconcile` and `ordain release` write: it must be as it is committed."""
+    if repository.line("rev-parse", "--is-inside-work-tree") != "true":
+        return
+    tops = (MANIFESTS, "releases")
+    head = repository.read(repository.resolve("HEAD"), tuple(f"{each}/" for each in tops))
+    here = disk.read_state(repository.folder, lambda _: True, tops=tops)
+    known = {path: data for path, data in here.items() if path in head or path.startswith(f"{MANIFESTS}/")}
+    wrong = verification.differing(head, known)
+    for path in wrong:
+        link = _link(path)
+        yield Proof(link=link, what=path, outcome="FAILED", detail="the working tree differs from its commit")
+    if not wrong:
+        yield ok("manifest", "working tree", f"{len(head)} files are as they are committed")
+
+
+def _link(path: str) -> verification.Link:
+    if path.startswith(FOLDER):
+        return "ledger"
+    return "manifest" if path.startswith(f"{MANIFESTS}/") else "release"
+
+
+def entry_proofs(clone: Clone, records: Sequence[Record]) -> Iterator[Proof]:
+    """Approvals, judgement and rendering of each entry.
+
+    Judging again starts from the ledger before the entry, with the approvals that the entry carries.
+    """
+    state = LedgerState()
+    states = clone.states
+    for record in records:
+        yield from approval_proofs(states, record.entry)
+        yield from _judged(states, state, record.entry)
+        yield from rendering_proofs(states, record.entry)
+        state = advance(state, record.digest, record.entry)
+
+
+def approval_proofs(states: States, entry: Entry) -> Iterator[Proof]:
+    """Every approval that an entry carries."""
+    policy = states.policy(entry.policy_source)
+    keys = Keyring(policy) if policy else None
+    for decision in entry.decisions:
+        for each in decision.approvals if keys else ():
+            if keys is not None:
+                proof = verification.approval_proof(each, decision.transition, keys)
+                yield _within(entry, proof)
+
+
+def _within(entry: Entry, proof: Proof) -> Proof:
+    what = f"entry {entry.sequence}: {proof.what}"
+    return Proof(link=proof.link, what=what, outcome=proof.outcome, detail=proof.detail)
+
+
+def _judged(states: States, state: LedgerState, entry: Entry) -> Iterator[Proof]:
+    what = f"entry {entry.sequence}"
+    try:
+        context = Context(evidence=_evidence(entry), now=entry.observed, present=lambda _: True)
+        walk = Walk(states, context, state, entry.source)
+        steps = [each for each in walk.steps() if not walk.own(each)] or [entry.source]
+        if entry.source != steps[-1]:
+            yield failed("judgement", what, f"{entry.source[:12]} is no step of the branch")
+            return
+        for commit in steps[:-1]:
+            walk.advance(commit)
+        yield verification.judged_proof(what, entry.decisions, walk.advance(steps[-1]).decisions)
+    except UserError as error:
+        yield failed("judgement", what, str(error))
+
+
+def _evidence(entry: Entry) -> tuple[Evidence, ...]:
+    envelopes = [attestation.to_bytes(a.envelope) for each in entry.decisions for a in each.approvals]
+    found = (approval.read(data) for data in dict.fromkeys(envelopes))
+    return tuple(each for each in found if each is not None)
+
+
+def rendering_proofs(states: States, entry: Entry) -> Iterator[Proof]:
+    """Whether rendering what was approved again gives the same bytes."""
+    wanted = [each for each in entry.decisions if each.approved and each.files is not None]
+    if not wanted:
+        return
+    snapshot = states.snapshot(entry.source)
+    for decision in wanted:
+        target = decision.transition.target
+        what = f"entry {entry.sequence}: {target.label} rendered again"
+        found = snapshot.wanted.get(target)
+        if snapshot.fault is not None and snapshot.fault.reason == Reason.RENDERER_MISMATCH:
+            yield verification.absent("manifest", what, f"needs renderer version {entry.renderer}")
+        elif found is None:
+            yield failed("manifest", what, str(snapshot.fault or "its commit wants no such thing"))
+        elif (found.intent, found.files_digest) != (decision.intent, decision.files):
+            yield failed("manifest", what, "other bytes than were approved")
+        else:
+            yield ok("manifest", what, "the same bytes")
+
+
+def running_entries(book: Book) -> list[Record]:
+    """The entries that put in place what runs now."""
+    since = {each.since for each in book.state.deployed.values()}
+    return [each for each in book.records if each.entry.sequence in since]

@@ -1,0 +1,95 @@
+"""What a person's clone knows: where the base branch is, and what the ledger says there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from msgspec import Struct
+
+from ordain.adapters.git import Repository, scratch
+from ordain.core import approval
+from ordain.core.instance import load
+from ordain.errors import UserError
+from ordain.ports import Forge
+from ordain.services.book import Book, open_book
+from ordain.services.judging import Context, Preview, preview
+from ordain.services.reconcile import OpenForge
+from ordain.services.states import States
+
+BASE = "refs/ordain/base"
+
+
+class Setting(Struct, frozen=True, kw_only=True):
+    """What a verb needs to look at the base branch from a clone.
+
+    Attributes:
+        clone: where it was called. templates, present, now: as for `judging.Context`.
+        forge: makes the forge at an address.
+    """
+
+    clone: Repository
+    forge: OpenForge
+    templates: Mapping[str, str]
+    present: Callable[[str], bool]
+    now: str
+
+
+class Desk(Struct, frozen=True, kw_only=True):
+    """The base branch as it is now, beside the clone's own objects.
+
+    Attributes:
+        repository: a scratch repository that sees both. base: newest commit of the base branch.
+    """
+
+    repository: Repository
+    address: str
+    base: str
+    states: States
+    book: Book
+    forge: Forge
+    setting: Setting
+
+    def preview(self, revision: str) -> Preview:
+        """What reconciling would decide if this revision were merged now."""
+        self.repository.resolve(revision)
+        found = (approval.read(data) for data in self.forge.approvals())
+        evidence = tuple(each for each in found if each is not None)
+        context = Context(evidence=evidence, now=self.setting.now, present=self.setting.present)
+        return preview(self.states, context, self.book.state, (self.base, revision))
+
+
+@contextmanager
+def at_base(setting: Setting) -> Iterator[Desk]:
+    """Fetch the base branch of `origin` and prove its ledger; the clone itself is only read.
+
+    Raises:
+        UserError: when there is no origin, no such branch, or no provable ledger.
+        RetryLater: when the origin does not answer.
+    """
+    clone = setting.clone
+    address, branch = clone.remote(), base_branch(clone)
+    with scratch(clone.folder) as repository:
+        repository.fetch(address, {f"refs/heads/{branch}": BASE})
+        base = repository.resolve(BASE)
+        states = States(repository, setting.templates)
+        book = open_book(states, base, states.genesis(base))
+        yield Desk(
+            repository=repository, address=address, base=base, states=states, book=book,
+            forge=setting.forge(repository, address), setting=setting,
+        )  # fmt: skip
+
+
+def base_branch(clone: Repository) -> str:
+    """The base branch that the clone's committed policy names.
+
+    Raises:
+        UserError: when nothing committed here has a valid policy.
+    """
+    head = clone.find("HEAD")
+    instance = load(clone.read(head, ("policy.yaml",))).instance if head else None
+    if instance is None:
+        raise UserError(
+            "the newest commit here has no valid policy.yaml", where="policy.yaml", fix="ordain check"
+        )
+    return instance.policy.branch

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from ordain.cli.serve import sources_of
+
+PROGRAM = "from ordain.cli.main import main; main()"
+POD = {
+    "ORDAIN_ARTIFACT": "sha256:" + "1" * 64,
+    "ORDAIN_RELEASE": "churn@4",
+    "ORDAIN_INTENT": "sha256:" + "2" * 64,
+    "ORDAIN_ENVIRONMENT": "production",
+}
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, "serve", *words],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_the_pods_environment_speaks_about_one_artifact() -> None:
+    (source,) = sources_of([Path("models/churn")], ("churn",), (), POD)
+    assert (source.name, source.digest, source.release) == ("churn", POD["ORDAIN_ARTIFACT"], "churn@4")
+    assert (source.intent, source.environment) == (POD["ORDAIN_INTENT"], "production")
+    one, two = sources_of([Path("a"), Path("b")], (), ("sha256:a", "sha256:b"), POD)
+    assert (one.digest, two.digest, one.release, two.intent) == ("sha256:a", "sha256:b", "", "")
+
+
+def test_arguments_come_before_the_environment() -> None:
+    (source,) = sources_of([Path("a")], (), ("sha256:other",), POD)
+    assert source.digest == "sha256:other"
+
+
+@pytest.mark.parametrize(("names", "digests"), [(("a",), ()), ((), ("x", "y", "z"))])
+def test_options_come_once_per_artifact_or_not_at_all(
+    names: tuple[str, ...], digests: tuple[str, ...]
+) -> None:
+    with pytest.raises(click.UsageError, match="once per artifact"):
+        sources_of([Path("a"), Path("b")], names, digests, {})
+
+
+def test_usage_errors_end_with_64() -> None:
+    assert run().returncode == 64
+    assert run("x", "--port", "99999").returncode == 64
+    assert run("x", "--invalid-input", "maybe").returncode == 64
+
+
+def test_an_absent_artifact_ends_with_1_and_the_next_step(tmp_path: Path) -> None:
+    done = run(str(tmp_path / "none"))
+    assert done.returncode == 1
+    assert "no such artifact folder" in done.stderr
+    assert "next: " in done.stderr
+
+
+def test_help_names_every_option() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    for option in ("--name", "--digest", "--host", "--port", "--invalid-input", "--log", "--drain"):
+        assert option in done.stdout

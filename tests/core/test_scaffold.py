@@ -1,0 +1,77 @@
+"""The files of a new repository are valid declared state, whatever the names and columns."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import UNSET
+
+from ordain.core import scaffold
+from ordain.core.governance import Environment, Policy
+from ordain.core.spec import Models, Params
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDWmZ+iEoGxWTnfXgVJmBBnVJ8kVQ5nVYxqZQkKbC0Ck"
+
+
+def draft(task: str = "binary", sensitive: tuple[str, ...] = ()) -> scaffold.Draft:
+    return scaffold.Draft(
+        name="iris",
+        source={"path": "data/iris.csv", "format": "csv"},
+        target="species",
+        task=task,
+        positive="Yes" if task == "binary" else None,
+        id=None,
+        sensitive=sensitive,
+        columns={"species": {"type": "string", "categories": ["No", "Yes"]}, "sex": {"type": "boolean"}},
+    )
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_a_drafted_model_is_valid_declared_state(task: str) -> None:
+    block = scaffold.model_block(draft(task, sensitive=("sex",)), owner="team")
+    models = scaffold.add_entry(scaffold.empty_models(1).decode(), "models", "iris", block)
+    params = scaffold.add_entry(
+        scaffold.empty_params().decode(), "candidates", "iris", scaffold.candidates_block(task)
+    )
+    spec = msgspec.convert(yaml.safe_load(models), Models).models["iris"]
+    candidates = msgspec.convert(yaml.safe_load(params), Params).candidates["iris"]
+    assert spec.data.columns["species"].categories == ("No", "Yes")
+    assert [gate.column for gate in spec.gates.fairness] == (["sex"] if task == "binary" else [])
+    assert len(candidates) == 3
+    assert all(each.scale is UNSET for each in candidates.values())
+
+
+def test_an_id_column_is_named() -> None:
+    with_id = msgspec.structs.replace(draft(), id="customer")
+    assert scaffold.model_block(with_id, "team")["data"]["id"] == "customer"
+
+
+def test_environments_and_policy_are_valid() -> None:
+    image = "registry.example/runtime@sha256:" + "0" * 64
+    for data in scaffold.environments("registry.example/models", image).values():
+        msgspec.convert(yaml.safe_load(data), Environment)
+    person = scaffold.Person(id="ann", name="Ann: # 'Lee'", email="ann@x.example", key=KEY)
+    policy = msgspec.convert(yaml.safe_load(scaffold.policy("a/b", "local", person, KEY)), Policy)
+    assert policy.people["ann"].name == "Ann: # 'Lee'"
+
+
+def test_an_entry_is_appended_and_nothing_else_moves() -> None:
+    text = "# why\nversion: 1\nmodels:\n  a: {x: 1}  # first\n"
+    changed = scaffold.add_entry(text, "models", "b", {"y": 2})
+    assert changed.startswith(text)
+    assert yaml.safe_load(changed)["models"] == {"a": {"x": 1}, "b": {"y": 2}}
+
+
+@pytest.mark.parametrize("text", ["models:\n  a: 1\nversion: 1\n", "version: 1\n"])
+def test_an_entry_that_cannot_be_appended_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not the last key"):
+        scaffold.add_entry(text, "models", "b", {})
+
+
+@given(st.text(min_size=1), st.text())
+def test_any_text_survives_as_a_value(name: str, value: str) -> None:
+    text = scaffold.add_entry("models: {}\n", "models", "m", {"columns": {name: {"categories": [value]}}})
+    assert yaml.safe_load(text)["models"]["m"]["columns"] == {name: {"categories": [value]}}

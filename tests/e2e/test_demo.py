@@ -1,0 +1,99 @@
+"""The demo's own parts that can go wrong before a minute of training; the whole of it is `make demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ordain.adapters.package import EXAMPLE, example
+from ordain.errors import UserError
+from ordain.services.demo import pod, scenes
+from ordain.services.demo.play import free_port, same
+from ordain.services.demo.theatre import Theatre
+
+
+@pytest.fixture
+def theatre(tmp_path: Path) -> Theatre:
+    said: list[str] = []
+    return Theatre(tmp_path, example() / "examples/insecure-identities", said.append)
+
+
+def test_the_example_is_whole() -> None:
+    assert [path for path in EXAMPLE if not (example() / path).exists()] == []
+
+
+def test_a_command_that_ends_otherwise_stops_the_story(theatre: Theatre) -> None:
+    with pytest.raises(UserError, match="ended with 128, the story needs 0"):
+        theatre.run("dana", "git", "rev-parse", "--verify", "--quiet", "HEAD")
+
+
+def test_nobody_reads_the_configuration_of_whoever_runs_it(theatre: Theatre) -> None:
+    (theatre.root / "home").mkdir()
+    listed = theatre.run("dana", "git", "config", "--global", "--list", expect=None)
+    assert "user" not in listed.output
+    assert theatre.run("dana", "git", "var", "GIT_AUTHOR_IDENT").output.startswith("Dana Reyes")
+
+
+def test_a_parameter_that_is_not_there_once_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("C: 1.0\nC: 1.0\n")
+    with pytest.raises(UserError, match="2 times"):
+        scenes.set_parameter(path, r"C: 1\.0", "C: 2.0")
+
+
+def test_every_candidate_of_the_example_has_a_change(tmp_path: Path) -> None:
+    text = (example() / "params.yaml").read_text("utf-8")
+    for name in (
+        "logistic-regression",
+        "random-forest",
+        "hist-gradient-boosting",
+        "xgboost",
+        "neural-network",
+    ):
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(text)
+        scenes.change_candidate(path, name)
+        assert path.read_text() != text
+
+
+def test_the_demo_begins_without_waivers(tmp_path: Path) -> None:
+    policy = scenes.policy_without_waivers(example(), tmp_path)
+    assert policy.read_text().endswith("\nwaivers: []\n")
+
+
+def test_a_broken_promise_is_an_error() -> None:
+    with pytest.raises(UserError, match="broken promise"):
+        same("a", "b", "production stays as it was")
+
+
+def test_the_pod_is_what_the_deployment_says() -> None:
+    manifest = b"""
+spec:
+  template:
+    metadata: {annotations: {ordain.dev/release: churn@1}}
+    spec:
+      containers:
+        - command: [ordain, serve]
+          args: [models/churn, --port, "8080"]
+          workingDir: /srv
+          env: [{name: A, value: b}]
+          ports: [{containerPort: 8080}]
+          startupProbe: {httpGet: {path: /v2/health/ready, port: http}}
+          readinessProbe: {httpGet: {path: /v2/health/ready, port: http}}
+          livenessProbe: {httpGet: {path: /v2/health/live, port: http}}
+"""
+    found = pod.read_pod(manifest)
+    assert found.words == ("ordain", "serve", "models/churn", "--port", "8080")
+    assert (found.environment, found.working_directory, found.port) == ({"A": "b"}, "srv", 8080)
+    assert found.probes["livenessProbe"] == "/v2/health/live"
+
+
+def test_a_server_that_ends_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "srv").mkdir()
+    broken = pod.Pod(
+        words=("false",), environment={}, working_directory="srv", port=free_port(),
+        probes={"startupProbe": "/"}, annotations={},
+    )  # fmt: skip
+    with pytest.raises(UserError, match="did not become ready"), pod.running(broken, tmp_path, {}):
+        pass

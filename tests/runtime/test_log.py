@@ -1,0 +1,186 @@
+"""The prediction log: what a line holds, rotation, drops, and that nobody waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+
+from ordain.errors import UserError
+from ordain.runtime import predictionlog
+from ordain.runtime.admission import Packed
+from ordain.runtime.artifact import open_artifact
+from ordain.runtime.model import Identity, Model
+from ordain.runtime.predictionlog import Describe, Entry, LogStats, PredictionLog
+from ordain.runtime.sinks import FolderSink, Rotation, Sink, UrlSink, open_sink
+from tests.runtime.toy import ROW, files, serving, tensors, write
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    found = sorted(folder.glob("*.jsonl"))
+    return [json.loads(line) for path in found for line in path.read_text("utf-8").splitlines()]
+
+
+def test_a_server_logs_every_answer_and_loses_none_at_the_end(tmp_path: Path) -> None:
+    folder, log = write(tmp_path / "toy", files()), tmp_path / "log"
+    with serving(str(folder), ORDAIN_PREDICTION_LOG=str(log), ORDAIN_RELEASE="toy@3") as running:
+        first = running.client.post("/predict", json=[ROW, {**ROW, "town": None}]).json()
+        second = running.client.post("/v2/models/toy/infer", json={"inputs": tensors(ROW)}).json()
+        assert running.client.post("/predict", json={}).status_code == 400
+    one, two = lines(log)
+    assert (one["id"], two["id"]) == (first["id"], second["parameters"]["prediction_id"])
+    assert (one["model"], one["version"]) == ("toy", "3")
+    assert one["time"].endswith("Z")
+    assert 0 < one["latency"] < 1
+    # Personal columns (town, vip) are left out.
+    assert one["inputs"] == [{"plan": "x", "amount": 12.5, "visits": 3, "since": 18321.0}] * 2
+    assert one["outputs"][0]["label"] == "Yes"
+    assert one["outputs"][0]["probabilities"] == second["outputs"][0]["data"]
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    verified = open_artifact(write(tmp_path / "model", files()), "")
+    return Model(Identity(name="toy", version="1", artifact=verified.digest), verified)
+
+
+def entry(model: Model, describe: Describe, rows: int = 1) -> Entry:
+    packed = Packed(rows, ["x", "Uster"] * rows, [12.5, 3, True, None] * rows)
+    return Entry("a-1", 1e9, 0.001, packed, model.run([packed]), describe)
+
+
+def test_personal_columns_are_hashed_only_with_a_salt(model: Model) -> None:
+    plain = Describe(model, b"").record(entry(model, Describe(model, b"")))["inputs"][0]
+    assert set(plain) == {"plan", "amount", "visits", "since"}
+    salted = Describe(model, b"pepper").record(entry(model, Describe(model, b"pepper")))["inputs"][0]
+    other = Describe(model, b"other").record(entry(model, Describe(model, b"other")))["inputs"][0]
+    assert len(salted["town"]) == 16
+    assert "Uster" not in json.dumps(salted)
+    assert salted["town"] != other["town"]
+    assert salted["town"] != salted["vip"]
+
+
+class Stuck:
+    """A disk that is full."""
+
+    written = dropped = 0
+
+    def write(self, lines: bytes, records: int) -> None:
+        self.dropped += records
+        raise OSError(28, "No space left on device")
+
+    def tick(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def logged(model: Model, sink: Sink, entries: int, rows: int = 1) -> LogStats:
+    stats = LogStats()
+
+    async def run() -> None:
+        log = PredictionLog(sink, stats)
+        log.start()
+        describe = Describe(model, b"")
+        for _ in range(entries):
+            log.add(entry(model, describe, rows))
+        await asyncio.sleep(0.1)
+        log.close()
+
+    asyncio.run(run())
+    return stats
+
+
+def test_a_full_disk_drops_and_counts(model: Model) -> None:
+    stats = logged(model, Stuck(), 300)
+    assert (stats.written, stats.dropped) == (0, 300)
+
+
+def test_a_full_queue_drops_and_counts(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictionlog, "CAPACITY", 10)
+    stats = logged(model, FolderSink(tmp_path / "log", Rotation()), 30, rows=5)
+    assert (stats.written, stats.dropped) == (2, 28)
+    assert len(lines(tmp_path / "log")) == 2
+
+
+def test_files_are_rotated_whole_and_the_oldest_go(tmp_path: Path) -> None:
+    sink = FolderSink(tmp_path, Rotation(bytes=20, keep=3))
+    for number in range(8):
+        sink.write(b'{"number": %d, "filler": 1}\n' % number, 1)
+        assert not list(tmp_path.glob("*.open"))
+    assert [each["number"] for each in lines(tmp_path)] == [5, 6, 7]
+    sink.write(b"{}\n", 1)
+    sink.tick()
+    (left,) = tmp_path.glob("*.open")
+    sink.close()
+    left.with_name(left.name.replace(".jsonl", "0.jsonl")).write_bytes(b"{}\n")
+    old = FolderSink(tmp_path, Rotation(seconds=0))  # what a killed process left is whole now
+    assert len(lines(tmp_path)) == 4
+    old.write(b"{}\n", 1)
+    old.tick()
+    old.close()
+    assert not list(tmp_path.glob("*.open"))
+
+
+def test_objects_appear_whole_at_a_url() -> None:
+    files = fsspec.filesystem("memory")
+    sink = open_sink("memory://predictions/churn", Rotation(bytes=30, seconds=0))
+    assert isinstance(sink, UrlSink)
+    sink.write(b'{"number": 1}\n', 1)
+    assert not files.exists("/predictions/churn")
+    sink.write(b'{"number": 2, "filler": 1}\n', 1)
+    sink.write(b'{"number": 3}\n', 1)
+    sink.tick()
+    sink.close()
+    found = [files.cat_file(path) for path in sorted(files.ls("/predictions/churn", detail=False))]
+    assert [each.count(b"\n") for each in found] == [2, 1]
+    assert (sink.written, sink.dropped) == (3, 0)
+
+
+def test_an_object_that_cannot_be_stored_is_counted_whole(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    sink = UrlSink(f"local://{tmp_path}/file/below", Rotation(bytes=30))
+    sink.write(b'{"number": 1}\n', 1)
+    assert (sink.written, sink.dropped) == (0, 0)
+    with pytest.raises(OSError, match=r"Not a directory|exists"):
+        sink.write(b'{"number": 2, "filler": 1}\n{}\n', 2)
+    assert (sink.written, sink.dropped) == (0, 3)
+
+
+def test_a_disk_that_fills_in_the_middle_leaves_whole_lines(tmp_path: Path) -> None:
+    sink, before = FolderSink(tmp_path, Rotation()), resource.getrlimit(resource.RLIMIT_FSIZE)
+    line = b'{"filler": "%s"}\n' % (b"x" * 600)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))  # the second line fits in part
+    try:
+        sink.write(line, 1)
+        with pytest.raises(OSError, match="too large"):
+            sink.write(line, 1)
+        sink.write(b"{}\n", 1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    sink.close()
+    assert len(lines(tmp_path)) == 2
+    assert (sink.written, sink.dropped) == (2, 1)
+
+
+def test_places_that_cannot_be_written_are_refused_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write the prediction log"):
+        open_sink(str(tmp_path / "file"), Rotation())
+    with pytest.raises(UserError, match="cannot write the prediction log there"):
+        open_sink("nosuch://place", Rotation())
+    assert isinstance(open_sink(f"file://{tmp_path}/log", Rotation()), FolderSink)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(UserError, match="Permission denied"):
+        open_sink(str(tmp_path / "log"), Rotation())

@@ -1,0 +1,63 @@
+"""What Prometheus sees after a known series of requests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families as parse
+
+from tests.runtime.toy import ROW, files, serving, tensors, write
+
+
+def scrape(client: httpx.Client) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    response = client.get("/metrics")
+    assert response.headers["Content-Type"].startswith("text/plain; version=")
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in parse(response.text)
+        for sample in family.samples
+    }
+
+
+def labelled(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
+    return name, frozenset({"model": "toy", "version": "3", **labels}.items())
+
+
+def test_every_request_is_counted(tmp_path: Path) -> None:
+    folder = write(tmp_path, files())
+    environment = {"ORDAIN_RELEASE": "toy@3", "ORDAIN_INTENT": "sha256:ab", "ORDAIN_ENVIRONMENT": "staging"}
+    with serving(str(folder), "--invalid-input", "accept", **environment) as running:
+        client = running.client
+        assert client.post("/predict", json=[ROW, {**ROW, "plan": "w"}]).status_code == 200
+        assert client.post("/v2/models/toy/infer", json={"inputs": tensors(ROW)}).status_code == 200
+        assert client.post("/predict", json={**ROW, "amount": "much", "plan": "w"}).status_code == 400
+        assert client.get("/nowhere").status_code == 404
+        seen = scrape(client)
+    assert seen[labelled("ordain_requests_total", endpoint="predict", code="200")] == 1
+    assert seen[labelled("ordain_requests_total", endpoint="predict", code="400")] == 1
+    assert seen[labelled("ordain_requests_total", endpoint="infer", code="200")] == 1
+    assert seen[labelled("ordain_rows_total")] == 3
+    assert seen[labelled("ordain_predictions_total", label="Yes")] == 3
+    violation = {"column": "plan", "kind": "unknown_category"}
+    assert seen[labelled("ordain_input_violations_total", action="accepted", **violation)] == 1
+    rejected = {"column": "amount", "kind": "type", "action": "rejected"}
+    assert seen[labelled("ordain_input_violations_total", **rejected)] == 1
+    assert seen[labelled("ordain_request_duration_seconds_count", endpoint="infer")] == 1
+    assert seen[labelled("ordain_request_duration_seconds_bucket", endpoint="infer", le="+Inf")] == 1
+    assert 0 < seen[labelled("ordain_request_duration_seconds_sum", endpoint="infer")] < 1
+    assert seen[labelled("ordain_run_rows_sum")] == 3
+    assert seen["ordain_http_requests_total", frozenset({("code", "404")})] == 1
+    infos = [dict(labels) for (name, labels) in seen if name == "ordain_model_info"]
+    assert [(each["release"], each["intent"], each["environment"]) for each in infos] == [
+        ("toy@3", "sha256:ab", "staging")
+    ]
+    assert infos[0]["artifact"].startswith("sha256:")
+    assert any(name == "process_resident_memory_bytes" for name, _ in seen)
+
+
+def test_open_metrics_for_who_asks(client: httpx.Client) -> None:
+    accept = "application/openmetrics-text; version=1.0.0"
+    response = client.get("/metrics", headers={"Accept": accept})
+    assert response.headers["Content-Type"].startswith("application/openmetrics-text")
+    assert response.text.endswith("# EOF\n")

@@ -1,0 +1,92 @@
+"""A branch that was rewritten to an earlier state proves itself; whoever has seen more is not fooled."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ordain.adapters.artifacts import Store
+from ordain.adapters.git import find_repository
+from ordain.adapters.ledger_memory import LedgerMemory
+from ordain.core.ledger import Seen
+from ordain.core.reasons import Reason
+from ordain.errors import UserError
+from ordain.services.clone import open_clone
+from ordain.services.verify import verify
+
+if TYPE_CHECKING:
+    from tests.services.world import World
+
+
+@pytest.fixture
+def memory(running: World) -> LedgerMemory:
+    """That of the reconciler's clone, after two entries."""
+    memory = LedgerMemory(running.enter("ada") / ".git", "origin#main")
+    running.deploy(running.replicas("dana", 5), "ravi")
+    running.reconcile(memory=memory)
+    return memory
+
+
+def rewind(world: World, count: int) -> None:
+    """A forge's admin rewrites main to what it was some commits ago."""
+    world.run(world.origin, "git", "update-ref", "refs/heads/main", f"{world.head()}~{count}")
+
+
+def test_what_was_seen_is_remembered_and_never_less(memory: LedgerMemory) -> None:
+    newest = memory.recall()
+    assert newest is not None
+    assert newest.sequence == 2
+    memory.remember(Seen(sequence=1, digest="sha256:older"))
+    assert memory.recall() == newest
+    assert LedgerMemory(memory.path.parents[1], "elsewhere#main").recall() is None
+
+
+def test_a_cut_off_base_is_refused_and_nothing_is_pushed(running: World, memory: LedgerMemory) -> None:
+    rewind(running, 1)
+    head = running.head()
+    with pytest.raises(UserError, match="seen entry 2") as caught:
+        running.reconcile(memory=memory)
+    assert caught.value.reason == Reason.HISTORY_REWRITTEN
+    assert "push the branch back" in caught.value.fix
+    assert running.head() == head
+    # Whoever has seen nothing can't tell: the same state was sound once.
+    assert running.reconcile().entries[0].sequence == 2
+
+
+def test_another_entry_under_the_same_number_is_refused(running: World, memory: LedgerMemory) -> None:
+    rewind(running, 2)
+    running.deploy(running.replicas("dana", 6, branch="other"), "ravi")
+    with pytest.raises(UserError, match="it holds another"):
+        running.reconcile(memory=memory)
+
+
+def test_the_memory_of_one_clone_serves_its_readers(running: World, tmp_path: Path) -> None:
+    running.deploy(running.replicas("dana", 5), "ravi")
+    where = running.enter("ravi")
+    running.git("ravi", "fetch", "-q", "origin")
+    running.git("ravi", "checkout", "-q", "-B", "main", "origin/main")
+    store = Store(tmp_path / "store")
+    assert [
+        each.outcome for each in verify(where, store, everything=False).proofs if each.link == "ledger"
+    ] == ["ok"]
+    rewind(running, 1)
+    running.git("ravi", "fetch", "-q", "--force", "origin", "+main:refs/remotes/origin/main")
+    running.git("ravi", "reset", "-q", "--hard", "origin/main")
+    with pytest.raises(UserError, match="seen entry 2"):
+        open_clone(where)
+    failed = [each for each in verify(where, store, everything=False).proofs if each.outcome == "FAILED"]
+    assert [each.link for each in failed] == ["ledger"]
+
+
+def test_a_broken_memory_is_named(running: World) -> None:
+    where = running.enter("ada")
+    memory = LedgerMemory(find_repository(where).git_folder(), "main")
+    memory.remember(Seen(sequence=1, digest="sha256:x"))
+    memory.path.write_text(json.dumps({"main": 3}))
+    with pytest.raises(UserError, match="not a record") as caught:
+        memory.recall()
+    assert str(memory.path) in caught.value.fix
+    memory.remember(Seen(sequence=2, digest="sha256:y"))  # never raises: it only keeps what it can
