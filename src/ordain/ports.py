@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from ordain.core.request import Request
+
 
 class Blob(Protocol):
     """A stored blob: its id and its size in bytes."""
@@ -52,4 +54,16 @@ class Forge(Protocol):
 
         Raises:
             RetryLater: when the forge does not answer. UserError: when it refuses.
+        """
+
+
+class Requests(Protocol):
+    """What a forge knows of merged requests."""
+
+    def merged_as(self, commit: str) -> Request | None:
+        """The merged request by which a commit came to the base branch; None where there is none.
+
+        Raises:
+            RetryLater: when the forge does not answer; nothing may then be decided.
+            UserError: when it refuses to.
         """

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from ordain.core.approval import _Predicate
+from ordain.core.attested import Observed, Seen
 from ordain.core.decisions import Decision, Entry
 from ordain.core.identity import Transition
 
@@ -26,4 +27,6 @@ def fields(kind: type[msgspec.Struct]) -> set[str]:
 
 
 def test_every_signed_field_has_a_row() -> None:
-    assert documented() == [fields(each) for each in (_Predicate, Transition, Entry, Decision)]
+    assert documented() == [
+        fields(each) for each in (_Predicate, Transition, Entry, Decision, Observed, Seen)
+    ]

@@ -117,7 +117,7 @@ def commit(author: str, signer: Person | None, message: str = "x") -> Commit:
         ([commit("dana", RAVI)], "local", ("dana", "ravi"), ()),
         ([commit("dana", None)], "local", ("dana",), ("by dana",)),
         ([commit("dana", STRANGER)], "local", ("dana",), ("by dana",)),
-        ([commit("dana", None)], "github", ("dana",), ()),
+        ([commit("dana", None)], "github", ("dana",), ("by dana",)),
         ([commit("eve", BOT)], "local", ("bot", "eve@x.example"), ()),
         ([commit("dana", DANA, "x\n\nCo-authored-by: R <ravi@x.example>")], "local", ("dana", "ravi"), ()),
         ([commit("ravi", RAVI), commit("dana", None)], "local", ("dana", "ravi"), ("by dana",)),

@@ -20,7 +20,7 @@ from ordain.core.governance import Policy
 from ordain.core.identity import Transition, files_digest
 from ordain.core.reasons import Reason
 from ordain.core.release import Release
-from ordain.core.trust import Keyring
+from ordain.core.voices import Voices
 
 DIGEST = "sha256:" + "0" * 64
 OTHER = "sha256:" + "1" * 64
@@ -85,7 +85,7 @@ def flipped(envelope: dict[str, Any], part: str) -> dict[str, Any]:
 
 
 def test_a_good_approval() -> None:
-    proof = verification.approval_proof(given(), transition(), Keyring(policy()))
+    proof = verification.approval_proof(given(), transition(), Voices(policy()))
     assert proof.outcome == "ok"
     assert proof.detail.startswith("signed by approver, key SHA256:")
 
@@ -93,16 +93,16 @@ def test_a_good_approval() -> None:
 @pytest.mark.parametrize(
     ("approved", "covered", "said"),
     [
-        (given(envelope={}), transition(), "holds no approval"),
+        (given(envelope={}), transition(), "no approval of theirs"),
         (given(envelope=flipped(given().envelope, "payload")), transition(), "does not match"),
         (given(envelope=flipped(given().envelope, "signature")), transition(), "does not match"),
         (given(), transition(after=DIGEST), "covers another transition"),
         (given(key="SHA256:other"), transition(), "recorded as SHA256:other"),
-        (given(person="dana"), transition(), "no key of theirs"),
+        (given(person="dana"), transition(), "no approval of theirs"),
     ],
 )
 def test_approvals_that_do_not_hold(approved: Approval, covered: Transition, said: str) -> None:
-    proof = verification.approval_proof(approved, covered, Keyring(policy()))
+    proof = verification.approval_proof(approved, covered, Voices(policy()))
     assert (proof.link, proof.outcome) == ("approval", "FAILED")
     assert said in proof.detail
 

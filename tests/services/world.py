@@ -347,6 +347,7 @@ class World:
             key=public_key(path).fingerprint,
             ledger=signer(path, attestation.LEDGER_NAMESPACE),
             commit=signer(path, commits.NAMESPACE),
+            request=signer(path, attestation.REQUEST_NAMESPACE),
         )
 
     def order(self, **changes: Any) -> Order:
@@ -354,7 +355,7 @@ class World:
         place = Place(str(self.origin), "main")
         order = Order(
             source=place, target=place, borrow=None, memory=None, collector=self.collector(),
-            forge=LocalForge,
+            forge=LocalForge, requests=lambda _: None,
             templates=templates(), present=lambda digest: digest not in self.absent,
             clock=lambda: self.now, pause=lambda _: None,
         )  # fmt: skip

@@ -81,6 +81,7 @@ def order(root: Path, key: Path, target: str | None) -> Order:
         memory=LedgerMemory(clone.git_folder(), f"{goal.address}#{goal.branch}"),
         collector=wiring.collector(key),
         forge=LocalForge,
+        requests=wiring.requests,
         templates=templates(),
         present=wiring.published(clone),
         clock=wiring.now,

@@ -13,6 +13,8 @@ from ordain.adapters.resources import templates
 from ordain.adapters.ssh import public_key, signer
 from ordain.core import attestation, commits
 from ordain.core.decisions import Decision
+from ordain.core.governance import Policy
+from ordain.ports import Requests
 from ordain.services.approve import Approver
 from ordain.services.reconcile import Collector
 from ordain.services.workspace import Setting
@@ -37,6 +39,11 @@ def setting(root: Path) -> Setting:
     )  # fmt: skip
 
 
+def requests(policy: Policy) -> Requests | None:
+    """What knows of merged requests: the forge that the policy names."""
+    return None
+
+
 def approver(key: Path) -> Approver:
     """Whoever approves, by their key file."""
     return Approver(key=public_key(key).fingerprint, sign=signer(key, attestation.APPROVAL_NAMESPACE))
@@ -48,6 +55,7 @@ def collector(key: Path) -> Collector:
         key=public_key(key).fingerprint,
         ledger=signer(key, attestation.LEDGER_NAMESPACE),
         commit=signer(key, commits.NAMESPACE),
+        request=signer(key, attestation.REQUEST_NAMESPACE),
     )
 
 

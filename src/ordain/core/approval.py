@@ -13,6 +13,7 @@ from ordain.core.decisions import EvidenceKind, LedgerState, Pending, Value
 from ordain.core.governance import POLICY, Policy, Risk
 from ordain.core.identity import Target, Transition, essence
 from ordain.core.quorum import higher
+from ordain.core.request import ForgeName
 from ordain.core.trust import Contribution
 
 POLICY_TARGET = Target(environment=POLICY, model=POLICY)
@@ -27,6 +28,8 @@ class Evidence(Value, frozen=True, kw_only=True):
         name: digest of its bytes. key: fingerprint that provably signed; None when none did.
         transitions: what it covers, each with the id that its statement names.
         fault: why the signature does not hold; empty when it does.
+        account: forge and login of the reviewer, where a collector attests a review; None otherwise.
+        unsafe: settings by which the forge lets this approval outlive a change, by name.
     """
 
     name: str
@@ -35,6 +38,8 @@ class Evidence(Value, frozen=True, kw_only=True):
     key: str | None
     fault: str = ""
     kind: EvidenceKind = "signed-by-approver"
+    account: tuple[ForgeName, str] | None = None
+    unsafe: tuple[str, ...] = ()
 
     def covers(self, transition: Transition) -> bool:
         """Whether it accepts exactly this transition."""

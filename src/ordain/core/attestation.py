@@ -18,8 +18,10 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 APPROVAL_TYPE = "https://ordain.dev/approval/v1"
 DECISION_TYPE = "https://ordain.dev/decision/v1"
+REQUEST_TYPE = "https://ordain.dev/request/v1"
 APPROVAL_NAMESPACE = "approval@ordain.dev"
 LEDGER_NAMESPACE = "ledger@ordain.dev"
+REQUEST_NAMESPACE = "request@ordain.dev"
 
 # Turns the pre-authentication encoding into the bytes of an SSH signature.
 Signer = Callable[[bytes], bytes]

@@ -109,6 +109,7 @@ class Entry(Value, frozen=True, kw_only=True):
         genesis: the root of trust: the commit whose policy judged the first step.
         pending: targets that are wanted otherwise than they run after this entry, sorted.
         repaired: paths below `manifests/` that somebody had edited and this entry's commit restored.
+        requests: attestations of the merged requests since the entry before, oldest first.
     """
 
     sequence: int
@@ -125,6 +126,7 @@ class Entry(Value, frozen=True, kw_only=True):
     genesis: str = ""
     pending: tuple[Pending, ...] = ()
     repaired: tuple[str, ...] = ()
+    requests: tuple[dict[str, Any], ...] = ()
 
 
 class Deployed(Value, frozen=True, kw_only=True):

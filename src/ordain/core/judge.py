@@ -13,7 +13,7 @@ from ordain.core.identity import Target, Transition
 from ordain.core.quorum import declared_risk, required, roles_of, signed_only, unfilled
 from ordain.core.reasons import Reason
 from ordain.core.release import Release
-from ordain.core.trust import Keyring
+from ordain.core.voices import Voices, name_of
 from ordain.core.waivers import blocking
 
 # The most telling reason first, where several approvals failed to count.
@@ -23,6 +23,8 @@ _PEOPLE = (
     Reason.SIGNATURE_REQUIRED,
     Reason.KEY_INSECURE,
     Reason.KEY_UNKNOWN,
+    Reason.FORGE_UNSAFE,
+    Reason.ACCOUNT_UNKNOWN,
     Reason.STALE_APPROVAL,
 )
 _SAID = {
@@ -31,6 +33,8 @@ _SAID = {
     Reason.SIGNATURE_REQUIRED: "only approvers' own signatures count here, and a forge's review is none",
     Reason.KEY_INSECURE: "an approval was signed with an openly insecure example key",
     Reason.KEY_UNKNOWN: "an approval was signed with a key that speaks for nobody in the policy",
+    Reason.FORGE_UNSAFE: "settings of the forge let an approval outlive a change: {people}",
+    Reason.ACCOUNT_UNKNOWN: "a review is by an account that speaks for nobody in the policy: {people}",
     Reason.STALE_APPROVAL: "what was approved is another transition of this target; look again and approve",
     Reason.APPROVALS_MISSING: "approvals are missing",
 }
@@ -221,7 +225,7 @@ def _voices(
     Args:
         own: whether nothing but approvers' own signatures counts.
     """
-    keys, newest = Keyring(step.policy), Keyring(step.newest)
+    voices = Voices(step.policy), Voices(step.newest)
     ran = step.state.subjects.get(transition.target, frozenset())
     counted: dict[str, Approval] = {}
     faults: dict[Reason, set[str]] = {}
@@ -233,18 +237,28 @@ def _voices(
         if each.key is None:
             faults.setdefault(Reason.SIGNATURE_INVALID, set())
             continue
-        person, fault = keys.owner(each.key), keys.fault(each.key)
-        if fault is None and (newest.owner(each.key) != person or newest.fault(each.key)):
-            fault = Reason.KEY_UNKNOWN
+        if each.unsafe:
+            faults.setdefault(Reason.FORGE_UNSAFE, set()).update(each.unsafe)
+            continue
+        person, fault = _speaker(voices, each)
         if fault is None and person in gathered.contributors:
             fault = Reason.SELF_APPROVAL
         if fault is None and own and each.kind != "signed-by-approver":
             fault = Reason.SIGNATURE_REQUIRED
         if fault is not None or person is None:
-            faults.setdefault(fault or Reason.KEY_UNKNOWN, set()).add(person or each.key)
+            faults.setdefault(fault or Reason.KEY_UNKNOWN, set()).add(person or name_of(each))
         elif person not in counted:
             counted[person] = Approval(person=person, kind=each.kind, key=each.key, envelope=each.envelope)
     return counted, faults
+
+
+def _speaker(voices: tuple[Voices, Voices], each: Evidence) -> tuple[str | None, Reason | None]:
+    """Who speaks, by the policy that judges; and it must still be so by the newest one."""
+    judging, newest = (found.speaker(each) for found in voices)
+    person, fault = judging
+    if fault is None and newest != judging:
+        fault = Reason.KEY_UNKNOWN if each.account is None else Reason.ACCOUNT_UNKNOWN
+    return person, fault
 
 
 def _stale(other: Transition, transition: Transition, ran: frozenset[str]) -> bool:

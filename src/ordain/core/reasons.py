@@ -19,6 +19,8 @@ class Reason(StrEnum):
     KEY_INSECURE = "key-insecure"
     SIGNATURE_INVALID = "signature-invalid"
     SIGNATURE_REQUIRED = "signature-required"
+    ACCOUNT_UNKNOWN = "account-unknown"
+    FORGE_UNSAFE = "forge-unsafe"
     # The evidence
     GATE_FAILED = "gate-failed"
     GATE_INSUFFICIENT = "gate-insufficient"

@@ -9,6 +9,7 @@ from ordain.core.commits import Commit, Identity
 from ordain.core.decisions import Value
 from ordain.core.governance import Key, Policy
 from ordain.core.reasons import Reason
+from ordain.core.request import ForgeName
 
 
 class Contribution(Value, frozen=True, kw_only=True):
@@ -28,6 +29,10 @@ class Contribution(Value, frozen=True, kw_only=True):
             people=tuple(sorted({*self.people, *other.people})),
             unproven=tuple(sorted({*self.unproven, *other.unproven})),
         )
+
+    def vouched(self, others: Contribution) -> Contribution:
+        """With a forge's word for who pushed: its people belong to it, and nothing is unproven any more."""
+        return Contribution(people=self.joined(others).people)
 
 
 class Keyring:
@@ -84,18 +89,40 @@ def collectors(policy: Policy) -> frozenset[str]:
 
 def person_of(policy: Policy, identity: Identity) -> str:
     """Who an identity is by its e-mail address: a key of `people`, or the address itself."""
-    email = identity.email.strip().casefold()
+    return person_by_email(policy, identity.email) or identity.name.strip().casefold() or "nobody"
+
+
+def person_by_email(policy: Policy, email: str) -> str:
+    """Whose an e-mail address is: a key of `people`, or the address itself."""
+    wanted = email.strip().casefold()
     for name, person in policy.people.items():
-        if email in {each.strip().casefold() for each in person.emails}:
+        if wanted in {each.strip().casefold() for each in person.emails}:
             return name
-    return email or identity.name.strip().casefold() or "nobody"
+    return wanted
+
+
+def account_owner(policy: Policy, forge: ForgeName, login: str) -> str | None:
+    """Whose an account is; None when nobody, or more than one person, lists it."""
+    wanted = login.casefold()
+    found = [
+        name for name, person in policy.people.items() if person.logins.get(forge, "").casefold() == wanted
+    ]
+    return found[0] if wanted and len(found) == 1 else None
+
+
+def account_fault(policy: Policy, forge: ForgeName, login: str) -> Reason | None:
+    """Why a review by this account can't count, or None when it can."""
+    owner = account_owner(policy, forge, login)
+    if owner is None or policy.forge != forge or policy.people[owner].bot:
+        return Reason.ACCOUNT_UNKNOWN
+    return None
 
 
 def contribution(policy: Policy, commits: Iterable[Commit]) -> Contribution:
     """Who made these commits: everyone whom they name, and whoever provably signed them.
 
-    With the local forge nothing but a signature proves an author, so a commit that no person of the
-    policy signed is unproven.
+    In Git nothing but a signature proves an author, so a commit that no person of the policy signed is
+    unproven; a forge may prove it (`vouched`).
     """
     keyring = Keyring(policy)
     people: set[str] = set()
@@ -106,6 +133,6 @@ def contribution(policy: Policy, commits: Iterable[Commit]) -> Contribution:
         owner = keyring.owner(key.fingerprint) if key else None
         if owner is not None:
             people.add(owner)
-        elif policy.forge == "local":
+        else:
             unproven.add(commit.id)
     return Contribution(people=tuple(sorted(people)), unproven=tuple(sorted(unproven)))

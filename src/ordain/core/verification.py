@@ -11,14 +11,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from ordain.core import approval, attestation
+from ordain.core import approval, attestation, attested
+from ordain.core.approval import Evidence
 from ordain.core.canonical import bytes_digest
 from ordain.core.decisions import Approval, Decision, Value
 from ordain.core.escaping import short
 from ordain.core.identity import Transition, files_digest
 from ordain.core.release import Release
 from ordain.core.report import EVIDENCE
-from ordain.core.trust import Keyring
+from ordain.core.voices import Voices
 
 Link = Literal[
     "data", "code", "lock", "release", "artifact", "ledger", "policy", "approval", "judgement", "manifest"
@@ -139,25 +140,35 @@ def md5_of(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-def approval_proof(given: Approval, transition: Transition, keys: Keyring) -> Proof:
-    """Whether somebody's own signature covers this very transition.
+def evidence_in(data: bytes) -> tuple[Evidence, ...]:
+    """The approvals in an envelope: somebody's own signature, or the reviews that a collector attests."""
+    own = approval.read(data)
+    if own is not None:
+        return (own,)
+    told = attested.read(data)
+    return told.evidence if told else ()
+
+
+def approval_proof(given: Approval, transition: Transition, voices: Voices) -> Proof:
+    """Whether somebody's own signature, or a review that a collector attests, covers this very transition.
 
     Args:
         given: as the ledger carries it.
         transition: what it was counted for.
-        keys: of the policy that judged.
+        voices: of the policy that judged.
     """
     what = f"{given.person} on {transition.target.label}"
-    found = approval.read(attestation.to_bytes(given.envelope))
-    if found is None:
-        return failed("approval", what, "the envelope holds no approval")
-    if found.key is None:
-        return failed("approval", what, found.fault)
-    if not found.covers(transition):
+    found = evidence_in(attestation.to_bytes(given.envelope))
+    theirs = next((each for each in found if voices.speaker(each)[0] in {given.person, None}), None)
+    if theirs is None:
+        return failed("approval", what, "the envelope holds no approval of theirs")
+    if theirs.key is None:
+        return failed("approval", what, theirs.fault)
+    if not theirs.covers(transition):
         return failed("approval", what, "the signature is good but covers another transition")
-    if found.key != given.key:
-        return failed("approval", what, f"signed by {found.key}, recorded as {given.key}")
-    if keys.owner(given.key) != given.person:
+    if (theirs.key, theirs.kind) != (given.key, given.kind):
+        return failed("approval", what, f"signed by {theirs.key}, recorded as {given.key}")
+    if voices.speaker(theirs)[0] != given.person:
         return failed("approval", what, f"{given.key} is no key of theirs by the policy that judged")
     return ok("approval", what, f"{EVIDENCE[given.kind]}, key {given.key}")
 

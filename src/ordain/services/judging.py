@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ordain.core.approval import POLICY_TARGET, STATE_TARGET, Evidence, gather, pending, policy_subject
+from ordain.core.attested import Attested, contributors
 from ordain.core.decisions import Decision, Entry, LedgerState, Pending
 from ordain.core.declared import Instance
 from ordain.core.governance import Policy, Risk
@@ -17,9 +18,15 @@ from ordain.core.ledger import advance
 from ordain.core.quorum import declared_risk, higher
 from ordain.core.reasons import Reason
 from ordain.core.render import RENDERER_VERSION
-from ordain.core.trust import Contribution, contribution
+from ordain.core.trust import Contribution, collectors, contribution
 from ordain.errors import UserError
 from ordain.services.states import Snapshot, States
+
+Attest = Callable[[str, str, Policy], Attested | None]
+
+
+def nobody(commit: str, parent: str, policy: Policy) -> Attested | None:
+    """The word of no forge."""
 
 
 class Context(Struct, frozen=True, kw_only=True):
@@ -28,15 +35,22 @@ class Context(Struct, frozen=True, kw_only=True):
     Attributes:
         evidence: every approval at hand. now: ISO 8601, UTC.
         present: whether an artifact was published, by its digest.
+        attest: what a forge says of the request that became a step, given the step, the one before it
+            and the policy that judges; None where it knows of none.
     """
 
     evidence: Sequence[Evidence]
     now: str
     present: Callable[[str], bool]
+    attest: Attest = nobody
 
 
 class Judged(Struct, frozen=True, kw_only=True):
-    """What came out for one step: every decision, those already on record included."""
+    """What came out for one step: every decision, those already on record included.
+
+    Attributes:
+        attested: what forges said of this step and of those since the last entry.
+    """
 
     commit: str
     policy: Policy
@@ -44,6 +58,7 @@ class Judged(Struct, frozen=True, kw_only=True):
     snapshot: Snapshot
     decisions: tuple[Decision, ...]
     pending: tuple[Pending, ...]
+    attested: tuple[Attested, ...] = ()
 
 
 class Walk:
@@ -68,6 +83,8 @@ class Walk:
         self.parent = state.cursor or self.genesis
         self._before = states.snapshot(self.parent)
         self._pending = dict(state.pending) if state.cursor else self._founding()
+        self._evidence = list(context.evidence)
+        self._attested: list[Attested] = []
 
     def steps(self) -> list[str]:
         """The commits that come after the position, oldest first.
@@ -104,7 +121,7 @@ class Walk:
             commit: whose history says who contributed. treeish: what is declared.
         """
         now = self._states.snapshot(treeish)
-        made = self._states.contribution(self.parent, commit, self.policy)
+        made = self._made(commit)
         if now.instance is None:
             return self._invalid(commit, now, made)
         carried = self._pending.get(STATE_TARGET)
@@ -113,7 +130,7 @@ class Walk:
         gathered = self._gathered(now, made)
         step = Step(
             instance=now.instance, wanted=now.wanted, parent=self._before.instance, state=self.state,
-            policy=self.policy, newest=self.newest, gathered=gathered, evidence=self._context.evidence,
+            policy=self.policy, newest=self.newest, gathered=gathered, evidence=tuple(self._evidence),
             today=self._context.now[:10], present=self._context.present,
         )  # fmt: skip
         decisions = judge(step)
@@ -121,12 +138,22 @@ class Walk:
         waiting = tuple(gathered[target] for target in sorted(set(gathered) - settled))
         return self._judged(commit, now, decisions, waiting)
 
+    def _made(self, commit: str) -> Contribution:
+        """Who made a step, by Git's word and by the forge's."""
+        made = self._states.contribution(self.parent, commit, self.policy)
+        told = self._context.attest(commit, self.parent, self.policy)
+        if told is None or told.key not in collectors(self.policy):
+            return made
+        self._attested.append(told)
+        self._evidence += told.evidence
+        return made.vouched(contributors(self.policy, told))
+
     def _judged(
         self, commit: str, now: Snapshot, decisions: tuple[Decision, ...], waiting: tuple[Pending, ...]
     ) -> Judged:
         return Judged(
             commit=commit, policy=self.policy, policy_source=self.state.policy_source or self.genesis,
-            snapshot=now, decisions=decisions, pending=waiting,
+            snapshot=now, decisions=decisions, pending=waiting, attested=tuple(self._attested),
         )  # fmt: skip
 
     def own(self, commit: str) -> bool:
@@ -153,6 +180,7 @@ class Walk:
     def recorded(self, state: LedgerState) -> None:
         """Take over the ledger's state after an entry; an approved policy judges from here on."""
         self.state = state
+        self._attested = []
         self.policy = self._states.needed_policy(state.policy_source or self.genesis)
 
     def _founding(self) -> dict[Target, Pending]:
@@ -160,15 +188,17 @@ class Walk:
         if self._before.instance is None:
             return {}
         made = contribution(self.policy, self._states.repository.commits([self.genesis]))
-        waiting = pending(_subjects(self._before, self.policy), self.state, self.policy)
+        if self.policy.forge != "local":
+            made = made.vouched(Contribution())
+        waiting = pending(subjects(self._before, self.policy), self.state, self.policy)
         return gather({}, waiting, {}, made, self._risks(waiting, self._before.instance))
 
     def _gathered(self, now: Snapshot, made: Contribution) -> dict[Target, Pending]:
-        wanted = _subjects(now, self.policy)
+        wanted = subjects(now, self.policy)
         waiting = pending(wanted, self.state, self.policy)
         touched = {}
         if self._before.instance is not None:
-            before = _subjects(self._before, self.policy)
+            before = subjects(self._before, self.policy)
             touched = {each.target: before.get(each.target) != wanted.get(each.target) for each in waiting}
         return gather(self._pending, waiting, touched, made, self._risks(waiting, now.instance))
 
@@ -208,7 +238,12 @@ class Walk:
         return self._judged(commit, now, (decision,), waiting)
 
 
-def _subjects(snapshot: Snapshot, fallback: Policy) -> dict[Target, str]:
+def subjects(snapshot: Snapshot, fallback: Policy) -> dict[Target, str]:
+    """What a commit wants to run, by target, the policy included.
+
+    Args:
+        fallback: the policy to assume where the commit's own can't be read.
+    """
     policy = snapshot.instance.policy if snapshot.instance else fallback
     found = {target: each.subject for target, each in snapshot.wanted.items()}
     return {**found, POLICY_TARGET: policy_subject(policy)}
@@ -240,38 +275,5 @@ def entry_of(state: LedgerState, judged: Judged, now: str) -> Entry:
         observed=now,
         genesis=state.genesis or "",
         pending=judged.pending,
+        requests=tuple(each.envelope for each in judged.attested),
     )
-
-
-class Preview(Struct, frozen=True, kw_only=True):
-    """What reconciling would decide if a revision were merged now.
-
-    Attributes:
-        state: the ledger at the base branch, unreconciled steps included as they would be decided.
-        judged: the revision as the next step.
-    """
-
-    state: LedgerState
-    judged: Judged
-
-
-def preview(states: States, context: Context, state: LedgerState, ends: tuple[str, str]) -> Preview:
-    """Judge a revision as if it were merged into the base branch now.
-
-    Args:
-        state: the checked ledger at the base branch. ends: commit of the base branch, and revision.
-
-    Raises:
-        UserError: when the two can't be merged without a decision by a person.
-    """
-    base, revision = ends
-    walk = Walk(states, context, state, base)
-    walk.rehearse()
-    repository = states.repository
-    if repository.is_ancestor(revision, base):
-        return Preview(state=walk.state, judged=walk.look(base, base))
-    tree = repository.merged_tree(base, revision)
-    if tree is None:
-        what = "the revision conflicts with the base branch, so nobody knows what merging it would give"
-        raise UserError(what, where=revision[:12], fix="merge the base branch into yours, then try again")
-    return Preview(state=walk.state, judged=walk.look(revision, tree))

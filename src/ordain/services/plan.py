@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository, scratch
-from ordain.core import approval, commits, planning
+from ordain.core import commits, planning
 from ordain.core.decisions import Decision, LedgerState
 from ordain.core.declared import Instance
 from ordain.core.identity import Target
@@ -24,6 +24,7 @@ from ordain.errors import UserError
 from ordain.services.book import open_book
 from ordain.services.clone import base_point
 from ordain.services.judging import Context, Judged, Walk, entry_of
+from ordain.services.past import evidence_of
 from ordain.services.staleness import Hash, Read, at_commit, in_working_tree, stale_pipelines
 from ordain.services.states import MANIFESTS, States
 from ordain.services.workspace import Desk, Setting, at_base, base_branch
@@ -108,8 +109,7 @@ def _desk(setting: Setting, base: str | None) -> Iterator[tuple[Desk, Point]]:
 
 
 def _context(desk: Desk) -> Context:
-    found = (approval.read(data) for data in desk.forge.approvals())
-    evidence = tuple(each for each in found if each is not None)
+    evidence = evidence_of(desk.forge.approvals(), desk.book.records)
     return Context(evidence=evidence, now=desk.setting.now, present=desk.setting.present)
 
 

@@ -16,20 +16,23 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ordain.adapters.git import PushRacedError, Repository, scratch
-from ordain.core import approval, commits
+from ordain.core import commits
 from ordain.core.admission import ADMITTED
 from ordain.core.attestation import Signer
 from ordain.core.canonical import bytes_digest
 from ordain.core.decisions import Decision, Entry, LedgerState
+from ordain.core.governance import Policy
 from ordain.core.ledger import FOLDER, Seen, advance, check_seen, encode, path_of
 from ordain.core.reasons import Reason
 from ordain.core.render import admitted_files
 from ordain.core.trust import collectors
 from ordain.errors import RetryLater, UserError
-from ordain.ports import Forge, Objects
+from ordain.ports import Forge, Objects, Requests
 from ordain.services.book import Book, manifests_digest, open_book
-from ordain.services.judging import Context, Judged, Walk, entry_of
+from ordain.services.judging import Attest, Context, Judged, Walk, entry_of, nobody
+from ordain.services.past import Past, evidence_of
 from ordain.services.states import MANIFESTS, States
+from ordain.services.witness import Witness
 
 ROBOT = commits.Identity(name="Ordain Reconciler", email="reconciler@ordain.dev")
 ATTEMPTS = 12
@@ -49,6 +52,7 @@ class Collector(Struct, frozen=True, kw_only=True):
     key: str
     ledger: Signer
     commit: Signer
+    request: Signer
 
 
 class OpenForge(Protocol):
@@ -75,6 +79,7 @@ class Order(Struct, frozen=True, kw_only=True):
         source: the base branch. target: where manifests and ledger go; often the same.
         borrow: a local repository whose objects need not be fetched again.
         memory: what was seen of the target's ledger before.
+        requests: what knows of merged requests, by the policy at the head; None for the local forge.
         templates: of the renderer. present: whether an artifact was published.
         clock: the time of observation, UTC. pause: waits before the n-th attempt, with jitter.
     """
@@ -85,6 +90,7 @@ class Order(Struct, frozen=True, kw_only=True):
     memory: Memory | None
     collector: Collector
     forge: OpenForge
+    requests: Callable[[Policy], Requests | None]
     templates: Mapping[str, str]
     present: Callable[[str], bool]
     clock: Callable[[], dt.datetime]
@@ -133,6 +139,7 @@ class _Attempt:
         self._time, self._now = int(now.timestamp()), now.strftime("%Y-%m-%dT%H:%M:%SZ")
         # What the next commit stands on; None where the target branch is yet to be made.
         self._tip: str | None = None
+        self._past = Past(())
         self._ledger: dict[str, str] = {}
         self._manifests: dict[str, str] = {}
 
@@ -144,11 +151,13 @@ class _Attempt:
         if memory is not None:
             check_seen(book.records, memory.recall(), target.branch)
         self._ledger, self._manifests = dict(book.ledger), dict(book.manifests)
+        self._past = Past(book.records)
         # Approvals come after the branch: what was approved before it was merged is then always here.
         forge = self._order.forge(self._repository, self._order.source.address)
-        found = (approval.read(data) for data in forge.approvals())
-        evidence = tuple(each for each in found if each is not None)
-        context = Context(evidence=evidence, now=self._now, present=self._order.present)
+        context = Context(
+            evidence=evidence_of(forge.approvals(), book.records), now=self._now,
+            present=self._order.present, attest=self._witness(base),
+        )  # fmt: skip
         walk = Walk(self._states, context, book.state, base)
         self._authorised(walk)
         outcome = self._walk(walk, book)
@@ -157,6 +166,14 @@ class _Attempt:
         if memory is not None and walk.state.head:
             memory.remember(Seen(sequence=walk.state.sequence, digest=walk.state.head))
         return outcome
+
+    def _witness(self, base: str) -> Attest:
+        """The forge's word, where the policy names a forge."""
+        requests = self._order.requests(self._states.newest_policy(base))
+        if requests is None:
+            return nobody
+        source, sign = self._order.source, self._order.collector.request
+        return Witness(self._states, source.address, requests, self._past, sign).attest
 
     def _fetch(self) -> str:
         """Bring both branches here; the newest commit of the base branch."""
@@ -254,6 +271,7 @@ class _Attempt:
             commits.attach(unsigned, self._order.collector.commit(unsigned))
         )
         walk.recorded(advance(walk.state, bytes_digest(data), entry))
+        self._past.add(walk.state)
         return self._tip
 
 

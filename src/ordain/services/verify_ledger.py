@@ -6,20 +6,24 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository
-from ordain.core import approval, attestation, verification
+from ordain.core import attestation, attested, verification
 from ordain.core.approval import Evidence
+from ordain.core.attested import Attested
 from ordain.core.decisions import Entry, LedgerState
 from ordain.core.identity import files_digest
 from ordain.core.ledger import FOLDER, Record, advance
 from ordain.core.reasons import Reason
 from ordain.core.render import RENDERER_VERSION, admitted_files
-from ordain.core.trust import Keyring
-from ordain.core.verification import Proof, failed, ok
+from ordain.core.trust import collectors
+from ordain.core.verification import Proof, absent, failed, ok
+from ordain.core.voices import Voices
 from ordain.errors import UserError
 from ordain.services.book import Book, check_ledger, open_book
 from ordain.services.clone import Clone, check_memory
 from ordain.services.judging import Context, Walk
+from ordain.services.past import Past
 from ordain.services.states import MANIFESTS, States
+from ordain.services.witness import transitions_of
 
 
 def chain_proofs(clone: Clone) -> tuple[Book, list[Proof]]:
@@ -107,24 +111,50 @@ def entry_proofs(clone: Clone, records: Sequence[Record]) -> Iterator[Proof]:
 
     Judging again starts from the ledger before the entry, with the approvals that the entry carries.
     """
-    state = LedgerState()
+    state, past = LedgerState(), Past(())
     states = clone.states
     for record in records:
         yield from approval_proofs(states, record.entry)
+        yield from request_proofs(states, past, record.entry)
         yield from _judged(states, state, record.entry)
         yield from rendering_proofs(states, record.entry)
         state = advance(state, record.digest, record.entry)
+        past.add(state)
+
+
+def request_proofs(states: States, past: Past, entry: Entry) -> Iterator[Proof]:
+    """Every attestation of a merged request: who signed it, and what the reviewed commits declare.
+
+    Args:
+        past: the ledger before the entry.
+    """
+    policy = states.needed_policy(entry.policy_source)
+    for envelope in entry.requests:
+        told = attested.read(attestation.to_bytes(envelope))
+        if told is None or told.key not in collectors(policy):
+            yield failed("approval", f"entry {entry.sequence}", "a request that no collector attests")
+            continue
+        (step,) = states.repository.commits([told.observed.source])
+        parent = step.parents[0] if step.parents else step.id
+        for each in told.observed.reviews:
+            what = f"entry {entry.sequence}: review of {told.observed.url} by {each.reviewer}"
+            if each.commit is None or states.repository.find(each.commit) is None:
+                yield absent("approval", what, "the reviewed commit is not in this clone")
+                continue
+            again = transitions_of(states, past, each.commit, (parent, policy))
+            same = set(again) == set(each.transitions)
+            yield ok("approval", what) if same else failed("approval", what, "it declares other transitions")
 
 
 def approval_proofs(states: States, entry: Entry) -> Iterator[Proof]:
     """Every approval that an entry carries."""
     policy = states.policy(entry.policy_source)
-    keys = Keyring(policy) if policy else None
+    if policy is None:
+        return
+    voices = Voices(policy)
     for decision in entry.decisions:
-        for each in decision.approvals if keys else ():
-            if keys is not None:
-                proof = verification.approval_proof(each, decision.transition, keys)
-                yield _within(entry, proof)
+        for each in decision.approvals:
+            yield _within(entry, verification.approval_proof(each, decision.transition, voices))
 
 
 def _within(entry: Entry, proof: Proof) -> Proof:
@@ -135,7 +165,11 @@ def _within(entry: Entry, proof: Proof) -> Proof:
 def _judged(states: States, state: LedgerState, entry: Entry) -> Iterator[Proof]:
     what = f"entry {entry.sequence}"
     try:
-        context = Context(evidence=_evidence(entry), now=entry.observed, present=lambda _: True)
+        told = _attested(entry)
+        context = Context(
+            evidence=_evidence(entry), now=entry.observed, present=lambda _: True,
+            attest=lambda commit, _parent, _policy: told.get(commit),
+        )  # fmt: skip
         walk = Walk(states, context, state, entry.source)
         steps = [each for each in walk.steps() if not walk.own(each)] or [entry.source]
         if entry.source != steps[-1]:
@@ -150,8 +184,13 @@ def _judged(states: States, state: LedgerState, entry: Entry) -> Iterator[Proof]
 
 def _evidence(entry: Entry) -> tuple[Evidence, ...]:
     envelopes = [attestation.to_bytes(a.envelope) for each in entry.decisions for a in each.approvals]
-    found = (approval.read(data) for data in dict.fromkeys(envelopes))
-    return tuple(each for each in found if each is not None)
+    return tuple(one for data in dict.fromkeys(envelopes) for one in verification.evidence_in(data))
+
+
+def _attested(entry: Entry) -> dict[str, Attested]:
+    """What the entry carries of forges' words, by the step of the base branch."""
+    found = (attested.read(attestation.to_bytes(each)) for each in entry.requests)
+    return {each.observed.source: each for each in found if each is not None}
 
 
 def rendering_proofs(states: States, entry: Entry) -> Iterator[Proof]:
@@ -165,7 +204,7 @@ def rendering_proofs(states: States, entry: Entry) -> Iterator[Proof]:
         what = f"entry {entry.sequence}: {target.label} rendered again"
         found = snapshot.wanted.get(target)
         if snapshot.fault is not None and snapshot.fault.reason == Reason.RENDERER_MISMATCH:
-            yield verification.absent("manifest", what, f"needs renderer version {entry.renderer}")
+            yield absent("manifest", what, f"needs renderer version {entry.renderer}")
         elif found is None:
             yield failed("manifest", what, str(snapshot.fault or "its commit wants no such thing"))
         elif (found.intent, found.files_digest) != (decision.intent, decision.files):

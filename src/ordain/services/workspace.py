@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from msgspec import Struct
 
 from ordain.adapters.git import Repository, scratch
-from ordain.core import approval
 from ordain.core.instance import load
 from ordain.errors import UserError
 from ordain.ports import Forge
 from ordain.services.book import Book, open_book
-from ordain.services.judging import Context, Preview, preview
+from ordain.services.judging import Context
+from ordain.services.past import evidence_of
+from ordain.services.preview import Preview, preview
 from ordain.services.reconcile import OpenForge
 from ordain.services.states import States
 
@@ -53,8 +54,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     def preview(self, revision: str) -> Preview:
         """What reconciling would decide if this revision were merged now."""
         self.repository.resolve(revision)
-        found = (approval.read(data) for data in self.forge.approvals())
-        evidence = tuple(each for each in found if each is not None)
+        evidence = evidence_of(self.forge.approvals(), self.book.records)
         context = Context(evidence=evidence, now=self.setting.now, present=self.setting.present)
         return preview(self.states, context, self.book.state, (self.base, revision))
 

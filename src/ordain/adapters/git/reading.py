@@ -136,6 +136,15 @@ class Reader(Command):
         ends = gitnames.object_id(until), f"^{gitnames.object_id(after)}"
         return self.line("rev-list", "--topo-order", *options, *ends).split()
 
+    def merge_base(self, left: str, right: str) -> str | None:
+        """The newest commit that two have in common; None when there is none."""
+        ends = gitnames.object_id(left), gitnames.object_id(right)
+        return self.line("merge-base", *ends, fine=(0, 1)) or None
+
+    def reachable(self, commit: str) -> frozenset[str]:
+        """A commit and all its ancestors."""
+        return frozenset(self.line("rev-list", gitnames.object_id(commit)).split())
+
     def is_ancestor(self, old: str, new: str) -> bool:
         """Whether one commit is reachable from another."""
         words = ("merge-base", "--is-ancestor", gitnames.object_id(old), gitnames.object_id(new))

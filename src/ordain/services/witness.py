@@ -1,0 +1,97 @@
+"""The collector's word for what a forge says: which request became a step, and what its reviews covered."""
+
+from __future__ import annotations
+
+from ordain.adapters.git import Repository
+from ordain.core import attested
+from ordain.core.approval import pending
+from ordain.core.attestation import Signer
+from ordain.core.attested import Attested, Branch, observe
+from ordain.core.governance import Policy
+from ordain.core.identity import Transition
+from ordain.core.request import Request
+from ordain.errors import UserError
+from ordain.ports import Requests
+from ordain.services.judging import subjects
+from ordain.services.past import Past
+from ordain.services.states import States
+
+HEADS = {"github": "refs/pull/{}/head", "gitlab": "refs/merge-requests/{}/head"}
+SEEN = "refs/ordain/requests/{}"
+
+
+class Witness:
+    """Asks a forge about each step, and signs what it hears.
+
+    A request whose branch can't be had proves nobody's innocence, so nothing is attested of it.
+
+    Args:
+        states: of a scratch repository. address: where its branches come from.
+        requests: the forge. past: of the ledger. sign: with the collector's key.
+    """
+
+    def __init__(self, states: States, address: str, requests: Requests, past: Past, sign: Signer) -> None:
+        self._states = states
+        self._address = address
+        self._requests = requests
+        self._past = past
+        self._sign = sign
+
+    def attest(self, commit: str, parent: str, policy: Policy) -> Attested | None:
+        """What the forge says of the request that a step is, signed; None where it knows of none.
+
+        Raises:
+            RetryLater: when the forge does not answer: nothing may then be decided.
+        """
+        told = self._requests.merged_as(commit)
+        if told is None or told.forge != policy.forge or told.base != policy.branch:
+            return None
+        repository = self._states.repository
+        if not self._fetched(told) or not repository.is_ancestor(commit, told.merged):
+            return None
+        made = repository.commits(repository.between(parent, told.head))
+        branch = Branch(
+            emails=tuple(sorted({each.email.strip().casefold() for one in made for each in one.people})),
+            signers=tuple(sorted({one.signer.fingerprint for one in made if one.signer})),
+        )
+        looked = {each.commit for each in told.reviews if each.commit}
+        covered = {each: self._covered(each, parent, policy) for each in sorted(looked)}
+        return attested.read(attested.encode(observe(policy, commit, told, branch, covered), self._sign))
+
+    def _fetched(self, told: Request) -> bool:
+        """Whether the request's branch is here, as it was when it was merged."""
+        repository = self._states.repository
+        if repository.find(told.head) is None:
+            try:
+                theirs, ours = HEADS[told.forge].format(told.number), SEEN.format(told.number)
+                repository.fetch(self._address, {theirs: ours})
+            except UserError:
+                return False
+        return repository.find(told.head) is not None
+
+    def _covered(self, looked: str, parent: str, policy: Policy) -> tuple[Transition, ...]:
+        """What a commit would have changed when it was looked at, seen from where it left the base branch."""
+        return transitions_of(self._states, self._past, looked, (parent, policy))
+
+
+def transitions_of(
+    states: States, past: Past, looked: str, step: tuple[str, Policy]
+) -> tuple[Transition, ...]:
+    """The transitions that a reviewed commit declares; none when it or its state can't be had.
+
+    What it declares is compared with what ran when it left the base branch: a change of the same target
+    that was approved meanwhile makes it another transition, a change of another target does not.
+
+    Args:
+        step: the commit of the base branch before the request was merged, and the policy that judges.
+    """
+    repository: Repository = states.repository
+    parent, policy = step
+    if repository.find(looked) is None:
+        return ()
+    base = repository.merge_base(looked, parent)
+    snapshot = states.snapshot(looked)
+    if base is None or snapshot.instance is None:
+        return ()
+    state = past.at(repository.reachable(base))
+    return pending(subjects(snapshot, policy), state, policy)

@@ -1,0 +1,351 @@
+"""Reviews on a forge: what the collector attests, what counts, and what does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from ordain.adapters.artifacts import Store
+from ordain.core.decisions import Decision
+from ordain.core.governance import Policy
+from ordain.core.identity import Transition
+from ordain.core.reasons import Reason
+from ordain.core.request import Request, Review
+from ordain.errors import RetryLater
+from ordain.services import witness
+from ordain.services.past import Past
+from ordain.services.reconcile import Outcome
+from ordain.services.states import States
+from ordain.services.verify import verify
+from tests.services.world import World
+
+
+class Forge:
+    """What a forge would answer, by the commit that a request became."""
+
+    def __init__(self) -> None:
+        self.merged: dict[str, Request] = {}
+
+    def merged_as(self, commit: str) -> Request | None:
+        return self.merged.get(commit)
+
+
+class Hosted:
+    """A world whose policy trusts GitHub's accounts, and what GitHub says of its requests."""
+
+    def __init__(self, root: Path, **policy: Any) -> None:
+        self.forge = Forge()
+        self.world = World(root, {"forge": "github", "people": self.people(root), **policy})
+        self.number = 0
+
+    def people(self, root: Path) -> dict[str, Any]:
+        (root / "hidden").mkdir()
+        people: dict[str, Any] = World(root / "hidden").policy()["people"]
+        for name, person in people.items():
+            person["logins"] = {"github": f"{name}-gh"}
+        return people
+
+    def reviews(self, branch: str, *people: str, **changed: Any) -> tuple[Review, ...]:
+        head = self.world.run(self.world.origin, "git", "rev-parse", branch)
+        return tuple(
+            Review(
+                **{
+                    "reviewer": f"{each}-gh",
+                    "state": "approved",
+                    "commit": head,
+                    "submitted": "2026-11-24T10:00:00Z",
+                    **changed,
+                }
+            )
+            for each in people
+        )
+
+    def merge(self, branch: str, reviews: tuple[Review, ...], **told: Any) -> str:
+        """Merge a branch as the forge does, unsigned, and let it say so."""
+        head = self.world.run(self.world.origin, "git", "rev-parse", branch)
+        return self.tell(self.world.merge(branch), head, reviews, **told)
+
+    def tell(self, merged: str, newest: str, reviews: tuple[Review, ...], **told: Any) -> str:
+        self.number += 1
+        self.world.run(self.world.origin, "git", "update-ref", f"refs/pull/{self.number}/head", newest)
+        request = Request(
+            forge="github", repository="local/test", number=self.number, title="A change",
+            url=f"https://forge.example/{self.number}", base="main", head=newest, merged=merged,
+            merged_by="mei-gh", merged_at="2026-11-24T11:00:00Z", author="dana-gh",
+            pushers=("dana-gh",), reviews=reviews,
+        )  # fmt: skip
+        self.forge.merged[merged] = replace(request, **told)
+        return merged
+
+    def reconcile(self, **changes: Any) -> Outcome:
+        return self.world.reconcile(requests=lambda _: self.forge, **changes)
+
+    def verdict(self, model: str = "churn", **changes: Any) -> Decision:
+        """The newest decision on a model in staging."""
+        entries = self.reconcile(**changes).entries
+        found = [each for entry in entries for each in entry.decisions if each.transition.model == model]
+        return found[-1]
+
+    def unsigned(self, who: str) -> None:
+        """Somebody commits without a signature, as most people do."""
+        self.world.git(who, "config", "commit.gpgsign", "false")
+
+
+@pytest.fixture
+def hosted(tmp_path: Path) -> Hosted:
+    return Hosted(tmp_path)
+
+
+def sound(hosted: Hosted) -> None:
+    """Everything that was recorded can be proven from a clone."""
+    clone = hosted.world.branch("mei", "looking")
+    proven = verify(clone, store=Store(hosted.world.root / "store"), everything=True)
+    wrong = [each for each in proven.proofs if each.outcome == "FAILED" and each.link in LINKS]
+    assert not wrong, wrong
+
+
+LINKS = {"ledger", "policy", "approval", "judgement", "manifest"}
+
+
+def test_a_review_of_what_was_merged_counts_and_is_attested(hosted: Hosted) -> None:
+    hosted.unsigned("dana")
+    branch = hosted.world.release("dana", "churn", 1)
+    hosted.merge(branch, hosted.reviews(branch, "ravi"))
+    (entry,) = hosted.reconcile().entries
+    decision = entry.decisions[-1]
+    assert (decision.reason, decision.contributors) == (Reason.APPROVED, ("dana",))
+    assert [(each.person, each.kind) for each in decision.approvals] == [("ravi", "attested-by-collector")]
+    assert len(entry.requests) == 1
+    sound(hosted)
+
+
+def test_a_squash_keeps_everybody_who_pushed_from_approving(hosted: Hosted) -> None:
+    """Ravi commits to Dana's branch; the squash names Dana alone, the branch and the forge name both."""
+    world = hosted.world
+    branch = world.release("dana", "churn", 1)
+    world.git("ravi", "fetch", "-q", "origin")
+    world.git("ravi", "checkout", "-q", "-B", branch, f"origin/{branch}")
+    world.write(world.enter("ravi"), "README.md", "Hello")
+    world.commit("ravi", "Say hello")
+    world.push("ravi")
+    head = world.run(world.origin, "git", "rev-parse", branch)
+    reviews = hosted.reviews(branch, "ravi")
+    world.branch("dana", "squashing")
+    world.git("dana", "merge", "-q", "--squash", f"origin/{branch}")
+    merged = world.commit("dana", "Squashed")
+    world.git("dana", "push", "-q", "origin", "HEAD:main")
+    hosted.tell(merged, head, reviews)
+    decision = hosted.verdict()
+    assert decision.reason == Reason.SELF_APPROVAL
+    assert set(decision.contributors) == {"dana", "ravi"}
+    sound(hosted)
+
+
+def test_a_squash_of_what_was_reviewed_is_approved(hosted: Hosted) -> None:
+    world = hosted.world
+    branch = world.release("dana", "churn", 1)
+    head, reviews = world.run(world.origin, "git", "rev-parse", branch), hosted.reviews(branch, "ravi")
+    world.branch("dana", "squashing")
+    world.git("dana", "merge", "-q", "--squash", f"origin/{branch}")
+    merged = world.commit("dana", "Squashed")
+    world.git("dana", "push", "-q", "origin", "HEAD:main")
+    world.run(world.origin, "git", "branch", "-D", branch)
+    hosted.tell(merged, head, reviews)
+    assert hosted.verdict().reason == Reason.APPROVED
+    sound(hosted)
+
+
+def test_commits_after_the_review_void_it_and_an_empty_request_mends_it(hosted: Hosted) -> None:
+    branch = hosted.world.release("dana", "churn", 1)
+    early = hosted.reviews(branch, "ravi")
+    clone = hosted.world.enter("dana")
+    deploy = {"replicas": {"min": 9, "max": 9}}
+    hosted.world.edit(clone, "models.yaml", lambda value: value["models"]["churn"].update({"deploy": deploy}))
+    hosted.world.commit("dana", "Nine replicas")
+    hosted.world.push("dana")
+    hosted.merge(branch, early)
+    assert hosted.verdict().reason == Reason.STALE_APPROVAL
+    hosted.world.branch("dana", "look-again")
+    hosted.world.commit("dana", "Look again")
+    again = hosted.world.push("dana")
+    hosted.merge(again, hosted.reviews(again, "ravi"))
+    assert hosted.verdict().reason == Reason.APPROVED
+    sound(hosted)
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "reason"), [("fraud", Reason.APPROVED), ("churn", Reason.STALE_APPROVAL)]
+)
+def test_a_change_meanwhile_voids_only_what_it_changes(
+    hosted: Hosted, meanwhile: str, reason: Reason
+) -> None:
+    """Two requests leave the same commit; the first is law before the second is merged."""
+    world = hosted.world
+    where = world.branch("dana", "both")
+    for model in ("churn", "fraud"):
+        both = world.add_release("dana", where, (model, 1))
+    world.approve(both, "ravi")
+    hosted.merge(both, ())
+    hosted.reconcile()
+    second = world.replicas("dana", 5)
+    where = world.branch("dana", "first")
+    slower = {"monitoring": {"latency_objective_ms": 70}}
+    world.edit(where, "models.yaml", lambda value: value["models"][meanwhile].update(slower))
+    world.commit("dana", "Slower")
+    first = world.push("dana")
+    for branch in (first, second):
+        hosted.merge(branch, hosted.reviews(branch, "ravi"))
+        decision = hosted.verdict(meanwhile if branch == first else "churn")
+    assert decision.reason == reason
+    sound(hosted)
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"state": "dismissed"}, Reason.APPROVALS_MISSING),
+        ({"state": "changes_requested"}, Reason.APPROVALS_MISSING),
+        ({"state": "commented"}, Reason.APPROVALS_MISSING),
+        ({"bot": True}, Reason.APPROVALS_MISSING),
+        ({"reviewer": ""}, Reason.APPROVALS_MISSING),
+        ({"reviewer": "stranger"}, Reason.ACCOUNT_UNKNOWN),
+        ({"commit": None}, Reason.APPROVALS_MISSING),
+        ({"commit": "a" * 40}, Reason.APPROVALS_MISSING),
+    ],
+)
+def test_reviews_that_do_not_count(hosted: Hosted, changed: Mapping[str, Any], reason: Reason) -> None:
+    branch = hosted.world.release("dana", "churn", 1)
+    hosted.merge(branch, hosted.reviews(branch, "ravi", **changed))
+    assert hosted.verdict().reason == reason
+    sound(hosted)
+
+
+def test_a_later_verdict_of_the_same_reviewer_replaces_the_earlier(hosted: Hosted) -> None:
+    branch = hosted.world.release("dana", "churn", 1)
+    reviews = (
+        *hosted.reviews(branch, "ravi"),
+        *hosted.reviews(branch, "ravi", state="changes_requested", submitted="2026-11-24T10:30:00Z"),
+        *hosted.reviews(branch, "ravi", state="commented", submitted="2026-11-24T10:40:00Z"),
+    )
+    hosted.merge(branch, reviews)
+    assert hosted.verdict().reason == Reason.APPROVALS_MISSING
+
+
+def test_an_author_cannot_review_their_own_request(hosted: Hosted) -> None:
+    branch = hosted.world.release("dana", "churn", 1)
+    hosted.merge(branch, hosted.reviews(branch, "dana"))
+    assert hosted.verdict().reason == Reason.SELF_APPROVAL
+
+
+def test_whoever_pushed_for_the_author_cannot_review(hosted: Hosted) -> None:
+    branch = hosted.world.release("dana", "churn", 1)
+    hosted.merge(branch, hosted.reviews(branch, "ravi"), pushers=("dana-gh", "ravi-gh"))
+    assert hosted.verdict().reason == Reason.SELF_APPROVAL
+
+
+def test_merging_is_no_contribution(hosted: Hosted) -> None:
+    branch = hosted.world.release("dana", "churn", 1)
+    hosted.merge(branch, hosted.reviews(branch, "ravi"), merged_by="ravi-gh")
+    assert hosted.verdict().reason == Reason.APPROVED
+
+
+def test_two_accounts_of_one_person_count_once_and_shared_accounts_never(tmp_path: Path) -> None:
+    hosted = Hosted(tmp_path, rules=[{"approvals": {"reviewer": 2}}])
+    branch = hosted.world.release("dana", "churn", 1)
+    twice = hosted.reviews(branch, "ravi") + hosted.reviews(branch, "ravi", reviewer="RAVI-gh")
+    hosted.merge(branch, twice)
+    decision = hosted.verdict()
+    assert (decision.reason, decision.missing) == (Reason.APPROVALS_MISSING, {"reviewer": 1})
+
+
+def test_a_tier_that_demands_signatures_takes_no_review(tmp_path: Path) -> None:
+    hosted = Hosted(tmp_path, rules=[{"approvals": {"reviewer": 1}, "signed": True}])
+    branch = hosted.world.release("dana", "churn", 1)
+    hosted.merge(branch, hosted.reviews(branch, "ravi"))
+    assert hosted.verdict().reason == Reason.SIGNATURE_REQUIRED
+
+
+def test_settings_of_the_forge_that_unbind_approvals_are_named(hosted: Hosted) -> None:
+    branch = hosted.world.release("dana", "churn", 1)
+    hosted.merge(branch, hosted.reviews(branch, "ravi"), unsafe=("reset_approvals_on_push",))
+    decision = hosted.verdict()
+    assert decision.reason == Reason.FORGE_UNSAFE
+    assert "reset_approvals_on_push" in decision.detail
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"base": "other"}, {"forge": "gitlab"}, {"head": "b" * 40}],
+    ids=["another branch", "another forge", "a head that nobody has"],
+)
+def test_a_request_that_does_not_fit_proves_nothing(hosted: Hosted, told: Mapping[str, Any]) -> None:
+    hosted.unsigned("dana")
+    branch = hosted.world.release("dana", "churn", 1)
+    hosted.merge(branch, hosted.reviews(branch, "ravi"), **told)
+    decision = hosted.verdict()
+    assert decision.reason == Reason.AUTHOR_UNPROVEN
+    sound(hosted)
+
+
+def test_a_push_past_the_forge_is_unproven_unless_it_is_signed(hosted: Hosted) -> None:
+    hosted.unsigned("dana")
+    hosted.world.merge(hosted.world.release("dana", "churn", 1))
+    assert hosted.verdict().reason == Reason.AUTHOR_UNPROVEN
+
+
+def test_a_signature_counts_beside_reviews(hosted: Hosted) -> None:
+    branch = hosted.world.release("dana", "churn", 1)
+    hosted.world.approve(branch, "ravi")
+    hosted.merge(branch, ())
+    (approval,) = hosted.verdict().approvals
+    assert approval.kind == "signed-by-approver"
+
+
+def test_reviews_signed_by_another_collector_do_not_count(hosted: Hosted) -> None:
+    branch = hosted.world.release("dana", "churn", 1)
+    hosted.merge(branch, hosted.reviews(branch, "ravi"))
+    other = replace(hosted.world.collector(), request=hosted.world.collector("stranger").request)
+    assert hosted.verdict(collector=other).reason != Reason.APPROVED
+
+
+def test_nothing_is_decided_while_the_forge_is_away(hosted: Hosted) -> None:
+    class Away:
+        def merged_as(self, commit: str) -> Request | None:
+            raise RetryLater("the forge did not answer", after=5)
+
+    branch = hosted.world.release("dana", "churn", 1)
+    hosted.merge(branch, hosted.reviews(branch, "ravi"))
+    before = hosted.world.head()
+    with pytest.raises(RetryLater):
+        hosted.world.reconcile(requests=lambda _: Away())
+    assert hosted.world.head() == before
+
+
+def test_a_collector_that_vouches_for_what_was_not_reviewed_is_found(
+    hosted: Hosted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger's own collector claims that an early commit declared what was pushed after the review."""
+    world = hosted.world
+    branch = world.release("dana", "churn", 1)
+    early = hosted.reviews(branch, "ravi")
+    where = world.enter("dana")
+    world.edit(where, "models.yaml", lambda value: value["models"]["churn"].update({"owner": "platform"}))
+    late = world.commit("dana", "Another owner")
+    world.push("dana")
+    hosted.merge(branch, early)
+    honest = witness.transitions_of
+
+    def lying(states: States, past: Past, _: str, step: tuple[str, Policy]) -> tuple[Transition, ...]:
+        return honest(states, past, late, step)
+
+    monkeypatch.setattr(witness, "transitions_of", lying)
+    assert hosted.verdict().reason == Reason.APPROVED
+    monkeypatch.undo()
+    proven = verify(world.branch("mei", "looking"), store=Store(hosted.world.root / "store"), everything=True)
+    wrong = [each for each in proven.proofs if each.outcome == "FAILED" and each.link == "approval"]
+    assert wrong
+    assert "declares other transitions" in wrong[0].detail
