@@ -19,7 +19,8 @@ FLOOR = [
     "-c",
     (
         "import glob, yaml\n"
-        "for path in glob.glob('*.yaml') + glob.glob('environments/*.yaml') + glob.glob('releases/*/*.yaml'):\n"
+        "files = ('*.yaml', 'environments/*.yaml', 'releases/*/*.yaml')\n"
+        "for path in (path for each in files for path in glob.glob(each)):\n"
         "    yaml.load(open(path, encoding='utf-8'), yaml.CSafeLoader)"
     ),
 ]

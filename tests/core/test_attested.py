@@ -68,10 +68,8 @@ def request(*reviews: Review, **changed: Any) -> Request:
 
 
 def encoded(*reviews: Review, **changed: Any) -> bytes:
-    observed = observe(
-        policy(), MERGED, request(*reviews, **changed),
-        Branch(emails=("dana@x.example", "eve@x.example"), signers=("SHA256:nobody",)), {HEAD: (transition(),)},
-    )  # fmt: skip
+    branch = Branch(emails=("dana@x.example", "eve@x.example"), signers=("SHA256:nobody",))
+    observed = observe(policy(), MERGED, request(*reviews, **changed), branch, {HEAD: (transition(),)})
     return attested.encode(observed, sign)
 
 

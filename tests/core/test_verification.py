@@ -21,6 +21,7 @@ from ordain.core.identity import Transition, files_digest
 from ordain.core.reasons import Reason
 from ordain.core.release import Release
 from ordain.core.voices import Voices
+from tests.core.signing import Person
 
 DIGEST = "sha256:" + "0" * 64
 OTHER = "sha256:" + "1" * 64
@@ -105,6 +106,12 @@ def test_approvals_that_do_not_hold(approved: Approval, covered: Transition, sai
     proof = verification.approval_proof(approved, covered, Voices(policy()))
     assert (proof.link, proof.outcome) == ("approval", "FAILED")
     assert said in proof.detail
+
+
+def test_a_key_that_was_taken_out_of_the_policy_speaks_for_nobody() -> None:
+    other = Person(9).key.text
+    proof = verification.approval_proof(given(), transition(), Voices(policy(other)))
+    assert (proof.outcome, "no key of theirs" in proof.detail) == ("FAILED", True)
 
 
 def test_bytes_that_are_here_absent_or_altered() -> None:
