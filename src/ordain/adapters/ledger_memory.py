@@ -50,6 +50,12 @@ class LedgerMemory:
                 if before is None or before.sequence < seen.sequence:
                     disk.write_atomic(self.path, msgspec.json.encode({**known, self._place: seen}))
 
+    def forget(self) -> None:
+        """Keep nothing of this place any more."""
+        with suppress(OSError, UserError), disk.locked(self.path.with_suffix(".lock")):
+            known = {place: seen for place, seen in self._read().items() if place != self._place}
+            disk.write_atomic(self.path, msgspec.json.encode(known))
+
     def _read(self) -> dict[str, Seen]:
         if not self.path.is_file():
             return {}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,14 +17,18 @@ if TYPE_CHECKING:
 @click.option(
     "--root", "genesis", metavar="COMMIT", help="The root that `ordain init` printed: trust no other."
 )
+@click.option("--anew", is_flag=True, help="Also what this clone has proven before.")
 @common_options
-def command(*, everything: bool, genesis: str | None, as_json: bool, quiet: bool, root: Path) -> int:
+def command(**options: Any) -> int:
     """Prove, from this clone alone and offline, that what was recorded is still true.
 
     The ledger's chain and signatures, each approval's own signature, the manifests byte for byte, the
     release records, their locks, code, data and artifacts. With --all each entry is also judged and
     rendered again from its commit. One line a proof: ok, absent (not in this clone, which is no fault)
     or FAILED with the link that does not hold.
+
+    What --all has proven once need not be proven again by this clone, unless --anew is given; bytes
+    outside Git (data, artifacts, the working tree) are looked at every time.
 
     Exits 1 when a proof failed, else 0.
 
@@ -39,11 +42,15 @@ def command(*, everything: bool, genesis: str | None, as_json: bool, quiet: bool
 
     from ordain.adapters.artifacts import store_of
     from ordain.adapters.git import find_repository
-    from ordain.services.verify import verify
+    from ordain.services.verify import prove_anew, verify
 
-    found = verify(root, store_of(find_repository(root).folder), everything=everything, genesis=genesis)
-    console = Console(as_json=as_json, quiet=quiet)
-    if found.sound or as_json:
+    root, quiet = options["root"], options["quiet"]
+    if options["anew"]:
+        prove_anew(root)
+    store = store_of(find_repository(root).folder)
+    found = verify(root, store, everything=options["everything"], genesis=options["genesis"])
+    console = Console(as_json=options["as_json"], quiet=quiet)
+    if found.sound or options["as_json"]:
         console.result({"sound": found.sound, **msgspec.to_builtins(found)}, told(found))
     else:
         click.echo(told(found, only_failed=quiet))  # failures are errors: --quiet keeps them

@@ -30,9 +30,14 @@ def _refused(what: str, value: str, reason: str = "") -> UserError:
     return UserError(f"{shown} is not {what}", fix="use a plain name", reason=reason)
 
 
+def is_object_id(text: str) -> bool:
+    """Whether a text is a full object id in hexadecimal."""
+    return _ID.fullmatch(text) is not None
+
+
 def object_id(text: str) -> str:
     """A full object id in hexadecimal, as it came."""
-    if not _ID.fullmatch(text):
+    if not is_object_id(text):
         raise _refused("an object id", text)
     return text
 

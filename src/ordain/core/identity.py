@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -26,7 +27,7 @@ def essence(part: Any) -> Any:
     changes; what must change is a new field (ADR 0008, held by a golden file of all defaults).
     """
     if isinstance(part, msgspec.Struct):
-        fields = msgspec.structs.fields(part)
+        fields = _fields(type(part))
         said = {each.encode_name: getattr(part, each.name) for each in fields if not _is_default(part, each)}
         return {name: essence(value) for name, value in said.items()}
     if isinstance(part, Mapping):
@@ -34,6 +35,11 @@ def essence(part: Any) -> Any:
     if isinstance(part, list | tuple):
         return [essence(each) for each in part]
     return part
+
+
+@lru_cache(maxsize=256)
+def _fields(kind: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(kind)
 
 
 def _is_default(part: msgspec.Struct, field: msgspec.structs.FieldInfo) -> bool:

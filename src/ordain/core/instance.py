@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ordain.core.declared import (
     MODELS,
@@ -24,7 +25,7 @@ from ordain.core.reasons import Reason
 from ordain.core.release import Release
 from ordain.core.salvage import salvage
 from ordain.core.spec import Models, Params
-from ordain.core.validate import validate
+from ordain.core.validate import validate, validate_fit
 from ordain.core.validate_structure import structure
 from ordain.core.yamldoc import Document, read_yaml
 from ordain.core.yamlscalars import Fault
@@ -34,11 +35,13 @@ __all__ = [
     "STATE_PATHS",
     "Instance",
     "Loaded",
+    "assembled",
     "environment_path",
     "is_state_path",
     "load",
     "read_instance",
     "release_path",
+    "sound_part",
 ]
 
 # Files, and folders (with a final slash), that hold the declared state.
@@ -133,6 +136,34 @@ def read_instance(files: Mapping[str, bytes]) -> Instance:
         fix="ordain check" if count > 1 or not first.suggestion else first.suggestion,
         reason=Reason.STATE_INVALID,
     )
+
+
+def sound_part(path: str, data: bytes) -> Any:
+    """What one file declares; None when anything in it, or its name, is not as it should be.
+
+    With `assembled` it reads a state piece by piece, so that a file that did not change need not be read
+    again. Neither says what is wrong: `load` does.
+    """
+    if _misnamed(path):
+        return None
+    document = read_yaml(path, data)
+    value, faults = structure(document, _type_of(path))
+    if document.problems or faults or (isinstance(value, Release) and not _sound_record(path, value)):
+        return None
+    return value
+
+
+def _sound_record(path: str, record: Release) -> bool:
+    here = release_path(record.model, record.number) == path
+    return here and record.digest == record.computed_digest()
+
+
+def assembled(values: Mapping[str, Any], releases: Mapping[str, Mapping[int, Release]]) -> Instance | None:
+    """The instance of parts, by path, and of sound records; None when they do not fit together."""
+    if POLICY not in values or None in values.values():
+        return None
+    instance = replace(_assemble(values), releases=releases)
+    return None if validate_fit(Declared(instance=instance)) else instance
 
 
 def _beyond(documents: Mapping[str, Document], values: Mapping[str, Any]) -> list[Problem]:

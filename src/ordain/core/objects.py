@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from ordain.core.decisions import Value
 from ordain.core.parts import NAME_PATTERN
 from ordain.core.reasons import Reason
-from ordain.core.templating import parse, render_template
+from ordain.core.templating import heading, parse, render_template
 from ordain.errors import UserError
 
 KINDS = {
@@ -113,9 +113,7 @@ def rendered(
 def rendered_object(wanted: Wanted, values: Mapping[str, object], templates: Mapping[str, str]) -> bytes:
     """One object, compared with what it was meant to be."""
     data = render_template(expanded(f"{wanted.template}.yaml.j2", templates), {**values, **wanted.own})
-    document = parse(data)
-    metadata = document["metadata"]
-    found = (document["apiVersion"], document["kind"], metadata["name"], metadata.get("namespace"))
+    found = heading(data)
     place = None if wanted.kind in CLUSTER_WIDE else values["namespace"]
     if found != (*KINDS[wanted.kind], wanted.name, place):
         raise ValueError(f"the template {wanted.template} gives {found}")

@@ -17,11 +17,15 @@ from ordain.core.yamlscalars import Fault
 
 def validate(declared: Declared) -> list[Problem]:
     """Every fault that only shows when values, and files, are read together."""
+    return [*validate_fit(declared), *release_problems(declared)]
+
+
+def validate_fit(declared: Declared) -> list[Problem]:
+    """The same without what one release record says of itself."""
     return [
         *_models(declared),
         *_candidates(declared),
         *environment_problems(declared),
-        *release_problems(declared),
         *(declared.at_value(POLICY, path, fault) for path, fault in policy_faults(declared)),
     ]
 

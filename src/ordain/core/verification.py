@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 from ordain.core import approval, attestation, attested
@@ -140,6 +141,7 @@ def md5_of(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
+@lru_cache(maxsize=64)
 def evidence_in(data: bytes) -> tuple[Evidence, ...]:
     """The approvals in an envelope: somebody's own signature, or the reviews that a collector attests."""
     own = approval.read(data)

@@ -71,8 +71,10 @@ def check_ledger(states: States, commit: str, genesis: str) -> tuple[Record, ...
     Raises:
         UserError: reason `ledger-broken` or `hostile-object`.
     """
-    files = states.repository.read(commit, (FOLDER,))
-    return check_chain(files, lambda entry: states.collectors(entry, genesis))
+    if (commit, genesis) not in states.ledgers:
+        files = states.repository.read(commit, (FOLDER,))
+        states.ledgers[commit, genesis] = check_chain(files, lambda each: states.collectors(each, genesis))
+    return states.ledgers[commit, genesis]
 
 
 Candidate = tuple[str, tuple[Record, ...]]

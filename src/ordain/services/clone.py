@@ -5,7 +5,7 @@ Nothing here reaches for a network or changes a file, but for the note of how fa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -21,20 +21,6 @@ from ordain.core.release import Release
 from ordain.errors import UserError
 from ordain.services.book import check_ledger
 from ordain.services.states import States
-
-
-class Remembering(Repository):
-    """A repository that walks the first parents of one branch once, however often it is asked."""
-
-    _chain: tuple[str, ...] = ()
-    _places: Mapping[str, int] = {}
-
-    def first_parents(self, head: str) -> list[str]:
-        """As `Repository.first_parents`."""
-        if head not in self._places:
-            self._chain = tuple(super().first_parents(head))
-            self._places = {commit: place for place, commit in enumerate(self._chain)}
-        return list(self._chain[self._places[head] :])
 
 
 class Clone(Struct, frozen=True, kw_only=True):
@@ -63,18 +49,13 @@ class Clone(Struct, frozen=True, kw_only=True):
         """What a commit declares; None when it is not here or can't be read."""
         if commit is None or self.repository.find(commit) is None:
             return None
-        return self.states.snapshot(commit).instance
+        return self.states.instance(commit)
 
     def releases(self) -> dict[str, Release]:
         """Every release record that the ledger's commits and the base branch hold, by its digest."""
         commits = [*(each.source for each in self.entries), self.commit]
-        found: dict[str, Release] = {}
-        for commit in dict.fromkeys(reversed(commits)):
-            state = self.instance(commit)
-            for records in state.releases.values() if state else ():
-                for record in records.values():
-                    found.setdefault(record.digest, record)
-        return found
+        here = [each for each in dict.fromkeys(reversed(commits)) if self.repository.find(each)]
+        return {record.digest: record for record in self.states.releases(here)}
 
 
 def open_clone(root: Path, base: str | None = None) -> Clone:
@@ -117,7 +98,7 @@ def check_memory(clone: Clone, records: Sequence[Record]) -> None:
 
 def bare_clone(root: Path, base: str | None = None) -> Clone:
     """The same without reading the ledger."""
-    repository = Remembering(find_repository(root).folder)
+    repository = find_repository(root)
     if repository.line("rev-parse", "--is-shallow-repository") == "true":
         raise UserError(
             "this clone is shallow, so where trust begins can't be seen",

@@ -93,9 +93,9 @@ class Walk:
             UserError: reason `history-rewritten`, when the branch no longer holds the position.
         """
         repository = self._states.repository
-        chain = repository.first_parents(self._head)
-        if self.parent in chain:
-            return chain[: chain.index(self.parent)][::-1]
+        found = repository.steps(self.parent, self._head)
+        if found is not None:
+            return found
         known = repository.find(self.parent) is not None
         if not known or not repository.is_ancestor(self.parent, self._head):
             raise UserError(
@@ -104,8 +104,8 @@ class Walk:
                 reason=Reason.HISTORY_REWRITTEN,
             )
         # The branch was moved onto a merge whose second parent it had been.
-        later = set(repository.between(self.parent, self._head, through=True))
-        return [each for each in reversed(chain) if each in later]
+        later = repository.through(self.parent, self._head)
+        return [each for each in reversed(repository.first_parents(self._head)) if each in later]
 
     def advance(self, commit: str) -> Judged:
         """Judge the next step and stand on it; what it approves counts from then on."""

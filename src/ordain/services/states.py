@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
 from ordain.adapters.git import Repository
+from ordain.core import trees
 from ordain.core.approval import policy_subject
 from ordain.core.canonical import digest
 from ordain.core.commits import Commit
@@ -15,23 +16,28 @@ from ordain.core.declared import POLICY, Instance
 from ordain.core.desired import Desired, desired
 from ordain.core.governance import Policy
 from ordain.core.identity import Target
-from ordain.core.instance import STATE_PATHS, is_state_path, load, read_instance
+from ordain.core.instance import STATE_PATHS, is_state_path
+from ordain.core.ledger import Record
 from ordain.core.reasons import Reason
+from ordain.core.release import Release
 from ordain.core.trust import Contribution, collectors, contribution
 from ordain.errors import UserError
+from ordain.services.declarations import Declarations
 
 MANIFESTS = "manifests"
+# Steps are judged one after another, so few states are looked at again.
+REMEMBERED = 64
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
     """What one commit declares.
 
     Attributes:
-        key: digest of the declared files; equal keys are equal states.
+        key: of a state that can't be used, the digest of its files: equal keys are equal states.
         instance, wanted: None and empty when `fault` says why the state can't be used.
     """
 
-    key: str
+    key: str = ""
     instance: Instance | None = None
     wanted: Mapping[Target, Desired] = {}
     fault: UserError | None = None
@@ -48,43 +54,53 @@ class States:
     def __init__(self, repository: Repository, templates: Mapping[str, str]) -> None:
         self.repository = repository
         self.templates = templates
-        self._snapshots: dict[str, Snapshot] = {}
-        self._policies: dict[str, Policy | None] = {}
+        self._declared = Declarations(repository)
+        self._snapshots: dict[tuple[trees.Entry | None, ...], Snapshot] = {}
+        self._known: Mapping[Target, Desired] = {}
+        # Proven ledgers by commit and genesis: `book.check_ledger` proves each once.
+        self.ledgers: dict[tuple[str, str], tuple[Record, ...]] = {}
 
-    def snapshot(self, treeish: str) -> Snapshot:
-        """What a commit or tree declares, or why that can't be used."""
+    def instance(self, treeish: str) -> Instance | None:
+        """What a commit or tree declares, unrendered; None when it can't be used."""
         try:
-            listed = self.repository.listing(treeish, STATE_PATHS)
-        except UserError as error:
-            return Snapshot(key=digest("state/v1", treeish), fault=error)
-        key = digest("state/v1", {path: each.id for path, each in listed.items() if is_state_path(path)})
-        if key not in self._snapshots:
-            self._snapshots[key] = self._read(treeish, key)
-        return self._snapshots[key]
+            return self._declared.instance(treeish)
+        except UserError:
+            return None
 
-    def _read(self, treeish: str, key: str) -> Snapshot:
-        try:
-            instance = read_instance(self.repository.read(treeish, STATE_PATHS))
-            wanted = desired(instance, self.templates)
-            for each in wanted.values():
-                _sound(each)
-        except UserError as error:
-            return Snapshot(key=key, fault=error)
-        return Snapshot(key=key, instance=instance, wanted=wanted)
+    def releases(self, commits: Iterable[str]) -> Iterator[Release]:
+        """Every sound release record that some commits hold."""
+        return self._declared.releases(commits)
 
     def policy(self, treeish: str) -> Policy | None:
         """The policy that a commit holds, whatever else it holds; None when it can't be read."""
+        return self._declared.policy(treeish)
+
+    def snapshot(self, treeish: str) -> Snapshot:
+        """What a commit or tree declares, or why that can't be used."""
+        place = self._declared.place(treeish)
+        found = self._snapshots.pop(place, None) or self._read(treeish)
+        self._snapshots[place] = found
+        while len(self._snapshots) > REMEMBERED:
+            self._snapshots.pop(next(iter(self._snapshots)))
+        return found
+
+    def _read(self, treeish: str) -> Snapshot:
         try:
-            listed = self.repository.listing(treeish, (POLICY,)).get(POLICY)
+            instance = self._declared.instance(treeish)
+            wanted = desired(instance, self.templates, self._known)
+            for each in wanted.values():
+                _sound(each)
+        except UserError as error:
+            return Snapshot(key=self._key(treeish), fault=error)
+        self._known = wanted
+        return Snapshot(instance=instance, wanted=wanted)
+
+    def _key(self, treeish: str) -> str:
+        try:
+            listed = self.repository.listing(treeish, STATE_PATHS)
         except UserError:
-            return None
-        if listed is None:
-            return None
-        if listed.id not in self._policies:
-            data = self.repository.read(treeish, (POLICY,))
-            instance = load(data).instance
-            self._policies[listed.id] = instance.policy if instance else None
-        return self._policies[listed.id]
+            return digest("state/v1", treeish)
+        return digest("state/v1", {path: each.id for path, each in listed.items() if is_state_path(path)})
 
     def needed_policy(self, commit: str) -> Policy:
         """The policy of a commit that is known to hold one.
@@ -115,6 +131,9 @@ class States:
         Raises:
             UserError: when there is none.
         """
+        here = self.policy(head)
+        if here is not None:
+            return here
         for commit in self.repository.changes(head, POLICY):
             policy = self.policy(commit)
             if policy is not None:
@@ -141,7 +160,7 @@ class States:
 
     def _neutral(self, commit: Commit, policy: Policy) -> bool:
         if len(commit.parents) == 2:
-            return self.repository.merged_tree(*commit.parents) == commit.tree
+            return self.repository.is_clean_merge(commit)
         return self._own(commit, policy)
 
     def own(self, commit: str, policy: Policy) -> bool:
@@ -153,8 +172,8 @@ class States:
         signer = commit.signer
         if len(commit.parents) != 1 or signer is None or signer.fingerprint not in collectors(policy):
             return False
-        before, now = self.repository.top(commit.parents[0]), self.repository.top(commit.tree)
-        return {**before, MANIFESTS: b""} == {**now, MANIFESTS: b""}
+        before, now = self.repository.tree(commit.parents[0]), self.repository.tree(commit.tree)
+        return {**before, MANIFESTS: None} == {**now, MANIFESTS: None}
 
 
 def _sound(wanted: Desired) -> None:

@@ -5,14 +5,17 @@ Nothing here reaches for a network, runs anything that a repository brings, or c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ordain._version import __version__
 from ordain.adapters.artifacts import Store
+from ordain.adapters.ledger_memory import LedgerMemory
 from ordain.core.identity import ReleaseRef
+from ordain.core.ledger import Record, seen
 from ordain.core.plan import Point
 from ordain.core.verification import Proof, failed, ok
 from ordain.services.book import Book
@@ -51,6 +54,9 @@ class Verified(Struct, frozen=True, kw_only=True):
 def verify(root: Path, store: Store, *, everything: bool, genesis: str | None = None) -> Verified:
     """Prove what runs now, or the whole history.
 
+    What Git's objects and the ledger's own bytes prove can't change without changing their digests, so
+    this clone remembers how far all of it held, and `prove_anew` makes it forget.
+
     Args:
         root: a folder in the clone. store: artifacts at hand.
         everything: judge and render every entry again, and prove every release; otherwise only those
@@ -64,13 +70,59 @@ def verify(root: Path, store: Store, *, everything: bool, genesis: str | None = 
     book, proofs = chain_proofs(clone)
     clone = replace(clone, records=book.records, state=book.state)
     proofs += [_genesis(clone, genesis), *manifest_proofs(clone, book)]
-    proofs += entry_proofs(clone, book.records) if everything else _running(clone, book)
-    releases = Releases(clone, store)
-    for ref in _released(book, everything=everything):
-        proofs += releases.proofs(ref)
+    memory = _memory(clone)
+    proven = _proven(book, memory) if everything else 0
+    proofs += _entries(clone, book, proven) if everything else _running(clone, book)
+    proofs += _releases(clone, book, store, proven if everything else None)
     proofs += [*record_proofs(clone), *current_proofs(clone)]
     entries = len(book.records)
-    return Verified(base=clone.base, genesis=clone.genesis, entries=entries, proofs=tuple(proofs))
+    found = Verified(base=clone.base, genesis=clone.genesis, entries=entries, proofs=tuple(proofs))
+    newest = seen(book.records)
+    if everything and found.sound and newest is not None:
+        memory.remember(newest)
+    return found
+
+
+def prove_anew(root: Path) -> None:
+    """Forget what this clone has proven before."""
+    _memory(bare_clone(root)).forget()
+
+
+def _memory(clone: Clone) -> LedgerMemory:
+    """How far a ledger was proven; another version of Ordain proves for itself."""
+    branch = clone.base.name.removeprefix("origin/")
+    return LedgerMemory(clone.repository.git_folder(), f"{branch} proven by {__version__}")
+
+
+def _proven(book: Book, memory: LedgerMemory) -> int:
+    """How many of a ledger's entries were proven before."""
+    before = memory.recall()
+    if before is None or before.sequence > len(book.records):
+        return 0
+    return before.sequence if book.records[before.sequence - 1].digest == before.digest else 0
+
+
+def _entries(clone: Clone, book: Book, proven: int) -> Iterator[Proof]:
+    """Every entry, but for those that were proven before."""
+    if proven:
+        yield ok(
+            "judgement", f"entries 1 to {proven}", "proven by this clone before; --anew proves them again"
+        )
+    yield from entry_proofs(clone, book.records, proven)
+
+
+def _releases(clone: Clone, book: Book, store: Store, proven: int | None) -> Iterator[Proof]:
+    """Every release; the origin of one that no longer runs need not be proven twice, its bytes need.
+
+    Args:
+        proven: how many entries were proven before; None to look at what runs only.
+    """
+    releases = Releases(clone, store)
+    newer = {each.record for each in _released(book.records[proven or 0 :])}
+    running = [each.release for each in book.state.deployed.values() if each.release]
+    for ref in _unique(running) if proven is None else _released(book.records):
+        settled = proven and ref.record not in newer and ref not in running
+        yield from [releases.artifact(ref)] if settled else releases.proofs(ref)
 
 
 def _genesis(clone: Clone, expected: str | None) -> Proof:
@@ -89,12 +141,12 @@ def _running(clone: Clone, book: Book) -> Iterator[Proof]:
         yield from rendering_proofs(clone.states, record.entry)
 
 
-def _released(book: Book, *, everything: bool) -> list[ReleaseRef]:
-    """The releases that run, or all that ever did, each once."""
-    if not everything:
-        found = [each.release for each in book.state.deployed.values() if each.release]
-    else:
-        decisions = (each for record in book.records for each in record.entry.decisions)
-        found = [each.release for each in decisions if each.approved and each.release]
+def _released(records: Sequence[Record]) -> list[ReleaseRef]:
+    """The releases that some entries put in place."""
+    decisions = (each for record in records for each in record.entry.decisions)
+    return _unique(each.release for each in decisions if each.approved and each.release)
+
+
+def _unique(found: Iterable[ReleaseRef]) -> list[ReleaseRef]:
     unique = {each.record: each for each in found}
     return sorted(unique.values(), key=lambda each: (each.model, each.number))

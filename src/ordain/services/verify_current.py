@@ -10,9 +10,7 @@ from ordain.core.pipeline import FOLDER, UP
 from ordain.core.verification import Proof, absent, failed, lock_proof, md5_of, ok
 from ordain.errors import UserError
 from ordain.services.clone import Clone
-from ordain.services.verify_release import locked, stages_of
-
-RELEASES = "releases"
+from ordain.services.verify_release import RELEASES, locked, stages_of
 
 
 def record_proofs(clone: Clone) -> Iterator[Proof]:

@@ -11,7 +11,7 @@ from ordain.core.approval import Evidence
 from ordain.core.attested import Attested
 from ordain.core.decisions import Entry, LedgerState
 from ordain.core.identity import files_digest
-from ordain.core.ledger import FOLDER, Record, advance
+from ordain.core.ledger import FOLDER, Record, advance, fold
 from ordain.core.reasons import Reason
 from ordain.core.render import RENDERER_VERSION, admitted_files
 from ordain.core.trust import collectors
@@ -106,14 +106,17 @@ def _link(path: str) -> verification.Link:
     return "manifest" if path.startswith(f"{MANIFESTS}/") else "release"
 
 
-def entry_proofs(clone: Clone, records: Sequence[Record]) -> Iterator[Proof]:
+def entry_proofs(clone: Clone, records: Sequence[Record], proven: int = 0) -> Iterator[Proof]:
     """Approvals, judgement and rendering of each entry.
 
     Judging again starts from the ledger before the entry, with the approvals that the entry carries.
+
+    Args:
+        proven: how many of the oldest entries need no proof.
     """
-    state, past = LedgerState(), Past(())
-    states = clone.states
-    for record in records:
+    state = fold([(each.digest, each.entry) for each in records[:proven]])
+    past, states = Past(records[:proven]), clone.states
+    for record in records[proven:]:
         yield from approval_proofs(states, record.entry)
         yield from request_proofs(states, past, record.entry)
         yield from _judged(states, state, record.entry)

@@ -35,6 +35,7 @@ from ordain.core.verification import (
 from ordain.errors import UserError
 from ordain.services.clone import Clone
 
+RELEASES = "releases"
 CACHE = ".dvc/cache/files/md5"
 TABLES = {"rows": "data/rows.parquet", "train": "data/train.parquet", "holdout": "data/holdout.parquet"}
 
@@ -70,9 +71,10 @@ class Releases:
         else:
             yield release_proof(record, ref.record)
             yield from self._origin_proofs(record)
-        yield self._artifact(ref)
+        yield self.artifact(ref)
 
-    def _artifact(self, ref: ReleaseRef) -> Proof:
+    def artifact(self, ref: ReleaseRef) -> Proof:
+        """Whether the bytes in the store are those that were released."""
         what = f"{ref.label}: {ref.artifact}"
         try:
             layout = self._store.get(ref.artifact)
@@ -84,9 +86,8 @@ class Releases:
 
     def _origin_proofs(self, record: Release) -> Iterator[Proof]:
         label = f"{record.model}@{record.number}"
-        added = self._clone.repository.changes(
-            self._clone.commit, release_path(record.model, record.number), "A"
-        )
+        history = self._clone.repository.history(self._clone.commit, RELEASES)
+        added = history.changes(release_path(record.model, record.number), "A")
         if not added:
             yield absent("lock", label, "the commit that recorded it is not in this clone")
             return
@@ -120,7 +121,9 @@ class Releases:
         (commit,) = repository.commits([added])
         before = commit.parents[0] if commit.parents else None
         nearby = [added, *(repository.between(before, added) if before else ())]
-        candidates = dict.fromkeys([*nearby, *repository.changes(added, f"{place}/dvc.lock")])
+        history = repository.history(self._clone.commit, FOLDER)
+        locks = history.changes(f"{place}/dvc.lock", head=added)
+        candidates = dict.fromkeys([*nearby, *locks])
         seen: set[str] = set()
         for candidate in candidates:
             listed: Mapping[str, Listed] = repository.listing(candidate, (f"{place}/dvc.lock",))

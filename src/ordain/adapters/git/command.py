@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -77,6 +79,14 @@ def hostile(where: str, what: str) -> UserError:
     return UserError(what, where=ascii(where)[1:-1], fix=fix, reason=Reason.HOSTILE_OBJECT)
 
 
+def _words(passed: Mapping[str, str], words: Iterable[str]) -> list[str]:
+    """The command line: GitPython only adds to the environment, so `env` takes away."""
+    settings = [word for key, value in _SETTINGS.items() for word in ("-c", f"{key}={value}")]
+    dropped = {name for name in os.environ if name.startswith("GIT_")} - _KEPT - set(passed)
+    prefix = ["env", *(word for name in sorted(dropped) for word in ("-u", name))] if dropped else []
+    return [*prefix, "git", "--no-pager", "--no-optional-locks", *settings, *words]
+
+
 class Command:
     """Git commands in one folder.
 
@@ -101,16 +111,12 @@ class Command:
         """
         from git.cmd import Git  # GitPython is slow to import
 
-        settings = [word for key, value in _SETTINGS.items() for word in ("-c", f"{key}={value}")]
         passed = {**_FIXED, **(environment or {})}
-        dropped = {name for name in os.environ if name.startswith("GIT_")} - _KEPT - set(passed)
-        # GitPython only adds to the environment, so `env` takes away.
-        prefix = ["env", *(word for name in sorted(dropped) for word in ("-u", name))] if dropped else []
         with tempfile.TemporaryFile() as stream:
             stream.write(stdin or b"")
             stream.seek(0)
             code, output, errors = Git(self.folder).execute(
-                [*prefix, "git", "--no-pager", "--no-optional-locks", *settings, *words],
+                _words(passed, words),
                 istream=stream,
                 with_extended_output=True,
                 with_exceptions=False,
@@ -123,6 +129,14 @@ class Command:
         if ran.code not in set(fine):
             raise failure(words[0], ran)
         return ran
+
+    def start(self, *words: str) -> Any:
+        """A Git command that is asked and answers for as long as it is needed, as a `subprocess.Popen`."""
+        from git.cmd import Git
+
+        return Git(self.folder).execute(
+            _words(_FIXED, words), istream=subprocess.PIPE, as_process=True, shell=False, env=_FIXED
+        )
 
     def line(self, *words: str, fine: Iterable[int] = (0,)) -> str:
         """The one line that a command prints."""

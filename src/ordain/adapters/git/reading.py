@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
+from ordain.adapters.git.batch import Batch
 from ordain.adapters.git.command import Command, hostile
-from ordain.core import commits, gitnames
+from ordain.core import gitnames, trees
+from ordain.core.commits import Commit, parse
+from ordain.core.trees import TREE
 from ordain.errors import UserError
 
 BLOB_LIMIT = 8 * 2**20
-_REGULAR = {"100644", "100755"}
-_CHANGES = (
-    "log",
-    "--first-parent",
-    "--diff-merges=first-parent",
-    "--no-renames",
-    "--no-patch",
-    "--format=%H",
-)
+REGULAR = {"100644", "100755"}
+_PLAIN = "only plain files may stand here: no symlink, no submodule"
+_TWICE = "one name stands for two things"
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -31,7 +28,18 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 class Reader(Command):
-    """What can be asked of a repository."""
+    """What can be asked of a repository; whatever has an id is read once.
+
+    Args:
+        folder: a working tree, a folder in one, or a bare repository.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._batch = Batch(folder)
+        self._commits: dict[str, Commit] = {}
+        self._trees: dict[str, trees.Tree] = {}
+        self._folders: dict[tuple[str, str], dict[str, trees.Entry]] = {}
 
     def git_folder(self) -> Path:
         """Where objects and settings are, shared by every worktree."""
@@ -40,6 +48,8 @@ class Reader(Command):
     def find(self, revision: str) -> str | None:
         """The id of the commit that a revision names, or None."""
         name = gitnames.revision(revision)
+        if gitnames.is_object_id(name) and self._batch.sizes([name]).get(name, ("", 0))[0] == "commit":
+            return name
         words = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
         return self.line(*words, fine=(0, 1, 128)) or None
 
@@ -64,19 +74,98 @@ class Reader(Command):
         Raises:
             UserError: reason `hostile-object` for a symlink, a submodule, an odd name, a name twice.
         """
-        wanted = [gitnames.path(each.rstrip("/")) for each in prefixes]
-        words = ("ls-tree", "-r", "-z", "-l", "--full-tree", gitnames.object_id(treeish), *wanted)
-        found: dict[str, Listed] = {}
-        for row in self.run(*words).output.split(b"\0")[:-1]:
-            meta, _, raw = row.partition(b"\t")
-            mode, _, blob, size = meta.decode().split()
-            name = gitnames.path(raw.decode("utf-8", "surrogateescape"))
-            if mode not in _REGULAR:
-                raise hostile(name, "only plain files may stand here: no symlink, no submodule")
-            if name in found or f"{name}/" in prefixes:
-                raise hostile(name, "one name stands for two things")
-            found[name] = Listed(blob, int(size))
-        return found
+        found: dict[str, str] = {}
+        for prefix in prefixes:
+            folder = prefix.endswith("/")
+            name = gitnames.path(prefix.rstrip("/"))
+            entry = self._entry(treeish, name)
+            if entry is not None and folder != (entry[0] == TREE):
+                raise hostile(name, _PLAIN if entry[0] != TREE and entry[0] not in REGULAR else _TWICE)
+            if entry is not None:
+                found.update({path: blob for path, (_, blob) in self.files(name, entry).items()})
+        sizes = self._batch.sizes(found.values())
+        return {path: Listed(blob, self._size(sizes, blob)) for path, blob in found.items()}
+
+    def _size(self, sizes: Mapping[str, tuple[str, int]], blob: str) -> int:
+        kind, size = sizes.get(blob, ("", 0))
+        if kind != "blob":
+            raise self._absent("blob", blob)
+        return size
+
+    def _absent(self, kind: str, name: str) -> UserError:
+        return UserError(f"the {kind} {name} is not here", where=str(self.folder), fix="git fetch")
+
+    def _entry(self, treeish: str, name: str) -> trees.Entry | None:
+        """Mode and id of what stands at a path."""
+        rows: trees.Tree = self.tree(treeish)
+        *folders, last = name.split("/")
+        for folder in folders:
+            mode, inner = rows.get(folder, ("", ""))
+            if mode != TREE:
+                return None
+            rows = self.tree(inner)
+        return rows.get(last)
+
+    def files(self, name: str, entry: trees.Entry) -> dict[str, trees.Entry]:
+        """The files at and below a path, by path; what a folder holds is looked at once.
+
+        Args:
+            entry: what stands there.
+
+        Raises:
+            UserError: reason `hostile-object` for anything but plain files with plain names.
+        """
+        mode, found = entry
+        if mode != TREE:
+            if mode not in REGULAR:
+                raise hostile(name, _PLAIN)
+            return {name: entry}
+        if (name, found) not in self._folders:
+            inner: dict[str, trees.Entry] = {}
+            for each, one in self.tree(found).items():
+                inner.update(self.files(gitnames.path(f"{name}/{each}"), one))
+            self._folders[name, found] = inner
+        return self._folders[name, found]
+
+    def unseen(self, treeish: str, top: str, seen: set[trees.Entry]) -> Iterator[tuple[str, trees.Entry]]:
+        """The files below a top folder that `seen` does not hold yet; it holds them then."""
+        waiting = [(top, self.tree(treeish).get(top))]
+        while waiting:
+            path, entry = waiting.pop()
+            if entry is None or (path, entry[1]) in seen:
+                continue
+            seen.add((path, entry[1]))
+            if entry[0] == TREE:
+                waiting += [(f"{path}/{name}", each) for name, each in self.tree(entry[1]).items()]
+            elif entry[0] in REGULAR:
+                yield path, entry
+
+    def listed(self, blob: str) -> Listed:
+        """A blob with its size."""
+        return Listed(blob, self._size(self._batch.sizes([blob]), blob))
+
+    def tree(self, treeish: str) -> trees.Tree:
+        """The entries of one tree, or of a commit's, by name.
+
+        Raises:
+            UserError: when it is not here; reason `hostile-object` when a name stands there twice.
+        """
+        name = gitnames.object_id(treeish)
+        if name not in self._trees:
+            found = self._batch.contents([name]).get(name)
+            if found is not None and found.kind == "commit":
+                self._trees[name] = self.tree(self.commits([name])[0].tree)
+            elif found is None or found.kind != "tree":
+                raise self._absent("tree", name)
+            else:
+                self._trees[name] = self._parsed(name, found.data)
+        return self._trees[name]
+
+    def _parsed(self, name: str, data: bytes) -> trees.Tree:
+        try:
+            return trees.parse(data, len(name) // 2)
+        except ValueError as error:
+            raise hostile(f"tree {name}", str(error)) from error
 
     def read(self, treeish: str, prefixes: Sequence[str]) -> dict[str, bytes]:
         """The content of every file below some paths of a commit or tree, by path.
@@ -98,63 +187,21 @@ class Reader(Command):
             UserError: when one is absent or of another kind.
         """
         wanted = list(dict.fromkeys(gitnames.object_id(each) for each in ids))
-        if not wanted:
-            return {}
-        stdin = "".join(f"{each}\n" for each in wanted).encode()
-        data = self.run("cat-file", "--batch", "--buffer", stdin=stdin).output
-        found, position = {}, 0
+        found = self._batch.contents(wanted)
         for each in wanted:
-            end = data.index(b"\n", position)
-            words = data[position:end].decode().split()
-            if len(words) != 3 or words[1] != kind:
-                raise UserError(f"the {kind} {each} is not here", where=str(self.folder), fix="git fetch")
-            start, size = end + 1, int(words[2])
-            found[each] = data[start : start + size]
-            position = start + size + 1
-        return found
+            if each not in found or found[each].kind != kind:
+                raise self._absent(kind, each)
+        return {each: found[each].data for each in wanted}
 
-    def commits(self, ids: Iterable[str]) -> list[commits.Commit]:
+    def commits(self, ids: Iterable[str]) -> list[Commit]:
         """Commits by id, in the order asked for."""
         wanted = list(ids)
-        raw = self.objects(wanted, "commit")
+        raw = self.objects([each for each in wanted if each not in self._commits], "commit")
         try:
-            return [commits.parse(each, raw[each]) for each in wanted]
+            self._commits.update({each: parse(each, data) for each, data in raw.items()})
         except ValueError as error:
             raise hostile("a commit", str(error)) from error
-
-    def first_parents(self, head: str) -> list[str]:
-        """A commit and its first-parent ancestors, newest first."""
-        return self.line("rev-list", "--first-parent", gitnames.object_id(head)).split()
-
-    def between(self, after: str, until: str, *, through: bool = False) -> list[str]:
-        """Commits reachable from `until` and not from `after`, newest first.
-
-        Args:
-            through: keep only those that also descend from `after`.
-        """
-        options = ("--ancestry-path",) if through else ()
-        ends = gitnames.object_id(until), f"^{gitnames.object_id(after)}"
-        return self.line("rev-list", "--topo-order", *options, *ends).split()
-
-    def merge_base(self, left: str, right: str) -> str | None:
-        """The newest commit that two have in common; None when there is none."""
-        ends = gitnames.object_id(left), gitnames.object_id(right)
-        return self.line("merge-base", *ends, fine=(0, 1)) or None
-
-    def reachable(self, commit: str) -> frozenset[str]:
-        """A commit and all its ancestors."""
-        return frozenset(self.line("rev-list", gitnames.object_id(commit)).split())
-
-    def is_ancestor(self, old: str, new: str) -> bool:
-        """Whether one commit is reachable from another."""
-        words = ("merge-base", "--is-ancestor", gitnames.object_id(old), gitnames.object_id(new))
-        return self.run(*words, fine=(0, 1)).code == 0
-
-    def merged_tree(self, ours: str, theirs: str) -> str | None:
-        """The tree that merging two commits gives by itself; None when they conflict."""
-        words = ("merge-tree", "--write-tree", "--no-messages")
-        ran = self.run(*words, gitnames.object_id(ours), gitnames.object_id(theirs), fine=(0, 1))
-        return ran.output.decode().split("\n", 1)[0].strip() if ran.code == 0 else None
+        return [self._commits[each] for each in wanted]
 
     def refs(self, prefix: str) -> dict[str, Listed]:
         """Refs below a prefix that point at blobs, by their full names."""
@@ -162,22 +209,3 @@ class Reader(Command):
         rows = self.line("for-each-ref", form, gitnames.ref(prefix)).splitlines()
         parts = (row.split(" ", 3) for row in rows)
         return {name: Listed(blob, int(size)) for blob, kind, size, name in parts if kind == "blob"}
-
-    def changes(self, head: str, path: str, kinds: str = "") -> list[str]:
-        """First-parent commits that changed something at or below a path, newest first.
-
-        Args:
-            kinds: letters of `git log --diff-filter`, such as `A` for added; empty for any change.
-        """
-        chosen = (f"--diff-filter={kinds}",) if kinds.isalpha() else ()
-        return self.line(*_CHANGES, *chosen, gitnames.object_id(head), "--", gitnames.path(path)).split()
-
-    def last_change(self, head: str, path: str) -> str | None:
-        """The newest commit, on whichever side of a merge, that changed a path; None when there is none."""
-        words = ("rev-list", "--max-count=1", gitnames.object_id(head), "--", gitnames.path(path))
-        return self.line(*words) or None
-
-    def top(self, treeish: str) -> dict[str, bytes]:
-        """The rows of a commit's or tree's top folder, as `git mktree` reads them, by name."""
-        rows = self.run("ls-tree", "-z", "--full-tree", gitnames.object_id(treeish)).output.split(b"\0")[:-1]
-        return {row.partition(b"\t")[2].decode("utf-8", "surrogateescape"): row for row in rows}

@@ -7,13 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ordain.adapters.git.ancestry import Ancestry
 from ordain.adapters.git.command import Command
-from ordain.adapters.git.reading import Reader
-from ordain.core import gitnames
+from ordain.core import gitnames, trees
 from ordain.errors import UserError
 
+_KINDS = {"40000": "tree", "160000": "commit"}
 
-class Repository(Reader):
+
+class Repository(Ancestry):
     """One repository on this machine, read and written by plumbing only."""
 
     def remote(self, name: str = "origin") -> str:
@@ -89,8 +91,8 @@ class Repository(Reader):
             index = {"GIT_INDEX_FILE": str(Path(scratch_folder) / "index")}
             self.run("update-index", "-z", "--index-info", stdin=rows.encode(), environment=index)
             tree = self.run("write-tree", environment=index).output.decode().strip()
-        wanted = self.top(tree)
-        others = {name: row for name, row in (self.top(base) if base else {}).items() if name != folder}
+        wanted = self.tree(tree)
+        others = {name: row for name, row in (self.tree(base) if base else {}).items() if name != folder}
         return self._mktree({**others, **wanted})
 
     def with_file(self, base: str, name: str, data: bytes) -> str:
@@ -103,8 +105,13 @@ class Repository(Reader):
             self.run("update-index", "-z", "--index-info", stdin=row, environment=index)
             return self.run("write-tree", environment=index).output.decode().strip()
 
-    def _mktree(self, rows: Mapping[str, bytes]) -> str:
-        stdin = b"".join(row + b"\0" for row in rows.values())
+    def _mktree(self, rows: trees.Tree) -> str:
+        stdin = b"".join(
+            f"{mode} {_KINDS.get(mode, 'blob')} {found}\t".encode()
+            + name.encode("utf-8", "surrogateescape")
+            + b"\0"
+            for name, (mode, found) in rows.items()
+        )
         return self.run("mktree", "-z", stdin=stdin).output.decode().strip()
 
     def write_commit(self, raw: bytes) -> str:

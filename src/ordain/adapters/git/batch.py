@@ -1,0 +1,88 @@
+"""Objects through one long-lived `git cat-file`, each asked for once."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from ordain.adapters.git.command import Command
+
+# Questions that are sent before the first answer is read must fit into a pipe's buffer.
+CHUNK = 256
+# Content that is kept in memory, in bytes; larger objects are read again when they are asked for again.
+KEPT = 64 * 2**10
+
+
+class Found(msgspec.Struct, frozen=True):
+    """An object's kind, and its content."""
+
+    kind: str
+    data: bytes
+
+
+class Batch:
+    """A repository's objects by their ids.
+
+    Objects never change, so what was read stays known. The process ends with this object.
+
+    Args:
+        folder: the repository.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._pipes: tuple[IO[bytes], IO[bytes]] | None = None
+        self._known: dict[str, Found] = {}
+        self._sizes: dict[str, tuple[str, int]] = {}
+
+    def sizes(self, ids: Iterable[str]) -> dict[str, tuple[str, int]]:
+        """Kind and size in bytes of those objects that are here."""
+        wanted = list(dict.fromkeys(ids))
+        unknown = [each for each in wanted if each not in self._sizes]
+        self._sizes.update({each: (kind, size) for each, kind, size, _ in self._ask("info", unknown)})
+        return {each: self._sizes[each] for each in wanted if each in self._sizes}
+
+    def contents(self, ids: Iterable[str]) -> dict[str, Found]:
+        """Those objects that are here."""
+        wanted = list(dict.fromkeys(ids))
+        found = {each: self._known[each] for each in wanted if each in self._known}
+        for each, kind, size, data in self._ask("contents", [one for one in wanted if one not in found]):
+            found[each] = Found(kind, data)
+            if size <= KEPT:
+                self._known[each] = found[each]
+        return found
+
+    def _ask(self, verb: str, ids: Iterable[str]) -> Iterator[tuple[str, str, int, bytes]]:
+        wanted = list(dict.fromkeys(ids))
+        for start in range(0, len(wanted), CHUNK):
+            part = wanted[start : start + CHUNK]
+            asking, answering = self._open()
+            asking.write("".join(f"{verb} {each}\n" for each in part).encode())
+            asking.flush()
+            for each in part:
+                words = answering.readline().split()
+                if len(words) != 3:
+                    continue
+                size = int(words[2])
+                data = answering.read(size) if verb == "contents" else b""
+                if verb == "contents":
+                    answering.read(1)
+                yield each, words[1].decode(), size, data
+
+    def _open(self) -> tuple[IO[bytes], IO[bytes]]:
+        if self._pipes is None:
+            process = Command(self._folder).start("cat-file", "--batch-command")
+            weakref.finalize(self, _end, process)
+            self._pipes = process.stdin, process.stdout
+        return self._pipes
+
+
+def _end(process: Any) -> None:
+    """Let the process go: it ends when nobody asks any more."""
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        pipe.close()
+    process.wait()

@@ -1,0 +1,52 @@
+"""Which step of a branch added, changed or removed which file below one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from ordain.core.trees import TREE, Entry, Tree
+
+
+class PathHistory:
+    """The steps of a branch at which a file was touched.
+
+    Args:
+        steps: each commit, newest first, and what it changed: `A`dded, `M`odified or `D`eleted, by path.
+    """
+
+    def __init__(self, steps: Iterable[tuple[str, Mapping[str, str]]]) -> None:
+        self._places: dict[str, int] = {}
+        self._touched: dict[str, list[tuple[int, str, str]]] = {}
+        for place, (commit, changed) in enumerate(steps):
+            self._places[commit] = place
+            for path, kind in changed.items():
+                self._touched.setdefault(path, []).append((place, commit, kind))
+
+    def changes(self, path: str, kinds: str = "AMD", head: str | None = None) -> list[str]:
+        """The commits that touched a file, newest first.
+
+        Args:
+            kinds: letters of what counts. head: a step; what came later is left out.
+        """
+        first = self._places[head] if head is not None else 0
+        touched = self._touched.get(path, ())
+        return [commit for place, commit, kind in touched if place >= first and kind in kinds]
+
+
+def difference(
+    path: str, ends: tuple[Entry | None, Entry | None], read: Callable[[str], Tree]
+) -> Iterator[tuple[str, str]]:
+    """Files at and below a path that differ, each with `A`, `M` or `D`.
+
+    Args:
+        ends: what stands there before and after. read: a tree's entries by its id.
+    """
+    before, after = ends
+    if before == after:
+        return
+    inner = [read(each[1]) if each and each[0] == TREE else {} for each in ends]
+    for name in {**inner[0], **inner[1]}:
+        yield from difference(f"{path}/{name}", (inner[0].get(name), inner[1].get(name)), read)
+    was, is_now = (each is not None and each[0] != TREE for each in ends)
+    if was or is_now:
+        yield path, "M" if was and is_now else ("D" if was else "A")
