@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from ordain.core.request import Request
+from ordain.core.request import Draft, Opened, Request, Status
 
 
 class Blob(Protocol):
@@ -58,12 +58,27 @@ class Forge(Protocol):
 
 
 class Requests(Protocol):
-    """What a forge knows of merged requests."""
+    """A forge with requests: what it says of merged ones, and what it is told.
+
+    Every method raises:
+        RetryLater: when the forge does not answer; nothing may then be decided.
+        UserError: when it refuses to, or answers what it should not; it names a missing permission.
+    """
 
     def merged_as(self, commit: str) -> Request | None:
-        """The merged request by which a commit came to the base branch; None where there is none.
+        """The merged request by which a commit came to the base branch; None where there is none."""
 
-        Raises:
-            RetryLater: when the forge does not answer; nothing may then be decided.
-            UserError: when it refuses to.
-        """
+    def open_request(self, draft: Draft) -> str:
+        """Open a request, unless its branch already has one into that base; its page."""
+
+    def open_requests(self, label: str) -> tuple[Opened, ...]:
+        """The open requests with a label, by number."""
+
+    def comment(self, number: int, marker: str, body: str) -> None:
+        """Keep one comment of our own on a request, updated in place."""
+
+    def status(self, commit: str, statuses: Sequence[Status]) -> None:
+        """Make a commit say these; what it already says is not repeated."""
+
+    def dispatch(self, event: str, payload: Mapping[str, str]) -> None:
+        """Start the jobs that listen to an event."""

@@ -1,7 +1,8 @@
-"""What a forge says of a merged request, and whose reviews of it stand."""
+"""What a forge says of a merged request, whose reviews of it stand, and what a forge is asked for."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Literal
 
@@ -9,6 +10,10 @@ from ordain.core.decisions import Value
 
 ForgeName = Literal["github", "gitlab"]
 ReviewState = Literal["approved", "changes_requested", "dismissed", "commented"]
+StatusState = Literal["pending", "success", "failure"]
+
+_MARKER = re.compile(r"[a-z0-9]([a-z0-9./@-]{0,98}[a-z0-9])?")
+_CUT = "\n\n*(cut: this forge allows no longer comment)*"
 
 
 class Review(Value, frozen=True, kw_only=True):
@@ -39,7 +44,9 @@ class Request(Value, frozen=True, kw_only=True):
         pushers: logins that the forge names for any of its commits, and that pushed to its branch.
         reviews: every review, oldest first.
         bypasses: logins that merged past the forge's own rules.
-        unsafe: settings by which the forge lets an approval outlive a change, by name.
+        unsafe: settings by which the forge lets an approval outlive a change, and evidence on its makers
+            that the forge does not show, by name.
+        unseen: evidence that the forge does not show and that decides nothing, by name.
     """
 
     forge: ForgeName
@@ -57,6 +64,39 @@ class Request(Value, frozen=True, kw_only=True):
     reviews: tuple[Review, ...] = ()
     bypasses: tuple[str, ...] = ()
     unsafe: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
+
+
+class Draft(Value, frozen=True, kw_only=True):
+    """A request to open, from a branch that has been pushed. `draft`: not yet asking for review."""
+
+    branch: str
+    base: str
+    title: str
+    body: str
+    labels: tuple[str, ...] = ()
+    draft: bool = False
+
+
+class Opened(Value, frozen=True, kw_only=True):
+    """An open request. `author`: login; None for an account that is gone. `created`: ISO 8601."""
+
+    number: int
+    url: str
+    title: str
+    branch: str
+    base: str
+    author: str | None
+    created: str
+
+
+class Status(Value, frozen=True, kw_only=True):
+    """One check on a commit. `name`: what a rule of the branch requires. `url`: where to read more."""
+
+    name: str
+    state: StatusState
+    description: str = ""
+    url: str | None = None
 
 
 def standing(reviews: Iterable[Review]) -> tuple[Review, ...]:
@@ -72,3 +112,24 @@ def standing(reviews: Iterable[Review]) -> tuple[Review, ...]:
         if each.reviewer and each.state != "commented":
             newest[each.reviewer.casefold()] = each
     return tuple(each for each in newest.values() if each.state == "approved" and not each.bot)
+
+
+def marked(marker: str, body: str, longest: int) -> str:
+    """A comment that is found again by its first line, which no reader sees.
+
+    Args:
+        marker: lower-case letters, digits and `./@-`, at most 100. body: Markdown.
+        longest: characters that the forge allows; a longer body is cut, and says so.
+
+    Raises:
+        ValueError: for another marker.
+    """
+    if not _MARKER.fullmatch(marker):
+        raise ValueError(f"not a marker for a comment: {marker!r}")
+    text = f"{first_line(marker)}\n{body}"
+    return text if len(text) <= longest else text[: longest - len(_CUT)] + _CUT
+
+
+def first_line(marker: str) -> str:
+    """What a comment with this marker begins with."""
+    return f"<!-- ordain:{marker} -->"

@@ -1,0 +1,275 @@
+"""What GitHub answers, and what it amounts to. Pure: everything was asked for before.
+
+Field names and which may be null follow GitHub's published description of its REST API, 2022-11-28.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+
+from ordain.adapters.forges.place import Place
+from ordain.adapters.forges.reading import Part, commit_id, instant, login, stamp, title
+from ordain.core.request import Opened, Request, Review, ReviewState
+
+# The account under which GitHub itself commits what people press buttons for; nobody's contribution.
+_WEB = "web-flow"
+_STATES: dict[str, ReviewState] = {
+    "APPROVED": "approved",
+    "CHANGES_REQUESTED": "changes_requested",
+    "DISMISSED": "dismissed",
+    "COMMENTED": "commented",
+}
+_PUSHES = {"push", "force_push", "branch_creation"}
+# GitHub keeps rule suites for a month; a day or two less is certain.
+_SUITES_KEPT = dt.timedelta(days=28)
+# A merge queue pushes a whole group at once, under the newest commit's name.
+_SAME_PUSH = dt.timedelta(minutes=1)
+
+
+class Account(Part, frozen=True, kw_only=True):
+    """A user, app or organisation. GitHub sends `{}` for a commit's account that it can't find."""
+
+    login: str | None = None
+    type: str = ""
+
+    @property
+    def bot(self) -> bool:
+        """Whether it is an app's or a machine's."""
+        return self.type == "Bot" or (self.login or "").endswith("[bot]")
+
+
+class Repository(Part, frozen=True, kw_only=True):
+    """A repository's full name."""
+
+    full_name: str
+
+
+class Side(Part, frozen=True, kw_only=True):
+    """One end of a pull request. `repo`: None when the fork is gone. `user`: the repository's owner."""
+
+    ref: str
+    sha: str
+    repo: Repository | None = None
+    user: Account | None = None
+
+
+class Label(Part, frozen=True, kw_only=True):
+    """A label."""
+
+    name: str | None = None
+
+
+class Pull(Part, frozen=True, kw_only=True):
+    """A pull request. `merged`, `merged_by` and `commits` are absent from lists."""
+
+    number: int
+    title: str
+    base: Side
+    head: Side
+    created_at: str
+    user: Account | None = None
+    labels: tuple[Label, ...] = ()
+    merge_commit_sha: str | None = None
+    merged_at: str | None = None
+    merged: bool = False
+    merged_by: Account | None = None
+    commits: int = 0
+
+
+class PullReview(Part, frozen=True, kw_only=True):
+    """A review. `commit_id`: None once GitHub has dropped the commit."""
+
+    state: str
+    user: Account | None = None
+    commit_id: str | None = None
+    submitted_at: str | None = None
+
+
+class PullCommit(Part, frozen=True, kw_only=True):
+    """A commit of a pull request, with the accounts to which its addresses belong."""
+
+    sha: str
+    author: Account | None = None
+    committer: Account | None = None
+
+
+class Activity(Part, frozen=True, kw_only=True):
+    """One move of a branch."""
+
+    activity_type: str
+    timestamp: str
+    actor: Account | None = None
+
+
+class Suite(Part, frozen=True, kw_only=True):
+    """One push, judged by the branch's rules."""
+
+    after_sha: str
+    pushed_at: str | None = None
+    actor_name: str | None = None
+    result: str | None = None
+
+
+class Comment(Part, frozen=True, kw_only=True):
+    """A comment on a request."""
+
+    id: int
+    body: str = ""
+    user: Account | None = None
+
+
+class CommitStatus(Part, frozen=True, kw_only=True):
+    """One status of a commit; lists give the newest first."""
+
+    context: str
+    state: str
+    description: str | None = None
+    target_url: str | None = None
+
+
+class Evidence(Part, frozen=True, kw_only=True):
+    """All that was answered about one pull request; None where GitHub would not say."""
+
+    pull: Pull
+    commits: Sequence[PullCommit]
+    reviews: Sequence[PullReview]
+    moves: Sequence[Activity] | None
+    suites: Sequence[Suite] | None
+
+
+def merged_here(pull: Pull, place: Place) -> bool:
+    """Whether a pull request was merged into our base branch.
+
+    Before a merge, `merge_commit_sha` names a test merge; hence the look at `merged_at`.
+    """
+    ours = pull.base.repo is not None and _same(pull.base.repo.full_name, place.repository)
+    merged = instant(pull.merged_at) is not None and commit_id(pull.merge_commit_sha) is not None
+    return ours and pull.base.ref == place.base and merged
+
+
+def chosen(pulls: Sequence[Pull], place: Place, commit: str) -> Pull | None:
+    """The one of a commit's pull requests that became it, or else the one that it may lead to."""
+    here = [each for each in pulls if merged_here(each, place)]
+    exact = [each for each in here if each.merge_commit_sha == commit]
+    found = exact or here
+    return found[0] if len(found) == 1 else None
+
+
+def local(pull: Pull, place: Place) -> bool:
+    """Whether the source branch is in the repository itself, not in a fork."""
+    return pull.head.repo is not None and _same(pull.head.repo.full_name, place.repository)
+
+
+def request(place: Place, evidence: Evidence, now: dt.datetime) -> Request:
+    """The merged request that the evidence describes.
+
+    Args:
+        now: decides whether GitHub still had the rule suites of that day.
+    """
+    pull = evidence.pull
+    when = instant(pull.merged_at)
+    old = when is None or now - when > _SUITES_KEPT
+    unsafe = {
+        "commits-not-listed": len(evidence.commits) < max(pull.commits, 1),
+        "pushes-not-listed": evidence.moves is None,
+    }
+    return Request(
+        forge="github",
+        repository=place.repository,
+        number=pull.number,
+        url=page(place, pull.number),
+        title=title(pull.title),
+        base=pull.base.ref,
+        head=pull.head.sha,
+        merged=pull.merge_commit_sha or "",
+        merged_by=_login(pull.merged_by),
+        merged_at=stamp(pull.merged_at),
+        author=_login(pull.user),
+        pushers=_pushers(place, evidence),
+        reviews=_reviews(evidence.reviews),
+        bypasses=_bypasses(pull, evidence.suites or ()),
+        unsafe=_sorted(name for name, holds in unsafe.items() if holds),
+        unseen=("rule-suites-not-listed",) if evidence.suites is None or old else (),
+    )
+
+
+def opened(place: Place, pull: Pull) -> Opened:
+    """An open pull request."""
+    return Opened(
+        number=pull.number,
+        url=page(place, pull.number),
+        title=title(pull.title),
+        branch=pull.head.ref,
+        base=pull.base.ref,
+        author=_login(pull.user),
+        created=stamp(pull.created_at),
+    )
+
+
+def page(place: Place, number: int) -> str:
+    """Where people read a pull request; never taken from an answer."""
+    return f"{place.origin}/{place.repository}/pull/{number}"
+
+
+def _reviews(answers: Sequence[PullReview]) -> tuple[Review, ...]:
+    found = [
+        Review(
+            reviewer=_login(each.user) or "",
+            state=_STATES[each.state],
+            commit=commit_id(each.commit_id),
+            submitted=stamp(each.submitted_at),
+            bot=each.user is not None and each.user.bot,
+        )
+        for each in answers
+        if each.state in _STATES  # a pending one has not been given
+    ]
+    return tuple(sorted(found, key=lambda each: each.submitted))
+
+
+def _bypasses(pull: Pull, suites: Sequence[Suite]) -> tuple[str, ...]:
+    """Who was let past the rules by the push that merged this, or by one at the same time."""
+    merged = instant(pull.merged_at)
+
+    def concerns(suite: Suite) -> bool:
+        pushed = instant(suite.pushed_at)
+        near = merged is not None and pushed is not None and abs(merged - pushed) <= _SAME_PUSH
+        return suite.result == "bypass" and (near or suite.after_sha == pull.merge_commit_sha)
+
+    return _sorted(login(each.actor_name) or "unknown" for each in suites if concerns(each))
+
+
+def _pushers(place: Place, evidence: Evidence) -> tuple[str, ...]:
+    """Accounts of the commits' addresses, and whoever moved the branch from its creation to the merge."""
+    accounts = [account for each in evidence.commits for account in (each.author, each.committer)]
+    if not local(evidence.pull, place):
+        accounts.append(evidence.pull.head.user)
+    accounts += _movers(evidence.pull, evidence.moves or ())
+    return _sorted(name for name in map(_login, accounts) if name is not None and name != _WEB)
+
+
+def _movers(pull: Pull, moves: Sequence[Activity]) -> list[Account | None]:
+    """Who moved the branch, read from the newest move to the creation of this branch of that name."""
+    merged, created = instant(pull.merged_at), instant(pull.created_at)
+    movers = []
+    for move in moves:
+        when = instant(move.timestamp)
+        if when is not None and merged is not None and when > merged:
+            continue
+        if move.activity_type in _PUSHES:
+            movers.append(move.actor)
+        if move.activity_type == "branch_creation" and when is not None and created and when <= created:
+            break
+    return movers
+
+
+def _login(account: Account | None) -> str | None:
+    return login(account.login) if account is not None else None
+
+
+def _same(name: str, other: str) -> bool:
+    return name.casefold() == other.casefold()
+
+
+def _sorted(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(names)))

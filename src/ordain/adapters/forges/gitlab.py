@@ -1,0 +1,276 @@
+"""GitLab: merged requests with their evidence, and what Ordain opens, says and reports there.
+
+python-gitlab speaks to GitLab, through a guard. An approval there carries no commit; what binds one to
+a commit is the time at which GitLab had it, and settings that are named when they would loosen that.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from gitlab import Gitlab
+
+from ordain.adapters.forges.gitlab_answers import (
+    Account,
+    Approvals,
+    ApprovalSettings,
+    Commit,
+    CommitStatus,
+    Evidence,
+    MergeRequest,
+    Note,
+    Project,
+    PushEvent,
+    Reviewer,
+    Version,
+    chosen,
+    merged_here,
+    opened,
+    page,
+    request,
+)
+from ordain.adapters.forges.guard import Clock, ForgeError, Guard, Limits, session
+from ordain.adapters.forges.place import Place, Token
+from ordain.adapters.forges.reading import MOST, bounded, instant, read
+from ordain.core import gitnames
+from ordain.core.request import Draft, Opened, Request, Status, StatusState, first_line, marked
+from ordain.errors import UserError
+
+COMMENT_LIMIT = 1_000_000
+_STATUS_LIMIT = 255
+_PAGE = 100
+_STATES: Mapping[StatusState, str] = {"pending": "pending", "success": "success", "failure": "failed"}
+_EVENT = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
+# Pushes before the request was opened count too, if they are not older than this.
+_BEFORE = dt.timedelta(days=30)
+
+# What a token needs for a request, by method and path; the first match holds.
+PERMISSIONS = (
+    (r"GET /projects/[^/]+/approvals", "the scope read_api and the Maintainer role"),
+    (r"GET .*", "the scope read_api and the Reporter role"),
+    (r".*", "the scope api and the Developer role"),
+)
+
+Answer = TypeVar("Answer")
+
+
+class GitLab:
+    """One project on gitlab.com or another GitLab; a `ports.Requests`.
+
+    Args:
+        place: the project. token: what opens it; `docs/forges.md` lists the scopes.
+        limits, clock: for tests.
+    """
+
+    def __init__(
+        self, place: Place, token: Token, *, limits: Limits | None = None, clock: Clock | None = None
+    ) -> None:
+        self._place = place
+        self._guard = Guard(place, PERMISSIONS, limits or Limits(), clock or Clock())
+        self._gitlab = Gitlab(
+            place.origin,
+            oauth_token=token.secret,  # as a bearer, which GitLab takes for every kind of token
+            user_agent="ordain",
+            session=session(self._guard),
+        )
+
+    def merged_as(self, commit: str) -> Request | None:
+        """The merge request that became this commit by a merge, a squash or a fast-forward.
+
+        An earlier commit of a fast-forwarded one counts too; `merged` is then the last of them.
+        """
+        gitnames.object_id(commit)
+        self._guard.begin()
+        project = self._project()
+        try:
+            candidates = self._rows(
+                f"{_path(project)}/repository/commits/{commit}/merge_requests", MergeRequest
+            )
+        except ForgeError as refused:
+            if refused.status == 404:  # no such commit; the project itself was just there
+                return None
+            raise
+        candidate = chosen(candidates, self._place, project, commit)
+        if candidate is None:
+            return None
+        merged = self._one(f"{_path(project)}/merge_requests/{candidate.iid}", MergeRequest)
+        same = (merged.iid, merged.became) == (candidate.iid, candidate.became)
+        if not (same and merged_here(merged, self._place, project) and self._leads(project, merged, commit)):
+            return None
+        return request(self._place, self._evidence(project, merged))
+
+    def approve(self, number: int, commit: str) -> None:
+        """Approve a merge request as the token's user, bound to the commit that was looked at.
+
+        Raises:
+            UserError: also when the source branch has moved since.
+        """
+        gitnames.object_id(commit)
+        self._guard.begin()
+        path = f"{_path(self._project())}/merge_requests/{number}/approve"
+        try:
+            self._gitlab.http_post(path, post_data={"sha": commit})
+        except ForgeError as refused:
+            if refused.status == 409:
+                what = f"!{number} has moved on from {commit[:12]}; nothing was approved"
+                raise UserError(what, fix="look at what is there now, and approve that") from None
+            raise
+
+    def open_request(self, draft: Draft) -> str:
+        """Open a merge request from a branch of this project, unless it has one; its page."""
+        ends = {"source_branch": gitnames.ref(draft.branch), "target_branch": gitnames.ref(draft.base)}
+        self._guard.begin()
+        path = f"{_path(self._project())}/merge_requests"
+        there = self._rows(path, MergeRequest, state="opened", **ends)
+        if not there:
+            wanted = {
+                "title": f"Draft: {draft.title}" if draft.draft else draft.title,
+                "description": draft.body[:COMMENT_LIMIT],
+                "labels": list(draft.labels),
+                "remove_source_branch": True,
+            }
+            try:
+                made = self._gitlab.http_post(path, post_data={**ends, **wanted})
+                there = [read(self._place, made, MergeRequest)]
+            except ForgeError:
+                there = self._rows(path, MergeRequest, state="opened", **ends)  # somebody else was quicker
+                if not there:
+                    raise
+        return page(self._place, there[0].iid)
+
+    def open_requests(self, label: str) -> tuple[Opened, ...]:
+        """The open merge requests with a label, by number."""
+        self._guard.begin()
+        path = f"{_path(self._project())}/merge_requests"
+        rows = self._rows(path, MergeRequest, state="opened", labels=label)
+        ours = [each for each in rows if label in each.labels]
+        return tuple(opened(self._place, each) for each in sorted(ours, key=lambda each: each.iid))
+
+    def comment(self, number: int, marker: str, body: str) -> None:
+        """Keep one comment of our own, found by its marker; other people's are never touched."""
+        text = marked(marker, body, COMMENT_LIMIT)
+        self._guard.begin()
+        path = f"{_path(self._project())}/merge_requests/{number}/notes"
+        own = self._one("/user", Account).id
+        ours = [
+            each
+            for each in self._rows(path, Note, sort="asc", order_by="created_at")
+            if each.body.startswith(first_line(marker)) and each.author is not None and each.author.id == own
+        ]
+        if not ours:
+            self._gitlab.http_post(path, post_data={"body": text})
+        elif ours[0].body != text:
+            self._gitlab.http_put(f"{path}/{ours[0].id}", post_data={"body": text})
+        for extra in ours[1:]:
+            self._gitlab.http_delete(f"{path}/{extra.id}")
+
+    def status(self, commit: str, statuses: Sequence[Status]) -> None:
+        """Set the statuses that the commit does not have yet, by their name."""
+        gitnames.object_id(commit)
+        self._guard.begin()
+        path = _path(self._project())
+        rows = self._rows(f"{path}/repository/commits/{commit}/statuses", CommitStatus)
+        known = {each.name: (each.status, each.description or "", each.target_url or "") for each in rows}
+        for each in statuses:
+            wanted = (_STATES[each.state], each.description[:_STATUS_LIMIT], each.url or "")
+            if known.get(each.name) != wanted:
+                named = zip(("state", "description", "target_url"), wanted, strict=True)
+                said = {name: text for name, text in named if text}
+                self._gitlab.http_post(f"{path}/statuses/{commit}", post_data={"name": each.name, **said})
+
+    def dispatch(self, event: str, payload: Mapping[str, str]) -> None:
+        """Start a pipeline of the base branch with `ORDAIN_EVENT` and the payload as `ORDAIN_…` variables."""
+        if not _EVENT.fullmatch(event) or not all(map(_VARIABLE.fullmatch, payload)):
+            fix = "name it with letters, digits and `_.-`, and entries with letters, digits and `_`"
+            raise UserError("GitLab can't take this event", where=ascii(event[:100]), fix=fix)
+        entries = {"event": event, **payload}
+        variables = [{"key": f"ORDAIN_{name.upper()}", "value": text} for name, text in entries.items()]
+        self._guard.begin()
+        path = f"{_path(self._project())}/pipeline"
+        self._gitlab.http_post(path, post_data={"ref": self._place.base, "variables": variables})
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._gitlab.session.close()
+
+    def _project(self) -> int:
+        """The project's number, once it has answered to its name."""
+        name = self._place.repository
+        project = self._one(f"/projects/{quote(name, safe='')}", Project)
+        if project.path_with_namespace.casefold() != name.casefold():
+            fix = "give the project's present address"
+            raise UserError(f"GitLab answers for another project than {name}", fix=fix)
+        return project.id
+
+    def _leads(self, project: int, merged: MergeRequest, commit: str) -> bool:
+        """Whether a commit is what a merge request became, or one that it was fast-forwarded over."""
+        if merged.became == commit:
+            return True
+        rows = self._rows(f"{_path(project)}/merge_requests/{merged.iid}/commits", Commit)
+        return any(each.id == commit for each in rows)
+
+    def _evidence(self, project: int, merged: MergeRequest) -> Evidence:
+        path = f"{_path(project)}/merge_requests/{merged.iid}"
+        approvals = self._one(f"{path}/approvals", Approvals)
+        reviewers = self._rows(f"{path}/reviewers", Reviewer)
+        involved = [*(each.user for each in approvals.approved_by), *(each.user for each in reviewers)]
+        return Evidence(
+            merged=merged,
+            approvals=approvals,
+            reviewers=reviewers,
+            versions=self._rows(f"{path}/versions", Version),
+            notes=self._rows(f"{path}/notes", Note, sort="asc", order_by="created_at"),
+            pushes=self._pushes(project, merged),
+            settings=self._settings(project),
+            bots={each.id: self._one(f"/users/{each.id}", Account).bot for each in involved if each},
+        )
+
+    def _settings(self, project: int) -> ApprovalSettings | None:
+        try:
+            return self._one(f"{_path(project)}/approvals", ApprovalSettings)
+        except ForgeError as refused:
+            if refused.status in {403, 404}:
+                return None
+            raise
+
+    def _pushes(self, project: int, merged: MergeRequest) -> list[PushEvent] | None:
+        """Pushes to the project while the branch was worked on; None when they are not told, or too many.
+
+        Those to a fork are not told; what it pushed after the request was opened is in the notes.
+        """
+        if merged.source_project_id != project:
+            return []
+        created = instant(merged.created_at)
+        since = {} if created is None else {"after": (created - _BEFORE).strftime("%Y-%m-%d")}
+        try:
+            rows = self._pages(f"{_path(project)}/events", {"action": "pushed", **since})
+            found = list(islice(rows, MOST + 1))
+        except ForgeError as refused:
+            if refused.status in {403, 404}:
+                return None
+            raise
+        return None if len(found) > MOST else [read(self._place, each, PushEvent) for each in found]
+
+    def _one(self, path: str, kind: type[Answer]) -> Answer:
+        return read(self._place, self._gitlab.http_get(path), kind)
+
+    def _rows(self, path: str, kind: type[Answer], **query: str) -> list[Answer]:
+        return [read(self._place, each, kind) for each in bounded(self._place, self._pages(path, query))]
+
+    def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[Any]:
+        rows = self._gitlab.http_list(path, query_data=dict(query), iterator=True, per_page=_PAGE)
+        try:
+            yield from rows
+        except KeyError:  # python-gitlab takes whatever it is given for a list
+            what = "GitLab answers with one value where its API describes a list"
+            raise UserError(what, fix="check that the address is the forge's own") from None
+
+
+def _path(project: int) -> str:
+    return f"/projects/{project}"
