@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 @click.option(
     "--target",
     metavar="REPO#BRANCH",
-    help="Where manifests and ledger go; either part may be left out. Default: the base branch.",
+    help="Where manifests and ledger go; either part may be left out. Default: this repository and the "
+    "policy's `live` branch; with the local forge the base branch.",
 )
 @common_options
 def command(key: Path, target: str | None, as_json: bool, quiet: bool, root: Path) -> None:
@@ -65,15 +66,17 @@ def order(root: Path, key: Path, target: str | None) -> Order:
     from ordain.adapters.ledger_memory import LedgerMemory
     from ordain.adapters.resources import templates
     from ordain.cli import wiring
+    from ordain.core.governance import ledger_branch
     from ordain.services.reconcile import Order, Place
-    from ordain.services.workspace import base_branch
+    from ordain.services.workspace import committed_policy
 
     clone = find_repository(root)
-    source = Place(clone.remote(), base_branch(clone))
+    policy = committed_policy(clone)
+    source = Place(clone.remote(), policy.branch)
     place, _, branch = (target or "").partition("#")
     if place and "://" not in place and Path(place).is_dir():
         place = str(Path(place).absolute())
-    goal = Place(place or source.address, branch or source.branch)
+    goal = Place(place or source.address, branch or ledger_branch(policy))
     return Order(
         source=source,
         target=goal,
@@ -81,7 +84,7 @@ def order(root: Path, key: Path, target: str | None) -> Order:
         memory=LedgerMemory(clone.git_folder(), f"{goal.address}#{goal.branch}"),
         collector=wiring.collector(key),
         forge=LocalForge,
-        requests=wiring.requests,
+        requests=wiring.requests(clone),
         templates=templates(),
         present=wiring.published(clone),
         clock=wiring.now,

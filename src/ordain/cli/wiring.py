@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ordain.adapters.resources import templates
 from ordain.adapters.ssh import public_key, signer
 from ordain.core import attestation, commits
 from ordain.core.decisions import Decision
+from ordain.core.gitnames import page_of
 from ordain.core.governance import Policy
 from ordain.ports import Requests
 from ordain.services.approve import Approver
@@ -39,9 +41,18 @@ def setting(root: Path) -> Setting:
     )  # fmt: skip
 
 
-def requests(policy: Policy) -> Requests | None:
-    """What knows of merged requests: the forge that the policy names."""
-    return None
+def requests(clone: Repository) -> Callable[[Policy], Requests | None]:
+    """What knows of merged requests: the forge that a policy names, at `$ORDAIN_FORGE_URL` or at `origin`."""
+
+    def opened(policy: Policy) -> Requests | None:
+        from ordain.adapters.forges import connect
+
+        if policy.forge == "local":
+            return None
+        address = os.environ.get("ORDAIN_FORGE_URL") or page_of(clone.remote())
+        return connect(policy.forge, address, policy.branch)
+
+    return opened
 
 
 def approver(key: Path) -> Approver:

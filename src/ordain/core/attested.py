@@ -58,6 +58,7 @@ class Observed(attestation.Strict, frozen=True, kw_only=True):
     reviews: tuple[Seen, ...]
     bypasses: tuple[str, ...]
     unsafe: tuple[str, ...]
+    unseen: tuple[str, ...]
 
 
 class Branch(Value, frozen=True, kw_only=True):
@@ -120,7 +121,7 @@ def observe(
         forge=told.forge, repository=policy.repository, branch=policy.branch, source=source,
         number=told.number, url=told.url, title=told.title, head=told.head, author=told.author,
         merged_by=told.merged_by, merged_at=told.merged_at, pushers=told.pushers, emails=branch.emails,
-        signers=branch.signers, bypasses=told.bypasses, unsafe=told.unsafe,
+        signers=branch.signers, bypasses=told.bypasses, unsafe=told.unsafe, unseen=told.unseen,
         reviews=tuple(
             Seen(
                 reviewer=each.reviewer, state=each.state, commit=each.commit, submitted=each.submitted,

@@ -25,6 +25,18 @@ _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _GIT_FOLDERS = {".git", "git~1"}
 
 
+def page_of(address: str) -> str:
+    """The page of a repository on its forge, by the address that Git fetches it from.
+
+    Ports and users of ssh are left out; what is no address on a server comes back as it is.
+    """
+    ssh = re.fullmatch(r"ssh://(?:[^@/]+@)?(?P<host>[^:/]+)(?::[0-9]+)?/(?P<path>.+)", address)
+    scp = re.fullmatch(r"(?:[^@/]+@)?(?P<host>[^:/]+):(?!//)/?(?P<path>.+)", address)
+    found = ssh or (scp if "://" not in address else None)
+    page = f"https://{found['host']}/{found['path']}" if found else address
+    return page.removesuffix("/").removesuffix(".git")
+
+
 def _refused(what: str, value: str, reason: str = "") -> UserError:
     shown = ascii(value[:120])
     return UserError(f"{shown} is not {what}", fix="use a plain name", reason=reason)

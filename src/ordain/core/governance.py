@@ -152,6 +152,16 @@ class Policy(Part, frozen=True, kw_only=True):
         ),
     ] = "main"
     forge: Literal["local", "github", "gitlab"] = "local"
+    live: Annotated[
+        str,
+        matching(
+            BRANCH_PATTERN,
+            BRANCH_WORDS,
+            max_length=200,
+            description="The branch that only the reconciler writes manifests and ledger to, on GitHub and "
+            "GitLab; with the local forge they stay on `branch`.",
+        ),
+    ] = "live"
     people: dict[Name, Person]
     collectors: Annotated[
         tuple[Key, ...], Meta(min_length=1, description="Keys that may sign ledger entries.")
@@ -173,6 +183,11 @@ class Policy(Part, frozen=True, kw_only=True):
         tuple[PublicKey, ...],
         Meta(description="Keys that never count again, whoever lists them and whatever date they signed."),
     ] = ()
+
+
+def ledger_branch(policy: Policy) -> str:
+    """The branch that holds manifests and ledger: main is what people want, live is what has been proven."""
+    return policy.branch if policy.forge == "local" else policy.live
 
 
 class Pin(Part, frozen=True, kw_only=True):

@@ -33,7 +33,7 @@ _SAID = {
     Reason.SIGNATURE_REQUIRED: "only approvers' own signatures count here, and a forge's review is none",
     Reason.KEY_INSECURE: "an approval was signed with an openly insecure example key",
     Reason.KEY_UNKNOWN: "an approval was signed with a key that speaks for nobody in the policy",
-    Reason.FORGE_UNSAFE: "settings of the forge let an approval outlive a change: {people}",
+    Reason.FORGE_UNSAFE: "settings of the forge, or what it does not show, unbind the reviews: {people}",
     Reason.ACCOUNT_UNKNOWN: "a review is by an account that speaks for nobody in the policy: {people}",
     Reason.STALE_APPROVAL: "what was approved is another transition of this target; look again and approve",
     Reason.APPROVALS_MISSING: "approvals are missing",

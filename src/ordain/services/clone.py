@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ordain.adapters.git import Repository, find_repository
 from ordain.adapters.ledger_memory import LedgerMemory
 from ordain.adapters.resources import templates
 from ordain.core.decisions import Entry, LedgerState
 from ordain.core.declared import Instance
+from ordain.core.governance import ledger_branch
 from ordain.core.ledger import Record, check_seen, fold, seen
 from ordain.core.plan import Point
 from ordain.core.release import Release
@@ -28,6 +30,7 @@ class Clone(Struct, frozen=True, kw_only=True):
 
     Attributes:
         base: the base branch as this clone knows it. commit: its newest commit.
+        ledger: the newest commit of the branch with manifests and ledger; None where there is none yet.
         genesis: where trust begins.
         records, state: the ledger at that commit, and what it folds to.
     """
@@ -36,6 +39,7 @@ class Clone(Struct, frozen=True, kw_only=True):
     states: States
     base: Point
     commit: str
+    ledger: str | None
     genesis: str
     records: tuple[Record, ...] = ()
     state: LedgerState = LedgerState()
@@ -69,18 +73,10 @@ def open_clone(root: Path, base: str | None = None) -> Clone:
             a link of the ledger does not hold; `history-rewritten` when this clone has seen more of it.
     """
     found = bare_clone(root, base)
-    records = check_ledger(found.states, found.commit, found.genesis)
+    records = check_ledger(found.states, found.ledger, found.genesis) if found.ledger else ()
     if base is None:
         check_memory(found, records)
-    return Clone(
-        repository=found.repository,
-        states=found.states,
-        base=found.base,
-        commit=found.commit,
-        genesis=found.genesis,
-        records=records,
-        state=fold([(each.digest, each.entry) for each in records]),
-    )
+    return replace(found, records=records, state=fold([(each.digest, each.entry) for each in records]))
 
 
 def check_memory(clone: Clone, records: Sequence[Record]) -> None:
@@ -109,8 +105,25 @@ def bare_clone(root: Path, base: str | None = None) -> Clone:
     point = base_point(repository, states, base)
     commit = point.commit or ""
     return Clone(
-        repository=repository, states=states, base=point, commit=commit, genesis=states.genesis(commit)
-    )
+        repository=repository, states=states, base=point, commit=commit,
+        ledger=ledger_commit(repository, states, commit), genesis=states.genesis(commit),
+    )  # fmt: skip
+
+
+def ledger_commit(repository: Repository, states: States, base: str) -> str | None:
+    """The commit of a clone that holds the ledger which belongs to a commit of its base branch."""
+    policy = states.newest_policy(base)
+    branch = ledger_branch(policy)
+    return base if branch == policy.branch else newest(repository, branch)
+
+
+def newest(repository: Repository, branch: str) -> str | None:
+    """A branch as a clone knows it: of `origin/<branch>` and `<branch>` the one that is ahead."""
+    remote = repository.find(f"refs/remotes/origin/{branch}")
+    local = repository.find(f"refs/heads/{branch}")
+    if remote is not None and (local is None or not repository.is_ancestor(remote, local)):
+        return remote
+    return local
 
 
 def base_point(repository: Repository, states: States, base: str | None) -> Point:
@@ -123,11 +136,9 @@ def base_point(repository: Repository, states: States, base: str | None) -> Poin
         return Point(name=base, commit=repository.resolve(base))
     head = repository.resolve("HEAD")
     branch = states.newest_policy(head).branch
-    remote = repository.find(f"refs/remotes/origin/{branch}")
-    local = repository.find(f"refs/heads/{branch}")
-    if remote is not None and (local is None or not repository.is_ancestor(remote, local)):
-        return Point(name=f"origin/{branch}", commit=remote)
-    if local is None:
+    found = newest(repository, branch)
+    if found is None:
         fix = f"git fetch origin {branch}, or name a revision with --base"
         raise UserError(f"the base branch {branch} is not in this clone", where="policy.yaml", fix=fix)
-    return Point(name=branch if remote != local else f"origin/{branch}", commit=local)
+    here = found == repository.find(f"refs/remotes/origin/{branch}")
+    return Point(name=f"origin/{branch}" if here else branch, commit=found)

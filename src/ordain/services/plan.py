@@ -21,8 +21,8 @@ from ordain.core.planning import Inputs
 from ordain.core.report import count
 from ordain.core.verification import differing
 from ordain.errors import UserError
-from ordain.services.book import open_book
-from ordain.services.clone import base_point
+from ordain.services.book import Book, open_book
+from ordain.services.clone import base_point, ledger_commit
 from ordain.services.judging import Context, Judged, Walk, entry_of
 from ordain.services.past import evidence_of
 from ordain.services.staleness import Hash, Read, at_commit, in_working_tree, stale_pipelines
@@ -98,10 +98,11 @@ def _desk(setting: Setting, base: str | None) -> Iterator[tuple[Desk, Point]]:
     with scratch(clone.folder) as repository:
         states = States(repository, setting.templates)
         commit, address = point.commit or "", str(clone.folder.resolve())
+        ledger = ledger_commit(clone, states, commit)
         yield (
             Desk(
                 repository=repository, address=address, base=commit, states=states,
-                book=open_book(states, commit, states.genesis(commit)),
+                book=open_book(states, ledger, states.genesis(commit)) if ledger else Book.empty(),
                 forge=setting.forge(repository, address), setting=setting,
             ),
             point,

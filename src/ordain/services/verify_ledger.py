@@ -29,12 +29,14 @@ from ordain.services.witness import transitions_of
 def chain_proofs(clone: Clone) -> tuple[Book, list[Proof]]:
     """The longest ledger that holds, and what is wrong with the files that should hold it."""
     proofs: list[Proof] = []
+    if clone.ledger is None:
+        return Book.empty(), [absent("ledger", "the branch with the ledger", "git fetch origin")]
     try:
-        check_ledger(clone.states, clone.commit, clone.genesis)
+        check_ledger(clone.states, clone.ledger, clone.genesis)
     except UserError as error:
         proofs.append(failed("ledger", error.where or FOLDER, error.what))
     try:
-        book = open_book(clone.states, clone.commit, clone.genesis)
+        book = open_book(clone.states, clone.ledger, clone.genesis)
     except UserError as error:
         edited = error.reason == Reason.MANIFESTS_EDITED
         link: verification.Link = "manifest" if edited else "ledger"
@@ -70,7 +72,7 @@ def manifest_proofs(clone: Clone, book: Book) -> Iterator[Proof]:
         follows = admitted_files(book.state, clone.states.templates)
         recorded |= {folder: files_digest(files) for folder, files in follows.items()}
     try:
-        found = clone.repository.read(clone.commit, (f"{MANIFESTS}/",))
+        found = clone.repository.read(clone.ledger or clone.commit, (f"{MANIFESTS}/",))
         if book.state.manifests is not None:
             name = f"{MANIFESTS}/ of {clone.base.name}"
             yield from verification.rendered_proofs(name, recorded, _rendered(found), book.state.manifests)

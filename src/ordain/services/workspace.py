@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from msgspec import Struct
 
 from ordain.adapters.git import Repository, scratch
+from ordain.core.governance import Policy, ledger_branch
 from ordain.core.instance import load
 from ordain.errors import UserError
 from ordain.ports import Forge
@@ -18,7 +19,7 @@ from ordain.services.preview import Preview, preview
 from ordain.services.reconcile import OpenForge
 from ordain.services.states import States
 
-BASE = "refs/ordain/base"
+BASE, LEDGER = "refs/ordain/base", "refs/ordain/ledger"
 
 
 class Setting(Struct, frozen=True, kw_only=True):
@@ -73,15 +74,36 @@ def at_base(setting: Setting) -> Iterator[Desk]:
         repository.fetch(address, {f"refs/heads/{branch}": BASE})
         base = repository.resolve(BASE)
         states = States(repository, setting.templates)
-        book = open_book(states, base, states.genesis(base))
+        book = ledger_book(states, address, base)
         yield Desk(
             repository=repository, address=address, base=base, states=states, book=book,
             forge=setting.forge(repository, address), setting=setting,
         )  # fmt: skip
 
 
+def ledger_book(states: States, address: str, base: str) -> Book:
+    """The proven ledger that belongs to a base branch, fetched from where the branch is.
+
+    Args:
+        states: of a scratch repository. base: newest commit of the base branch, which is there already.
+    """
+    repository, policy = states.repository, states.newest_policy(base)
+    branch, genesis = ledger_branch(policy), states.genesis(base)
+    if branch == policy.branch:
+        return open_book(states, base, genesis)
+    if not repository.has(address, f"refs/heads/{branch}"):
+        return Book.empty()
+    repository.fetch(address, {f"refs/heads/{branch}": LEDGER})
+    return open_book(states, repository.resolve(LEDGER), genesis)
+
+
 def base_branch(clone: Repository) -> str:
-    """The base branch that the clone's committed policy names.
+    """The base branch that the clone's committed policy names; errors as `committed_policy`."""
+    return committed_policy(clone).branch
+
+
+def committed_policy(clone: Repository) -> Policy:
+    """The policy of the clone's newest commit.
 
     Raises:
         UserError: when nothing committed here has a valid policy.
@@ -92,4 +114,4 @@ def base_branch(clone: Repository) -> str:
         raise UserError(
             "the newest commit here has no valid policy.yaml", where="policy.yaml", fix="ordain check"
         )
-    return instance.policy.branch
+    return instance.policy

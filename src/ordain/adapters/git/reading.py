@@ -79,8 +79,8 @@ class Reader(Command):
             folder = prefix.endswith("/")
             name = gitnames.path(prefix.rstrip("/"))
             entry = self._entry(treeish, name)
-            if entry is not None and folder != (entry[0] == TREE):
-                raise hostile(name, _PLAIN if entry[0] != TREE and entry[0] not in REGULAR else _TWICE)
+            if entry is not None and folder and entry[0] != TREE:
+                raise hostile(name, _TWICE if entry[0] in REGULAR else _PLAIN)
             if entry is not None:
                 found.update({path: blob for path, (_, blob) in self.files(name, entry).items()})
         sizes = self._batch.sizes(found.values())
