@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ordain.cli.main import ordain
+from ordain.errors import RetryLater, UserError
 from tests.adapters.forges import github_world as on_github
 from tests.adapters.forges.standin import TOKEN, standing_in
 from tests.services.world import World
@@ -117,8 +118,9 @@ def test_nobody_decides_while_github_is_away(hosted: Hosted) -> None:
     hosted.merged(hosted.world.release("dana", "churn", 1), "ravi-gh")
     hosted.github.server.on("GET", on_github.ASSOCIATED, lambda _: (502, None))
     before = hosted.world.run(hosted.world.origin, "git", "for-each-ref")
-    done = hosted.ordain("reconcile", code=75)
-    assert "GitHub" in done.output
+    done = hosted.ordain("reconcile", code=1)
+    assert isinstance(done.exception, RetryLater), "which the command line turns into exit code 75"
+    assert "GitHub" in str(done.exception)
     assert hosted.world.run(hosted.world.origin, "git", "for-each-ref") == before
 
 
@@ -127,5 +129,5 @@ def test_without_a_token_it_says_which(hosted: Hosted, monkeypatch: pytest.Monke
     hosted.merged(hosted.world.release("dana", "churn", 1), "ravi-gh")
     env = {"ORDAIN_COLLECTOR_KEY": str(hosted.world.keys / "collector"), "GITHUB_TOKEN": ""}
     done = CliRunner().invoke(ordain, ["reconcile", "-C", str(hosted.clone)], env=env)
-    assert done.exit_code == 1
-    assert "GITHUB_TOKEN" in done.output
+    assert isinstance(done.exception, UserError)
+    assert done.exception.where == "GITHUB_TOKEN"
