@@ -127,7 +127,11 @@ def test_nobody_decides_while_github_is_away(hosted: Hosted) -> None:
 def test_without_a_token_it_says_which(hosted: Hosted, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_TOKEN", raising=False)
     hosted.merged(hosted.world.release("dana", "churn", 1), "ravi-gh")
-    env = {"ORDAIN_COLLECTOR_KEY": str(hosted.world.keys / "collector"), "GITHUB_TOKEN": ""}
+    env = {
+        "ORDAIN_FORGE_URL": f"{hosted.github.server.origin}/acme/churn",
+        "ORDAIN_COLLECTOR_KEY": str(hosted.world.keys / "collector"),
+        "GITHUB_TOKEN": "",
+    }
     done = CliRunner().invoke(ordain, ["reconcile", "-C", str(hosted.clone)], env=env)
     assert isinstance(done.exception, UserError)
     assert done.exception.where == "GITHUB_TOKEN"

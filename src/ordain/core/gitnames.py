@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
@@ -82,6 +83,7 @@ def revision(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=1 << 14)
 def path(text: str) -> str:
     """A path inside a repository, relative, with `/`, as it came.
 
