@@ -23,6 +23,7 @@ from ordain.core.artifact import Layout, read_layout
 from ordain.core.canonical import bytes_digest
 from ordain.core.decisions import LedgerState
 from ordain.core.edit import set_pin
+from ordain.core.governance import ledger_branch
 from ordain.core.identity import ReleaseRef
 from ordain.core.instance import Instance, environment_path, is_state_path, read_instance, release_path
 from ordain.core.ledger import FOLDER as LEDGER
@@ -82,7 +83,7 @@ def release(root: Path, wanted: Sequence[str], now: datetime, say: Say) -> tuple
             sweep(disk.inside(place, folder))
         instance = read_instance(disk.read_state(place, is_state_path))
         names = _chosen(instance, wanted)
-        history = History.around(place, instance.policy.branch)
+        history = History.around(place, ledger_branch(instance.policy))
         done, failed = [], []
         for name in names:
             try:
@@ -130,7 +131,7 @@ class History(msgspec.Struct, frozen=True):
 
     @classmethod
     def around(cls, root: Path, branch: str) -> History:
-        """The history of the repository that a folder is the top of.
+        """The history of the repository that a folder is the top of; `branch` holds the ledger.
 
         The ledger is read without proof: a release is a proposal, and `ordain reconcile` proves all that
         it decides by.
