@@ -212,6 +212,7 @@ class Writer:
         self._repository = Repository(folder)
         self._fleet = Fleet(models)
         self._blobs: dict[str, str] = {}
+        self._written: dict[str, bytes] = {}
         self._time = int(START.timestamp())
         self._subjects: dict[Target, str] = {}
         self._since: dict[Target, int] = {}
@@ -236,10 +237,10 @@ class Writer:
 
     def _commit(self, parents: tuple[str, ...], who: Person | None, message: str) -> str:
         for path, data in self._fleet.files.items():
-            if self._blobs.get(f"{path}#", "") != data:
-                self._blobs[f"{path}#"] = data  # type: ignore[assignment]
+            if self._written.get(path) != data:
+                self._written[path] = data
                 self._blobs[path] = self._objects.write("blob", data)
-        tree = self._objects.tree({p: b for p, b in self._blobs.items() if not p.endswith("#")})
+        tree = self._objects.tree(self._blobs)
         self._time += 60
         raw = commits.compose(tree, parents, ((who or MEI).identity, self._time), message)
         if who is not None:
@@ -250,7 +251,13 @@ class Writer:
         for path, data in self._fleet.files.items():
             if (path, data) not in self._parts:
                 self._parts[path, data] = sound_part(path, data)
-        instance = assembled({path: self._parts[path, data] for path, data in self._fleet.files.items()})
+        values = {path: self._parts[path, data] for path, data in self._fleet.files.items()}
+        records = [value for value in values.values() if isinstance(value, Release)]
+        releases: dict[str, dict[int, Release]] = {}
+        for each in records:
+            releases.setdefault(each.model, {})[each.number] = each
+        others = {path: value for path, value in values.items() if not isinstance(value, Release)}
+        instance = assembled(others, releases)
         if instance is None:
             raise SystemExit("the declared state is not sound")
         self._known = desired(instance, templates(), self._known)

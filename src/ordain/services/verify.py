@@ -32,6 +32,10 @@ from ordain.services.verify_ledger import (
 from ordain.services.verify_release import Releases
 
 
+# With more entries than this to prove, most of the history will be read.
+FEW = 50
+
+
 class Verified(Struct, frozen=True, kw_only=True):
     """What was looked at, and every proof.
 
@@ -104,6 +108,8 @@ def _proven(book: Book, memory: LedgerMemory) -> int:
 
 def _entries(clone: Clone, book: Book, proven: int) -> Iterator[Proof]:
     """Every entry, but for those that were proven before."""
+    if len(book.records) - proven > FEW:
+        clone.repository.warm(clone.commit)
     if proven:
         yield ok(
             "judgement", f"entries 1 to {proven}", "proven by this clone before; --anew proves them again"

@@ -105,6 +105,11 @@ class Ancestry(Reader):
         chosen = (f"--diff-filter={kinds}",) if kinds.isalpha() else ()
         return self.line(*_CHANGES, *chosen, gitnames.object_id(head), "--", gitnames.path(path)).split()
 
+    def warm(self, head: str) -> None:
+        """Read every commit up to one and its tree, in few questions: for who will look at most of them."""
+        known = self.commits(self.reachable(head))
+        self.objects([each.tree for each in known], "tree")
+
     def history(self, head: str, top: str) -> PathHistory:
         """What each first-parent step up to a commit changed below one top folder.
 
@@ -112,7 +117,6 @@ class Ancestry(Reader):
         """
         if (head, top) not in self._histories:
             chain = self.first_parents(head)
-            self.commits(chain)
             ends = zip(chain, [*chain[1:], None], strict=True)
             self._histories[head, top] = PathHistory((now, self._step(now, old, top)) for now, old in ends)
         return self._histories[head, top]

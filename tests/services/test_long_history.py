@@ -1,0 +1,48 @@
+"""A long history, of which the benchmark makes the longest: what is proven, remembered and proven again."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from benchmarks.verify.history import build
+from ordain.adapters.artifacts import Store
+from ordain.core.verification import tally
+from ordain.services.verify import Verified, prove_anew, verify
+
+STEPS = 12
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("long")
+    build(folder / "origin.git", STEPS, 3)
+    subprocess.run(["git", "clone", "-q", folder / "origin.git", folder / "clone"], check=True)
+    return folder / "clone"
+
+
+def everything(clone: Path) -> Verified:
+    return verify(clone, Store(clone / "store"), everything=True)
+
+
+def test_every_entry_is_proven_once_and_again_when_asked(clone: Path) -> None:
+    first = everything(clone)
+    assert (first.sound, first.entries) == (True, STEPS)
+    judged = [each for each in first.proofs if each.link == "judgement"]
+    assert len(judged) == STEPS
+    again = everything(clone)
+    assert again.sound
+    assert [each.what for each in again.proofs if each.link == "judgement"] == [f"entries 1 to {STEPS}"]
+    assert len(again.proofs) < len(first.proofs)
+    prove_anew(clone)
+    assert tally(everything(clone).proofs) == tally(first.proofs)
+
+
+def test_what_was_proven_of_another_ledger_counts_for_nothing(clone: Path) -> None:
+    """The note of what was proven names a digest: a ledger that was replaced is proven from its beginning."""
+    everything(clone)
+    note = clone / ".git/ordain/ledger-heads.json"
+    note.write_text(note.read_text().replace("sha256:", "sha256:0", 2))
+    assert len([each for each in everything(clone).proofs if each.link == "judgement"]) == STEPS
