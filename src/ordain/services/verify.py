@@ -31,7 +31,6 @@ from ordain.services.verify_ledger import (
 )
 from ordain.services.verify_release import Releases
 
-
 # With more entries than this to prove, most of the history will be read.
 FEW = 50
 
