@@ -15,10 +15,12 @@ from ordain.core.desired import Desired
 from ordain.core.governance import Environment, Policy, Waiver
 from ordain.core.identity import ReleaseRef, Target, Transition, files_digest, training_slice
 from ordain.core.plan import Item, Point
+from ordain.core.plan_measures import metric_deltas
 from ordain.core.planning import Inputs
 from ordain.core.reasons import Reason
 from ordain.core.release import Release
 from ordain.core.spec import Models, Params
+from ordain.core.stale import Cause, Stale
 
 DIGEST = "sha256:" + "0" * 64
 OTHER = "sha256:" + "1" * 64
@@ -238,9 +240,9 @@ def test_an_interval_against_another_baseline_is_not_shown() -> None:
     baseline = {"release": "churn@9", "artifact": "sha256:" + "9" * 64, "difference": 0, "interval": [0, 0]}
     now = instance()
     first, second = release(1, now), release(2, now, baseline=baseline)
-    assert planning.metric_deltas(first, second)[0].interval is None
-    assert planning.metric_deltas(None, second)[0].interval is None
-    assert planning.metric_deltas(first, None) == ()
+    assert metric_deltas(first, second)[0].interval is None
+    assert metric_deltas(None, second)[0].interval is None
+    assert metric_deltas(first, None) == ()
 
 
 def test_the_same_declaration_on_other_data() -> None:
@@ -377,3 +379,22 @@ def test_files_without_a_last_newline() -> None:
     assert (change.added, change.removed) == (1, 0)
     (gone,) = planning.file_changes({"a": b""}, {})
     assert (gone.kind, gone.added, gone.removed) == ("removed", 0, 0)
+
+
+def test_no_text_of_a_plan_holds_a_secret() -> None:
+    secret = "gh" + "p_" + "a1B2" * 9
+    now = instance()
+    record = release(1, now, verdicts=[{"gate": "size", "outcome": "fail", "detail": f"see {secret}"}])
+    cause = Cause(kind="parameter", name="data.source.url", sentence=f"https://me:{secret}@x.example -> none")
+    place = wanted(CHURN, record.ref, {"production/churn/x.yaml": f"a: {secret}\n".encode()})
+    made = planning.build(
+        inputs(
+            instance(releases=(record,)),
+            desired={CHURN: place},
+            decisions=[decision(CHURN, detail=f"because {secret}")],
+            stale=(Stale(model="churn", stages=("a",), causes=(cause,)),),
+            notes=(secret,),
+        )
+    )
+    assert secret not in str(made)
+    assert str(made).count("[redacted]") == 5

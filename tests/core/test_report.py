@@ -20,16 +20,35 @@ from msgspec.structs import replace
 from ordain.core import report, report_html, report_markdown, report_text
 from ordain.core.changes import Change
 from ordain.core.identity import Target
-from ordain.core.plan import Approver, FileChange, GateLine, Item, MetricDelta, Plan, Point
+from ordain.core.plan import (
+    Approver,
+    CurveLine,
+    FileChange,
+    GateLine,
+    GroupLine,
+    Item,
+    MetricDelta,
+    Plan,
+    Point,
+    RateDelta,
+)
 from ordain.core.plan_document import document, schema_bytes
 from ordain.core.reasons import Reason
-from ordain.core.stale import Stale
+from ordain.core.stale import Cause, Stale
 
 SCHEMA = Path(__file__).parents[2] / "src/ordain/schemas/plan.schema.json"
 CHURN = Target(environment="production", model="churn")
 DIFF = (
     "--- a/production/churn/x.yaml\n+++ b/production/churn/x.yaml\n@@ -1 +1 @@\n-image: 1\n+image: 2\n kept"
 )
+
+
+RATE = RateDelta(proposed=0.25, interval=(0.1, 0.5), deployed=0.2)
+ROC = ((0.0, 0.0), (0.2, 0.5), (1.0, 1.0))
+CURVE = CurveLine(curve="roc", deployed=ROC, proposed=ROC)
+
+
+MEI = Approver(person="mei", kind="signed-by-approver", key="SHA256:abc", roles=("reviewer",))
 
 
 def item(**changed: Any) -> Item:
@@ -69,7 +88,9 @@ def item(**changed: Any) -> Item:
                 diff="--- /dev/null\n+++ b\n+a",
             ),
         ),
-        "approvals": (Approver(person="mei", kind="signed-by-approver", key="SHA256:abc"),),
+        "approvals": (
+            Approver(person="mei", kind="signed-by-approver", key="SHA256:abc", roles=("reviewer",)),
+        ),
         "missing": {"reviewer": 1, "risk-officer": 2},
         "contributors": ("dana",),
         "notes": ("something is not in this clone",),
@@ -90,7 +111,8 @@ def plan(*items: Item, stale: tuple[Stale, ...] = (), uncommitted: tuple[str, ..
 
 
 NOTHING = Item(target=CHURN, action="none", deployed="churn@1", wanted="churn@1")
-STALE = Stale(model="churn", stages=("train-xgboost", "select"), why=("parameter a: 1 -> 2",))
+CAUSE = Cause(kind="parameter", name="a", sentence="parameter a: 1 -> 2")
+STALE = Stale(model="churn", stages=("train-xgboost", "select"), causes=(CAUSE,))
 FULL = plan(
     item(),
     item(
@@ -149,6 +171,53 @@ def test_places() -> None:
     assert report.against(empty).endswith("against origin/main (no commit), an empty ledger")
 
 
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0.0, "1 s"), (59.4, "59 s"), (60, "1 min"), (200, "3 min 20 s"), (7500, "2 h 5 min")],
+)
+def test_times_as_people_say_them(seconds: float, expected: str) -> None:
+    assert report.lasting(seconds) == expected
+
+
+def test_costs_by_past_runs() -> None:
+    timed = replace(STALE, seconds=61.0)
+    assert report.cost(STALE) == "no past run tells how long it takes"
+    assert report.cost(timed) == "about 1 min 1 s by past runs"
+    assert report.cost(replace(timed, unknown=("a",))) == "about 1 min 1 s by past runs; 1 stage never timed"
+    assert report.verdict(plan(stale=(timed,))) == "1 pipeline would run: churn (about 1 min 1 s)."
+
+
+def test_a_single_change_is_said_in_the_verdict() -> None:
+    assert report.verdict(plan(item(missing={"reviewer": 1}))) == (
+        "1 change to production: churn@1 -> churn@2 needs 1 reviewer."
+    )
+
+
+def test_long_lists_are_cut() -> None:
+    assert report.listed(["a", "b"]) == "a, b"
+    assert report.listed(list("abcdefghij")) == "a, b, c, d, e, f, g, h, 2 more"
+
+
+def test_the_gates_on_a_metric() -> None:
+    gates = (
+        GateLine(gate="quality.f1", outcome="pass"),
+        GateLine(gate="non_inferiority.f1", outcome="fail"),
+        GateLine(gate="calibration", outcome="insufficient"),
+    )
+    assert report.gate_of("f1", gates) == "pass; non-inferiority fail"
+    assert report.gate_of("calibration_error", gates) == "insufficient"
+    assert report.gate_of("recall", gates) == ""
+
+
+@pytest.mark.parametrize(
+    ("metric", "difference", "expected"),
+    [("f1", 0.1, "better"), ("f1", -0.1, "worse"), ("brier", 0.1, "worse"), ("f1", 0.0, ""), ("x", 1.0, "")],
+)
+def test_better_or_worse(metric: str, difference: float, expected: str) -> None:
+    each = MetricDelta(metric=metric, deployed=0.1, proposed=0.2, difference=difference)
+    assert report.direction(each) == expected
+
+
 def test_text_says_it_all() -> None:
     text = report_text.text(FULL)
     for words in (
@@ -157,12 +226,12 @@ def test_text_says_it_all() -> None:
         "one reviewer is missing",
         "candidates.xgboost.parameters.max_depth  3 -> 4",
         "000000000000 -> 111111111111",
-        "roc_auc   0.8100    0.8200    +0.0100 [-0.0100, +0.0300]",
+        "roc_auc   0.8100    0.8200    +0.0100 better [-0.0100, +0.0300]",
         "fail, waived",
         "known (until 2027-01-31)",
         "too few rows",
-        "present: mei (signed by approver)",
-        "missing: reviewer (1), risk-officer (2)",
+        "reviewer      mei (signed by approver)  1",
+        "risk-officer  nobody yet                2",
         "contributed, so can't count: dana",
         "~ production/churn/x.yaml (+1 -1)",
         "      -image: 1",
@@ -206,12 +275,83 @@ def test_text_of_an_item_with_nothing_to_say() -> None:
     )
     text = report_text.text(plan(bare))
     assert "why" not in text
-    assert "present: none" in text
+    assert "none yet" in text
 
 
 def test_many_changes_are_counted_not_listed() -> None:
     many = tuple(Change(slice="policy", key=f"k{index}", before=1, after=2) for index in range(45))
     assert "and 5 more (--json has them all)" in report_text.text(plan(item(changes=many)))
+
+
+GROUPS = (
+    GroupLine(column="female", group="true", rows=3, selected=RATE),
+    GroupLine(column="female", group="false", rows=0),
+)
+DEEP = item(groups=GROUPS, curves=(CURVE,))
+
+
+def test_groups_and_curves_in_every_form() -> None:
+    text = report_text.text(plan(DEEP))
+    assert "female  true   3     0.2500 [0.1000, 0.5000], was 0.2000  -" in text
+    said = report_markdown.comment(plan(DEEP))
+    assert (
+        "| <code>female</code> | <code>true</code> | 3 | 0.2500 [0.1000, 0.5000], was 0.2000 | - | - |"
+        in said
+    )
+    assert "Fairness by group on the holdout of <code>churn&#64;2</code>: <code>x</code> fail, waived" in said
+    assert "Grey: <code>churn&#64;1</code>, which runs. Blue: <code>churn&#64;2</code>." in said
+    assert "```mermaid\n%%{init: " in said
+    page = report_html.page(plan(DEEP), lambda spec: f"<svg>{spec['title']['text']}</svg>")
+    assert "<svg>ROC on the holdout</svg>" in page
+    assert "<td>0.2500 [0.1000, 0.5000], was 0.2000</td>" in page
+    assert report_html.UNDRAWN in report_html.page(plan(DEEP))
+
+
+def test_the_curves_of_a_first_release_stand_alone() -> None:
+    alone = item(deployed=None, curves=(replace(CURVE, deployed=()),))
+    said = report_markdown.comment(plan(alone))
+    assert "Grey" not in said
+    assert "Blue: <code>churn&#64;2</code>." in said
+    nothing = item(curves=(replace(CURVE, deployed=(), proposed=()),))
+    assert "mermaid" not in report_markdown.comment(plan(nothing))
+
+
+def test_the_same_release_is_drawn_once() -> None:
+    both = plan(DEEP, replace(DEEP, target=Target(environment="staging", model="churn")))
+    said = report_markdown.comment(both)
+    assert (said.count("```mermaid"), said.count("Fairness by group"), said.count("#### ")) == (1, 1, 2)
+
+
+def test_an_unchanged_release_needs_no_table_of_metrics() -> None:
+    same = item(deployed="churn@2")
+    assert "deployed | proposed | difference" not in report_markdown.comment(plan(same))
+    assert "metrics on the holdout" not in report_text.text(plan(same))
+
+
+def test_what_blocks_comes_first_and_pipelines_say_where_they_lead() -> None:
+    other = item(target=Target(environment="staging", model="z"), reason=Reason.GATE_FAILED)
+    timed = replace(STALE, seconds=61.0, environments=("staging",))
+    said = report_markdown.comment(plan(item(), other, stale=(timed,)))
+    assert said.index("staging/z") < said.index("production/churn")
+    assert "| parameter | <code>a</code> | <code>parameter a&#58; 1 -&#62; 2</code> |" in said
+    assert "Cost: about 1 min 1 s by past runs. Its release would be pinned in staging." in said
+    text = report_text.text(plan(stale=(timed,)))
+    assert "costs: about 1 min 1 s by past runs" in text
+    assert "Its release would be pinned in staging" in text
+    assert "Its release would be pinned in staging" in report_html.page(plan(stale=(timed,)))
+
+
+def test_long_lists_are_cut_in_the_comment() -> None:
+    many = tuple(Change(slice="code", key=f"k{index}", before=1, after=2) for index in range(45))
+    causes = tuple(Cause(kind="code", name=f"k{index}", sentence="s") for index in range(45))
+    said = report_markdown.comment(plan(item(changes=many), stale=(replace(STALE, causes=causes),)))
+    assert said.count("_and 5 more_") == 2
+
+
+def test_environments_touched() -> None:
+    staged = replace(STALE, environments=("staging",))
+    assert plan(item(), NOTHING, stale=(staged,)).environments == ("production", "staging")
+    assert plan(NOTHING).environments == ()
 
 
 def test_markdown_says_it_all() -> None:
@@ -223,10 +363,11 @@ def test_markdown_says_it_all() -> None:
         "⏳ needs 1 reviewer, 2 risk-officer",
         "✅ approved",
         "⛔ blocked&#58; gate-failed",
-        "| <code>roc_auc</code> | 0.8100 | 0.8200 | +0.0100 [-0.0100, +0.0300] | pass |",
+        "| <code>roc_auc</code> | 0.8100 | 0.8200 | +0.0100 better [-0.0100, +0.0300] | pass |",
         "<details open><summary>3 gates: 1 pass, 1 waived, 1 block</summary>",
         "```diff\n--- a/production/churn/x.yaml",
-        "Missing: <code>1 reviewer, 2 risk-officer</code>.",
+        "| <code>reviewer</code> | <code>mei (signed by approver)</code> | 1 |",
+        "| <code>risk-officer</code> | <code>nobody yet</code> | 2 |",
         "Contributed, so can't count: <code>dana</code>.",
         "#### Pipeline <code>churn</code> would run",
         "_something is not in this clone_",
@@ -258,13 +399,30 @@ def test_remarks_on_the_whole_plan() -> None:
     assert "2 commits of origin/main wait for" in report.remarks(replace(waiting, unreconciled=("a", "b")))[0]
 
 
-@pytest.mark.parametrize("models", [1, 20, 200])
+@pytest.mark.parametrize("models", [1, 20, 200, 2000])
 def test_the_comment_fits_a_forge(models: int) -> None:
-    items = [item(target=Target(environment="production", model=f"m{index}")) for index in range(models)]
-    text = report_markdown.comment(plan(*items))
-    assert len(text) <= report_markdown.LIMIT
-    assert f"<code>m{models - 1}</code>" in text
-    assert ("left out to fit" in text) == (models == 200)
+    places = [
+        Target(environment=environment, model=f"m{index}")
+        for environment in ("production", "staging")
+        for index in range(models)
+    ]
+    every = plan(*(replace(DEEP, target=each) for each in places))
+    said = report_markdown.comment(every)
+    assert len(said) <= report_markdown.LIMIT
+    assert "<code>m0</code>" in said
+    assert ("left out to fit" in said) == (models > 1)
+    assert ("more change_" in said) == (models == 2000)
+    full = report_markdown.comment(every, report_markdown.FULL_LIMIT)
+    assert len(full) <= report_markdown.FULL_LIMIT
+    assert (full.count("#### ") == 2 * models) == (models <= 200)
+
+
+def test_what_matters_most_is_kept_for_all_before_anything_else_for_any() -> None:
+    items = [replace(DEEP, target=Target(environment="production", model=f"m{index}")) for index in range(40)]
+    said = report_markdown.comment(plan(*items))
+    assert said.count("#### ") == 40
+    assert said.count("| approvals of |") == 40
+    assert said.count("<summary>Manifests of") < 40
 
 
 class Elements(HTMLParser):
@@ -314,21 +472,23 @@ def hostile_plans(draw: st.DrawFn) -> Plan:
     one = item(
         target=Target(environment=text(), model=text()),
         detail=text(),
-        deployed=text(),
-        wanted=text(),
+        deployed=f"a{text()}",
+        wanted=f"b{text()}",
         changes=(Change(slice="data", key=text(), before=text(), after={text(): [text()]}),),
+        groups=(GroupLine(column=text(), group=text(), rows=3, selected=RATE),),
+        curves=(CURVE,),
         metrics=(MetricDelta(metric=text(), deployed=0.1, proposed=0.2, difference=0.1),),
         gates=(
             GateLine(gate=text(), outcome="fail", detail=text()),
             GateLine(gate=f"quality.{text()}", outcome="fail", waived=text()),
         ),
         files=(FileChange(path=text(), kind="changed", added=1, removed=1, diff=f"--- a\n+++ b\n+{text()}"),),
-        approvals=(Approver(person=text(), kind="attested-by-collector", key=text()),),
-        missing={text(): 1},
+        approvals=(Approver(person=text(), kind="attested-by-collector", key=text(), roles=("b",)),),
+        missing={f"a{text()}": 1},
         contributors=(text(),),
         notes=(text(),),
     )
-    stale = Stale(model=text(), stages=(text(),), why=(text(),))
+    stale = Stale(model=text(), stages=(text(),), causes=(Cause(kind="data", name=text(), sentence=text()),))
     built = plan(one, stale=(stale,), uncommitted=(text(),))
     base = replace(built.base, name=text())
     waiting = replace(built, revision=replace(built.revision, name=text()), base=base)
@@ -351,9 +511,9 @@ def test_hostile_text_cannot_break_out_of_markdown(hostile: Plan) -> None:
         assert rendered.count(f"<{name}") == rendered.count(f"</{name}>")
     assert rendered.count("<h4>") == len(hostile.changes) + len(hostile.stale)
     tables = [len(re.findall(r"<th[ >]", each)) for each in re.findall(r"(?s)<table>.*?</table>", rendered)]
-    assert tables == [5, 4, 5, 5]
+    assert tables == [5, 4, 5, 5, 3, 6, 3]
     rows = [len(re.findall(r"<td[ >]", row)) for row in re.findall(r"(?s)<tr>.*?</tr>", rendered)]
-    assert [cells for cells in rows if cells] == [5, 4, 5, 5, 5]
+    assert [cells for cells in rows if cells] == [5, 4, 5, 5, 5, 3, 3, 6, 3]
 
 
 @given(hostile_plans())
@@ -361,7 +521,7 @@ def test_hostile_text_cannot_break_out_of_markdown(hostile: Plan) -> None:
 def test_hostile_text_cannot_break_out_of_the_page(hostile: Plan) -> None:
     found = elements(report_html.page(hostile))
     frame = {"html", "head", "meta", "title", "style", "body", "main"}
-    assert found.tags <= ALLOWED | PROSE | frame | {"h1", "h2", "span"}
+    assert found.tags <= ALLOWED | PROSE | frame | {"h1", "h2", "span", "div"}
     assert found.attributes <= {"class", "lang", "charset", "http-equiv", "content", "name", "scope"}
 
 

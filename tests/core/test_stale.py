@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from ordain.core.stale import Stale, stale
+from ordain.core.stale import Cause, Stale, file_cause, stale
 
 STAGES: dict[str, dict[str, Any]] = {
     "ingest": {
@@ -73,7 +73,8 @@ def test_what_ran_is_what_is_declared() -> None:
 
 
 def test_a_pipeline_that_never_ran() -> None:
-    assert now(lock={}) == Stale(model="m", stages=tuple(STAGES), why=("the pipeline never ran",))
+    never = Cause(kind="pipeline", name="m", sentence="the pipeline never ran")
+    assert now(lock={}) == Stale(model="m", stages=tuple(STAGES), causes=(never,))
 
 
 def test_a_parameter_and_all_that_follows_it() -> None:
@@ -82,7 +83,13 @@ def test_a_parameter_and_all_that_follows_it() -> None:
     assert now(parameters=parameters) == Stale(
         model="m",
         stages=("train-b", "select", "export"),
-        why=("parameter candidates.b.depth: 4 -> 5",),
+        causes=(
+            Cause(
+                kind="parameter",
+                name="candidates.b.depth",
+                sentence="parameter candidates.b.depth: 4 -> 5",
+            ),
+        ),
     )
 
 
@@ -91,6 +98,13 @@ def test_a_file_changed() -> None:
     assert found is not None
     assert found.stages == tuple(STAGES)
     assert found.why == ("file data/x.csv changed",)
+    assert [each.kind for each in found.causes] == ["data"]
+
+
+def test_a_file_of_code_is_told_from_a_file_of_data() -> None:
+    assert file_cause("stages/train.py").kind == "code"
+    assert file_cause("src/ordain/learn/train.py").kind == "code"
+    assert file_cause("data/train.py").kind == "data"
 
 
 def test_a_new_stage_a_new_dependency_and_a_new_command() -> None:

@@ -18,9 +18,9 @@ import pytest
 import yaml
 
 from ordain.adapters import dvc
-from ordain.core import looks
+from ordain.core import durations, looks
 from ordain.errors import RetryLater, UserError
-from ordain.services.run import LOG, Ran, parts_of, run
+from ordain.services.run import LOG, Ran, expected, parts_of, run
 
 ROOT = Path(__file__).parents[2]
 
@@ -65,6 +65,8 @@ for each in stage.get("outs", []) + stage.get("metrics", []):
         continue
     if path.endswith(("oof.parquet", "metrics.json")):
         value["score"] = score if path.endswith("oof.parquet") else json.loads(inputs[0])["score"]
+    if path.endswith("metrics.json"):
+        value["metrics"] = {"roc_auc": value["score"]}
     if path == "champion.json":
         value = {"candidate": best(), "recipe": params["candidates"][best()], "digest": digest}
     if path == "package.json":
@@ -175,12 +177,12 @@ class Repo:
         return yaml.safe_load((self.root / path).read_bytes())
 
     def outputs(self, model: str = "churn") -> dict[str, bytes]:
-        """Every file below the model's folder but the count of looks."""
+        """Every file below the model's folder but the count of looks and the times."""
         folder = self.root / "pipelines" / model
         return {
             path.relative_to(folder).as_posix(): path.read_bytes()
             for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.name != looks.FILE
+            if path.is_file() and path.name not in {looks.FILE, durations.FILE}
         }
 
 
@@ -256,6 +258,22 @@ def test_dvc_agrees_that_nothing_is_left_to_do(repo: Repo) -> None:
     assert "up to date" in repo.dvc("status").stdout
     assert "Running" not in repo.dvc("repro").stdout
     assert repo.git("status", "--porcelain") == ""
+
+
+def test_the_times_of_what_ran_are_kept_and_tell_how_long_the_next_run_takes(repo: Repo) -> None:
+    kept = durations.decode((repo.root / "pipelines/churn/durations.yaml").read_bytes())
+    assert set(kept.stages) == set(ALL)
+    assert expected(repo.root, ()) == {}
+    repo.tell("linear", score=0.81)
+    behind = ("train-linear", "evaluate-linear", "select", "export", "package", "gate")
+    assert expected(repo.root, ()) == {("churn", name): kept.stages[name] for name in behind}
+    assert expected(repo.root, ("other",)) == {}
+    repo.run()
+    after = durations.decode((repo.root / "pipelines/churn/durations.yaml").read_bytes())
+    assert after.lock != kept.lock
+    assert after.stages["train-boosted"] == kept.stages["train-boosted"]
+    (repo.root / "pipelines/churn/dvc.lock").write_text("{")
+    assert expected(repo.root, ()) == {}
 
 
 def test_a_losing_candidate_reruns_itself_and_the_selection_only(repo: Repo) -> None:

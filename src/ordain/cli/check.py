@@ -16,8 +16,16 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "sarif"]),
+    default="text",
+    show_default=True,
+    help="sarif is what forges show on the lines of a change.",
+)
 @common_options
-def command(as_json: bool, quiet: bool, root: Path) -> int:
+def command(form: str, as_json: bool, quiet: bool, root: Path) -> int:
     """Report every problem in the declared state, and change nothing.
 
     Reads models.yaml, params.yaml, policy.yaml, environments/ and releases/; compares generated files
@@ -33,6 +41,7 @@ def command(as_json: bool, quiet: bool, root: Path) -> int:
     Examples:
       ordain check
       ordain check --json -C ../other
+      ordain check --format sarif > check.sarif
     """
     import msgspec
 
@@ -40,7 +49,12 @@ def command(as_json: bool, quiet: bool, root: Path) -> int:
 
     checked = check(root)
     console = Console(as_json=as_json, quiet=quiet)
-    if checked.problems and not as_json:
+    if form == "sarif" and not as_json:
+        from ordain._version import __version__
+        from ordain.core.sarif import sarif
+
+        Console(as_json=True, quiet=quiet).result(sarif(checked.problems, __version__))
+    elif checked.problems and not as_json:
         click.echo("\n".join(told(checked)))  # problems are errors: --quiet keeps them
     else:
         body = {"ok": not checked.problems, **msgspec.to_builtins(checked)}

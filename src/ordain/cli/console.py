@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -12,7 +13,17 @@ import click
 
 from ordain.errors import RetryLater, UserError
 
-OK, ERROR, CHANGES, USAGE, RETRY, BUG, INTERRUPTED = 0, 1, 2, 64, 75, 70, 130
+OK, ERROR, CHANGES, USAGE, BUG, RETRY, INTERRUPTED = 0, 1, 2, 64, 70, 75, 130
+# What every exit code means; docs/exit-codes.md has the same table, and a test holds them equal.
+EXIT_CODES = {
+    OK: "done; for `plan`: nothing to do",
+    ERROR: "an error that a person can mend: what, where, and the next command are printed",
+    CHANGES: "`plan` only: something would change or run",
+    USAGE: "wrong usage: an unknown option, a missing argument",
+    BUG: "a bug in Ordain; the traceback is printed, please report it",
+    RETRY: "somebody remote was busy or away; nothing was changed, try again later",
+    INTERRUPTED: "interrupted",
+}
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -35,6 +46,13 @@ class Console:
             click.echo(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))
         elif text is not None and not self.quiet:
             click.echo(text)
+
+    def save(self, path: Path, text: str) -> None:
+        """Write a text into a file, all of it or nothing, and say so."""
+        from ordain.adapters.files import write_atomic
+
+        write_atomic(path.absolute(), (text + "\n").encode("utf-8", "replace"))
+        self.say(f"written to {path}")
 
 
 def common_options(function: Function) -> Function:
@@ -62,24 +80,17 @@ def _as_text(error: UserError) -> str:
     return "\n".join(lines)
 
 
-def _fail(error: Exception, argv: list[str]) -> int:
-    as_json = "--json" in argv
-    if isinstance(error, UserError):
-        if as_json:
-            body = {
-                "error": error.what,
-                "where": error.where,
-                "fix": error.fix,
-                "reason": error.reason,
-            }
-            click.echo(json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False))
-        else:
-            click.echo(_as_text(error), err=True)
-        return ERROR
-    if isinstance(error, RetryLater):
-        click.echo(f"try again later: {error.what}", err=True)
-        return RETRY
-    raise error
+def _fail(error: UserError | RetryLater, argv: list[str]) -> int:
+    """Say what went wrong, as one JSON document on standard output or for people on standard error."""
+    if "--json" in argv:
+        body = {"error": error.what, **dict.fromkeys(("where", "fix", "reason"), "")}
+        if isinstance(error, UserError):
+            body |= {"where": error.where, "fix": error.fix, "reason": error.reason}
+        click.echo(json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False))
+    else:
+        told = _as_text(error) if isinstance(error, UserError) else f"try again later: {error.what}"
+        click.echo(told, err=True)
+    return ERROR if isinstance(error, UserError) else RETRY
 
 
 def run_command(command: click.Command, argv: list[str] | None) -> NoReturn:
@@ -96,4 +107,8 @@ def run_command(command: click.Command, argv: list[str] | None) -> NoReturn:
         sys.exit(INTERRUPTED)
     except (UserError, RetryLater) as error:
         sys.exit(_fail(error, words))
+    except Exception:  # noqa: BLE001 - the last line of defence: a bug has an exit code of its own
+        traceback.print_exc()
+        click.echo("this is a bug in Ordain: please report it with the lines above", err=True)
+        sys.exit(BUG)
     sys.exit(code if isinstance(code, int) else OK)

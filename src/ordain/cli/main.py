@@ -24,8 +24,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "why": ("why", "Print the passport of what runs."),
     "audit": ("audit", "Show who approved what, when, and on which evidence."),
     "verify": ("verify", "Prove the ledger, the approvals and the manifests."),
+    "compare": ("compare", "Put candidates, branches and releases side by side."),
     "status": ("status", "Show where each model stands in each environment."),
     "gc": ("gc", "Show which artifacts are kept and why; remove the rest."),
+    "completion": ("completion", "Print what makes a shell complete commands."),
     "demo": ("demo", "Run the whole loop in a scratch folder, with commentary."),
 }
 
@@ -62,7 +64,7 @@ def ordain() -> None:
 
 
 def main(argv: list[str] | None = None) -> Any:
-    """Run the command line and exit with a code of the documented table (docs/errors.md)."""
+    """Run the command line and exit with a code of the documented table (docs/exit-codes.md)."""
     from ordain.cli.console import run_command
 
     return run_command(ordain, argv)

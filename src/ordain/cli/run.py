@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,10 +36,11 @@ def command(models: tuple[str, ...], jobs: int, as_json: bool, quiet: bool, root
     """
     import msgspec
 
-    from ordain.services.run import run
+    from ordain.services.run import expected, run
 
     console = Console(as_json=as_json, quiet=quiet)
-    show = Bar() if sys.stderr.isatty() and not (as_json or quiet) else Lines(console)
+    seen = sys.stderr.isatty() and not (as_json or quiet)
+    show = Bar(expected(root, models), jobs) if seen else Lines(console)
     with show:
         ran = run(root, models, jobs, show)
     console.result(msgspec.to_builtins(ran), "\n".join(summary(ran)))
@@ -84,15 +86,24 @@ class Lines(nullcontext[None]):
 
 
 class Bar:
-    """Progress for a terminal: a bar with the stage at work."""
+    """Progress for a terminal: a bar with the stage at work, and how long the rest will take.
 
-    def __init__(self) -> None:
+    Args:
+        seconds: what each stage that is behind took in the past, by model and stage.
+        jobs: how many models run at once.
+    """
+
+    def __init__(self, seconds: Mapping[tuple[str, str], float], jobs: int) -> None:
         from rich.console import Console as Terminal
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-        self.progress = Progress(*columns, console=Terminal(stderr=True), transient=True)
-        self.task = self.progress.add_task("starting", total=None)
+        left = TextColumn("{task.fields[left]}")
+        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), left)
+        self.progress = Progress(*columns, TextColumn("{task.description}"), console=Terminal(stderr=True),
+                                 transient=True)  # fmt: skip
+        self.task = self.progress.add_task("starting", total=None, left="")
+        self.seconds = dict(seconds)
+        self.jobs = jobs
 
     def __enter__(self) -> None:
         self.progress.start()
@@ -106,11 +117,28 @@ class Bar:
 
     def total(self, stages: int) -> None:
         """Start counting."""
-        self.progress.update(self.task, total=stages)
+        self.progress.update(self.task, total=stages, left=time_left(self.seconds, self.jobs))
 
     def stage(self, model: str, stage: str, state: str) -> None:
         """Name the stage at work, or count it when it is over."""
         if state == "running":
             self.progress.update(self.task, description=f"{model}: {stage or 'record'}")
-        else:
-            self.progress.advance(self.task)
+            return
+        self.seconds.pop((model, stage), None)
+        self.progress.update(self.task, advance=1, left=time_left(self.seconds, self.jobs))
+
+
+def time_left(seconds: Mapping[tuple[str, str], float], jobs: int) -> str:
+    """`about 3 min 20 s left`, or nothing where no past run tells.
+
+    A model's stages run one after another and models at most `jobs` at once, so the rest takes as long as
+    the longest model, or as all of them shared out, whichever is more.
+    """
+    from ordain.core.report import lasting
+
+    models: dict[str, float] = {}
+    for (model, _), each in seconds.items():
+        models[model] = models.get(model, 0.0) + each
+    if not models:
+        return ""
+    return f"about {lasting(max([*models.values(), sum(models.values()) / jobs]))} left"

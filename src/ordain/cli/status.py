@@ -36,8 +36,8 @@ def command(*, as_json: bool, quiet: bool, root: Path) -> None:
 
 def told(found: Status) -> str:
     """The table, and what it was read from."""
+    from ordain.cli.tables import grid
     from ordain.core.escaping import number, short, visible
-    from ordain.core.report_text import table
 
     head = ("model", "environment", "pinned", "running", "since", "on the holdout", "")
     rows = []
@@ -53,4 +53,4 @@ def told(found: Status) -> str:
         rows.append((each.model, each.environment, *cells, score, said))
     entry = f"ledger entry {found.entry} of {found.observed}" if found.entry else "an empty ledger"
     source = f"{visible(found.base.name)} ({short(found.base.commit, 7)}), {entry}"
-    return "\n".join([*(table([head, *rows], "") if rows else ["no model is declared"]), "", source])
+    return "\n".join([*(grid()(head, rows) if rows else ["no model is declared"]), "", source])

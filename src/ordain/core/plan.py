@@ -6,7 +6,9 @@ from typing import Literal
 
 from ordain.core.changes import Change
 from ordain.core.decisions import EvidenceKind, Value
+from ordain.core.governance import POLICY
 from ordain.core.identity import Target
+from ordain.core.measured import Curve, Points
 from ordain.core.reasons import Reason
 from ordain.core.stale import Stale
 from ordain.core.verdicts import Outcome
@@ -26,7 +28,7 @@ class MetricDelta(Value, frozen=True, kw_only=True):
     """One metric of the release that runs and of the one that is wanted, on the holdout.
 
     `interval` is the 95 % interval of the difference, where the release was judged against the one
-    that runs, on the same rows.
+    that runs, on the same rows. `proposed_interval` is that of the wanted release's own value.
     """
 
     metric: str
@@ -34,6 +36,37 @@ class MetricDelta(Value, frozen=True, kw_only=True):
     proposed: float | None
     difference: float | None
     interval: tuple[float, float] | None = None
+    proposed_interval: tuple[float, float] | None = None
+
+
+class RateDelta(Value, frozen=True, kw_only=True):
+    """A rate in one group: of the wanted release with its 95 % interval, and of the one that runs."""
+
+    proposed: float
+    interval: tuple[float, float]
+    deployed: float | None = None
+
+
+class GroupLine(Value, frozen=True, kw_only=True):
+    """How the wanted release decides on one group of a sensitive column, on the holdout.
+
+    A rate is None where the group has no row to measure it on.
+    """
+
+    column: str
+    group: str
+    rows: int
+    selected: RateDelta | None = None
+    true_positive: RateDelta | None = None
+    false_positive: RateDelta | None = None
+
+
+class CurveLine(Value, frozen=True, kw_only=True):
+    """One curve of both releases, each on the holdout it was judged on, from left to right."""
+
+    curve: Curve
+    deployed: Points
+    proposed: Points
 
 
 class GateLine(Value, frozen=True, kw_only=True):
@@ -59,11 +92,12 @@ class FileChange(Value, frozen=True, kw_only=True):
 
 
 class Approver(Value, frozen=True, kw_only=True):
-    """Who accepted the very transition, and how that is known."""
+    """Who accepted the very transition, how that is known, and the roles that they have."""
 
     person: str
     kind: EvidenceKind
     key: str
+    roles: tuple[str, ...] = ()
 
 
 class Item(Value, frozen=True, kw_only=True):
@@ -75,6 +109,7 @@ class Item(Value, frozen=True, kw_only=True):
         transition: id of what has to be approved; None without a change.
         approved, reason, detail: the verdict that reconciling would give now.
         deployed, wanted: releases by label.
+        groups, curves: of the wanted release, where what its pipeline left is here and proven.
         notes: what could not be compared here, and why.
     """
 
@@ -89,6 +124,8 @@ class Item(Value, frozen=True, kw_only=True):
     changes: tuple[Change, ...] = ()
     metrics: tuple[MetricDelta, ...] = ()
     gates: tuple[GateLine, ...] = ()
+    groups: tuple[GroupLine, ...] = ()
+    curves: tuple[CurveLine, ...] = ()
     files: tuple[FileChange, ...] = ()
     approvals: tuple[Approver, ...] = ()
     missing: dict[str, int] = {}
@@ -120,6 +157,12 @@ class Plan(Value, frozen=True, kw_only=True):
     def changes(self) -> tuple[Item, ...]:
         """The items in which something happens."""
         return tuple(each for each in self.items if each.action != "none")
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """Every environment that a transition changes, or that a new release would be pinned in."""
+        changed = {each.target.environment for each in self.changes} - {POLICY}
+        return tuple(sorted(changed.union(*(each.environments for each in self.stale))))
 
     @property
     def empty(self) -> bool:

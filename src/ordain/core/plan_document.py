@@ -10,6 +10,8 @@ import msgspec
 from ordain.core.decisions import Value
 from ordain.core.plan import Item, Plan, Point
 from ordain.core.report import verdict
+from ordain.core.report_status import statuses
+from ordain.core.request import Status
 from ordain.core.schema import BASE, DIALECT, schema_of
 from ordain.core.stale import Stale
 
@@ -21,6 +23,8 @@ class Document(Value, frozen=True, kw_only=True):
 
     Attributes:
         verdict: one sentence for people. exit_code: 0 for nothing to do, 2 for changes.
+        environments: every one that is touched, by name.
+        statuses: what a forge is to show beside the commit.
     """
 
     version: Literal[1]
@@ -30,10 +34,12 @@ class Document(Value, frozen=True, kw_only=True):
     revision: Point
     base: Point
     entry: int
+    environments: tuple[str, ...]
     items: tuple[Item, ...]
     stale: tuple[Stale, ...]
     unreconciled: tuple[str, ...]
     notes: tuple[str, ...]
+    statuses: tuple[Status, ...]
 
 
 def document(plan: Plan) -> dict[str, Any]:
@@ -46,10 +52,12 @@ def document(plan: Plan) -> dict[str, Any]:
         revision=plan.revision,
         base=plan.base,
         entry=plan.entry,
+        environments=plan.environments,
         items=plan.items,
         stale=plan.stale,
         unreconciled=plan.unreconciled,
         notes=plan.notes,
+        statuses=statuses(plan),
     )
     built: dict[str, Any] = msgspec.to_builtins(content)
     return built

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from ordain.core.changes import (
     Change,
     Declaration,
@@ -21,7 +23,10 @@ from ordain.core.gitops import TOOLS
 from ordain.core.governance import POLICY, SHARED
 from ordain.core.identity import ReleaseRef, Target, plain, training_slice
 from ordain.core.instance import Instance
-from ordain.core.plan import Approver, FileChange, GateLine, Item, MetricDelta, Plan, Point
+from ordain.core.measured import Measured
+from ordain.core.plan import Approver, FileChange, Item, Plan, Point
+from ordain.core.plan_measures import curve_lines, gate_lines, group_lines, input_changes, metric_deltas
+from ordain.core.redaction import redacted_manifest, redacted_value
 from ordain.core.release import Release
 from ordain.core.stale import Stale
 
@@ -33,6 +38,7 @@ class Inputs(Value, frozen=True, kw_only=True):
         instance: the wanted state. past: states by commit, for every commit that the ledger names
             and this clone has. desired: rendered from `instance`. decisions: what reconciling would
             decide now. manifests: of the base, by path below `manifests/`.
+        measured: what is proven to have been measured of releases, by the digest of the record.
     """
 
     revision: Point
@@ -43,16 +49,17 @@ class Inputs(Value, frozen=True, kw_only=True):
     state: LedgerState
     decisions: Sequence[Decision]
     manifests: Mapping[str, bytes]
+    measured: Mapping[str, Measured] = {}
     stale: tuple[Stale, ...] = ()
     unreconciled: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 def build(inputs: Inputs) -> Plan:
-    """The plan, its items sorted by environment and model, the policy last."""
+    """The plan, its items sorted by environment and model, the policy last, and no secret in any text."""
     decided = {each.transition.target: each for each in inputs.decisions}
     targets = sorted({*decided, *inputs.desired, *inputs.state.deployed}, key=_order)
-    return Plan(
+    plan = Plan(
         repository=inputs.instance.policy.repository,
         revision=inputs.revision,
         base=inputs.base,
@@ -62,6 +69,7 @@ def build(inputs: Inputs) -> Plan:
         unreconciled=inputs.unreconciled,
         notes=inputs.notes,
     )
+    return msgspec.convert(redacted_value(msgspec.to_builtins(plan)), Plan)
 
 
 def _order(target: Target) -> tuple[bool, str, bool, str]:
@@ -74,7 +82,9 @@ def _item(target: Target, decision: Decision | None, inputs: Inputs) -> Item:
     after = _label(wanted.release if wanted else None)
     if decision is None:
         return Item(target=target, action="none", deployed=before, wanted=after)
-    old, new = _record(running, inputs), _pinned(wanted, inputs)
+    old, new = record_of(running, inputs), pinned(wanted, inputs)
+    first, second = (inputs.measured.get(each.digest) if each else None for each in (old, new))
+    replaced = new is not None and old != new
     changes, notes = _why(target, inputs)
     return Item(
         target=target,
@@ -86,15 +96,30 @@ def _item(target: Target, decision: Decision | None, inputs: Inputs) -> Item:
         deployed=before,
         wanted=after,
         changes=changes,
-        metrics=metric_deltas(old, new),
+        metrics=metric_deltas(old, new, second),
         gates=gate_lines(new, decision),
+        groups=group_lines(first, second) if replaced else (),
+        curves=curve_lines(first, second) if replaced else (),
         files=file_changes(_below(inputs.manifests, target), wanted.files if wanted else {}),
-        approvals=tuple(
-            Approver(person=each.person, kind=each.kind, key=each.key) for each in decision.approvals
-        ),
+        approvals=_approvers(decision, inputs),
         missing=decision.missing,
         contributors=decision.contributors,
         notes=notes,
+    )
+
+
+def _approvers(decision: Decision, inputs: Inputs) -> tuple[Approver, ...]:
+    """Who accepted it, with their roles by the policy that judges it: the last approved one."""
+    judging = inputs.past.get(inputs.state.policy_source or "") or inputs.instance
+    people = judging.policy.people
+    return tuple(
+        Approver(
+            person=each.person,
+            kind=each.kind,
+            key=each.key,
+            roles=tuple(sorted(people[each.person].roles)) if each.person in people else (),
+        )
+        for each in decision.approvals
     )
 
 
@@ -106,13 +131,14 @@ def _below(manifests: Mapping[str, bytes], target: Target) -> dict[str, bytes]:
     return {path: data for path, data in manifests.items() if path.startswith(target.label + "/")}
 
 
-def _pinned(wanted: Desired | None, inputs: Inputs) -> Release | None:
+def pinned(wanted: Desired | None, inputs: Inputs) -> Release | None:
+    """The record of the release that is wanted."""
     if wanted is None or wanted.release is None:
         return None
     return inputs.instance.releases.get(wanted.release.model, {}).get(wanted.release.number)
 
 
-def _record(running: Deployed | None, inputs: Inputs) -> Release | None:
+def record_of(running: Deployed | None, inputs: Inputs) -> Release | None:
     """The record of the release that runs: from the state it was deployed from, or a later one."""
     if running is None or running.release is None:
         return None
@@ -163,10 +189,13 @@ def _release_changes(
     if running.release == wanted.release:
         return (), ()
     pin = Change(slice="release", key="release", before=_label(running.release), after=_label(wanted.release))
-    old, new = _record(running, inputs), _pinned(wanted, inputs)
+    old, new = record_of(running, inputs), pinned(wanted, inputs)
     if old is None or new is None:
         return (pin,), ("a release record is absent: what went into it can't be compared",)
-    records = record_changes(old, new)
+    records = (
+        *record_changes(old, new),
+        *input_changes(*(inputs.measured.get(each.digest) for each in (old, new))),
+    )
     if old.training_slice == new.training_slice:
         return (pin, *records), ()
     states = [*inputs.past.values(), inputs.instance]
@@ -186,48 +215,6 @@ def declaration_of(release: Release, states: Sequence[Instance]) -> Declaration 
     return None
 
 
-def metric_deltas(old: Release | None, new: Release | None) -> tuple[MetricDelta, ...]:
-    """Each metric of either release, sorted by name; nothing when nothing shall run."""
-    if new is None:
-        return ()
-    deployed, baseline = old.metrics if old else {}, new.baseline
-    judged = [each.gate for each in new.verdicts if each.gate.startswith("non_inferiority.")]
-    found = []
-    for metric in sorted({*deployed, *new.metrics}):
-        first, second = deployed.get(metric), new.metrics.get(metric)
-        compared = old and baseline and baseline.artifact == old.artifact
-        same = f"non_inferiority.{metric}" in judged
-        found.append(
-            MetricDelta(
-                metric=metric,
-                deployed=first,
-                proposed=second,
-                difference=None if first is None or second is None else round(second - first, 6),
-                interval=baseline.interval if baseline and compared and same else None,
-            )
-        )
-    return tuple(found)
-
-
-def gate_lines(release: Release | None, decision: Decision) -> tuple[GateLine, ...]:
-    """The verdicts of the wanted release, each with the waiver that the decision rests on."""
-    if release is None:
-        return ()
-    waivers = {each.gate: f"{each.reason} (until {each.expires})" for each in decision.waivers}
-    return tuple(
-        GateLine(
-            gate=each.gate,
-            outcome=each.outcome,
-            value=each.value,
-            bound=each.bound,
-            interval=each.interval,
-            detail=each.detail,
-            waived=waivers.get(each.gate, "") if each.outcome != "pass" else "",
-        )
-        for each in release.verdicts
-    )
-
-
 def file_changes(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> tuple[FileChange, ...]:
     """The files that differ, by path, each with a unified diff of three lines of context."""
     paths = sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
@@ -235,8 +222,9 @@ def file_changes(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> tup
 
 
 def _file_change(path: str, before: bytes | None, after: bytes | None) -> FileChange:
-    old = (before or b"").decode("utf-8", "replace").split("\n")
-    new = (after or b"").decode("utf-8", "replace").split("\n")
+    old, new = (
+        redacted_manifest((each or b"").decode("utf-8", "replace")).split("\n") for each in (before, after)
+    )
     names = (
         "/dev/null" if before is None else f"a/{path}",
         "/dev/null" if after is None else f"b/{path}",

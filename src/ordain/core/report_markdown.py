@@ -1,159 +1,139 @@
 """The plan as one comment on a pull request: the verdict first, the diff folded away.
 
 Everything that a spec can hold goes through `escaping`: nothing in it can be markup, a mention or a row.
+A comment has a limit; what matters most is placed first, for every model, before anything else for any.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from ordain.core.escaping import code, fenced, markdown, number
-from ordain.core.plan import GateLine, Item, Plan
+from msgspec import Struct
+
+from ordain.core.escaping import code, markdown
+from ordain.core.plan import Item, Plan
 from ordain.core.report import (
     against,
-    approvers,
     count,
-    delta,
-    failing,
-    interval,
     movement,
-    outcome,
     remarks,
-    roles,
     standing,
-    title,
-    values,
+    unrepeated,
     verdict,
+)
+from ordain.core.report_sections import (
+    approvals,
+    charts,
+    fairness,
+    gates,
+    grid,
+    heading,
+    manifests,
+    metrics,
+    pipeline,
+    why,
 )
 
 # By this line the one living comment is found again and updated in place.
 MARKER = "<!-- ordain:plan -->"
+# GitHub takes 65,536 characters and GitLab more; a job's summary on GitHub takes a mebibyte.
 LIMIT = 60_000
-_SIGN = {"approved": "✅", "needs": "⏳", "blocked": "⛔", "up": "·"}
+FULL_LIMIT = 1_000_000
+_SIGN = {"approved": "✅", "needs": "⏳", "blocked": "⛔"}
+_URGENCY = ("blocked", "needs", "approved")
+
+
+class Part(Struct, frozen=True):
+    """A piece of the comment.
+
+    Attributes:
+        rank: what matters more has a lower one, and is placed before all that has a higher one.
+    """
+
+    rank: int
+    text: str
 
 
 def comment(plan: Plan, limit: int = LIMIT) -> str:
-    """The comment.
+    """The comment; with a limit of `FULL_LIMIT`, the report that a job's summary holds.
 
     Args:
         plan: what to report.
-        limit: characters; what does not fit is named and left out, the diffs first.
+        limit: characters; what does not fit is counted and left out, and the full report has it.
     """
-    parts = [f"{MARKER}\n### Ordain plan\n\n**{markdown(verdict(plan))}**", _overview(plan)]
-    parts += [f"_{markdown(each)}_" for each in remarks(plan)]
-    details = [_section(each) for each in plan.changes]
-    diffs = [_diff(each) for each in plan.changes if each.files]
-    stale = _stale(plan)
+    head = f"{MARKER}\n### Ordain plan\n\n**{markdown(verdict(plan))}**"
     closing = f"<sub>{markdown(against(plan))}</sub>"
-    room = limit - len(closing) - 200
-    kept, left = _fitting([*parts, *details, *stale], diffs, room)
+    room = limit - len(head) - len(closing) - 400
+    kept, left = _fitting(list(_parts(plan, room * 9 // 10)), room)
     if left:
-        kept.append(f"{count(left, 'section')} left out to fit: `ordain plan` shows everything.")
-    return "\n\n".join([*kept, closing]) + "\n"
+        kept.append(
+            f"**{count(left, 'part')} left out to fit**: the full report is in the job's summary and among "
+            "its files, and `ordain plan` prints it."
+        )
+    return "\n\n".join([head, *kept, closing]) + "\n"
 
 
-def _fitting(first: Sequence[str], then: Sequence[str], room: int) -> tuple[list[str], int]:
-    """As many parts as fit, in order; how many did not."""
-    kept: list[str] = []
-    left = 0
-    for part in (*first, *then):
-        if len(part) + 2 <= room:
-            kept.append(part)
-            room -= len(part) + 2
-        else:
-            left += 1
-    return kept, left
+def _parts(plan: Plan, room: int) -> Iterator[Part]:
+    """Everything there is to say, in the order in which it is read."""
+    yield Part(0, _overview(plan, room))
+    for each in remarks(plan):
+        yield Part(1, f"_{markdown(each)}_")
+    for item in unrepeated(sorted(plan.changes, key=_urgency)):
+        yield from _section(item)
+    for stale in plan.stale:
+        yield Part(2, pipeline(stale))
 
 
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+def _urgency(item: Item) -> int:
+    """What blocks comes first; among equals the plan's own order stays."""
+    return _URGENCY.index(_word(item))
 
 
-def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; the cells are escaped already."""
-    return "\n".join([_row(head), _row(["---"] * len(head)), *(_row(each) for each in rows)])
+def _word(item: Item) -> str:
+    return standing(item).partition(":")[0].partition(" ")[0]
 
 
-def _overview(plan: Plan) -> str:
-    rows = []
-    for each in plan.items:
-        words = standing(each)
-        sign = _SIGN[words.partition(":")[0].partition(" ")[0]]
-        cells = [code(each.target.environment), code(each.target.model), each.action]
-        rows.append([*cells, code(movement(each)), f"{sign} {markdown(words)}"])
-    return grid(["environment", "model", "action", "release", "standing"], rows) if rows else ""
+def _section(item: Item) -> Iterator[Part]:
+    """One target: why, the numbers, who accepted it; then groups, curves and files."""
+    essential = [heading(item), why(item), metrics(item), gates(item), approvals(item)]
+    yield Part(2, "\n\n".join(each for each in essential if each))
+    yield Part(3, fairness(item))
+    yield Part(4, charts(item))
+    yield Part(5, manifests(item))
 
 
-def _section(item: Item) -> str:
-    parts = [f"#### {code(title(item.target))}: {item.action} {code(movement(item))}".rstrip()]
-    if item.detail and not item.approved:
-        parts.append(f"> {markdown(item.detail)}")
-    if item.changes or item.notes:
-        parts.append(_why(item))
-    if item.metrics:
-        parts.append(_metrics(item))
-    if item.gates:
-        parts.append(_gates(item.gates))
-    parts.append(_approvals(item))
-    return "\n\n".join(parts)
+def _fitting(parts: Sequence[Part], room: int) -> tuple[list[str], int]:
+    """The parts that fit, by rank, in the order in which they are read; how many did not."""
+    chosen = set()
+    said = [place for place, part in enumerate(parts) if part.text]
+    for place in sorted(said, key=lambda place: parts[place].rank):
+        size = len(parts[place].text) + 2
+        if size <= room:
+            chosen.add(place)
+            room -= size
+    return [parts[place].text for place in sorted(chosen)], len(said) - len(chosen)
 
 
-def _why(item: Item) -> str:
-    rows = [[each.slice, code(each.key), *(code(value) for value in values(each))] for each in item.changes]
-    table = [grid(["because of", "key", "deployed", "proposed"], rows)] if rows else []
-    return "\n\n".join([*table, *(f"_{markdown(note)}_" for note in item.notes)])
+def _overview(plan: Plan, room: int) -> str:
+    """What changes, the blocked first, as many rows as fit; the rest in numbers.
 
-
-def _metrics(item: Item) -> str:
-    verdicts = {each.gate.partition(".")[2]: each for each in item.gates if each.gate.startswith("quality.")}
-    rows = []
-    for each in item.metrics:
-        gate = verdicts.get(each.metric)
-        cells = [code(each.metric), number(each.deployed), number(each.proposed), delta(each)]
-        rows.append([*cells, outcome(gate) if gate else ""])
-    return grid(["metric", "deployed", "proposed", "difference", "gate"], rows)
-
-
-def _gates(gates: Sequence[GateLine]) -> str:
-    rows = [
-        [
-            outcome(each),
-            code(each.gate),
-            f"{number(each.value)} {interval(each.interval)}".rstrip(),
-            f"{each.bound:g}" if each.bound is not None else "",
-            markdown(each.waived or each.detail),
-        ]
-        for each in gates
-    ]
-    blocking = failing(gates)
-    waived = sum(bool(each.waived) for each in gates)
-    summary = f"{count(len(gates), 'gate')}: {len(gates) - len(blocking) - waived} pass"
-    summary += f", {waived} waived" if waived else ""
-    summary += f", {len(blocking)} block" if blocking else ""
-    table = grid(["verdict", "gate", "value", "bound", "note"], rows)
-    return f"<details{' open' if blocking else ''}><summary>{summary}</summary>\n\n{table}\n\n</details>"
-
-
-def _approvals(item: Item) -> str:
-    present = ", ".join(code(each) for each in approvers(item)) or "none yet"
-    missing = f" Missing: {code(roles(item.missing))}." if item.missing else ""
-    barred = ", ".join(code(each) for each in item.contributors)
-    return f"Approvals: {present}.{missing}" + (f" Contributed, so can't count: {barred}." if barred else "")
-
-
-def _diff(item: Item) -> str:
-    added, removed = sum(each.added for each in item.files), sum(each.removed for each in item.files)
-    summary = (
-        f"Manifests of {code(title(item.target))}: {count(len(item.files), 'file')}, +{added} -{removed}"
-    )
-    body = "\n".join(each.diff for each in item.files)
-    return f"<details><summary>{summary}</summary>\n\n{fenced(body, 'diff')}\n\n</details>"
-
-
-def _stale(plan: Plan) -> list[str]:
-    parts = []
-    for each in plan.stale:
-        reasons = "\n".join(f"- {code(reason)}" for reason in each.why)
-        stages = ", ".join(code(stage) for stage in each.stages)
-        parts.append(f"#### Pipeline {code(each.model)} would run\n\n{reasons}\n\nStages: {stages}")
-    return parts
+    Environments in which the same happens to a model share a row.
+    """
+    places: dict[tuple[str, ...], list[str]] = {}
+    for each in sorted(plan.changes, key=_urgency):
+        same = (each.target.model, each.action, movement(each), _word(each), standing(each))
+        places.setdefault(same, []).append(each.target.environment)
+    rows, left = [], len(plan.changes)
+    for (model, action, moved, word, words), environments in places.items():
+        cells = [", ".join(code(each) for each in environments), code(model), action, code(moved)]
+        row = [*cells, f"{_SIGN[word]} {markdown(words)}"]
+        room -= sum(len(cell) + 3 for cell in row) + 2
+        if room < 0:
+            break
+        rows.append(row)
+        left -= len(environments)
+    table = grid(["environment", "model", "action", "release", "standing"], rows) if rows else ""
+    rest = [f"{left} more change"] if left else []
+    quiet = len(plan.items) - len(plan.changes)
+    rest += [f"{quiet} up to date"] if quiet else []
+    return "\n\n".join(each for each in (table, f"_{', '.join(rest)}_" if rest else "") if each)

@@ -7,14 +7,22 @@ from collections.abc import Callable, Iterator, Sequence
 from ordain.core.escaping import number, visible, visible_lines
 from ordain.core.plan import FileChange, GateLine, Item, Plan
 from ordain.core.report import (
+    GROUP_COLUMNS,
+    ROLE_COLUMNS,
     against,
-    approvers,
+    cost,
     count,
     delta,
+    gate_of,
+    group_rows,
     interval,
+    leads,
     movement,
+    ordered_metrics,
     outcome,
     remarks,
+    replaces,
+    role_rows,
     standing,
     title,
     values,
@@ -23,6 +31,8 @@ from ordain.core.report import (
 
 # (text, role) -> text; the roles are `good`, `bad`, `new`, `old`, `strong` and `faint`.
 Paint = Callable[[str, str], str]
+# (head, rows) -> lines; a terminal draws its own.
+Grid = Callable[[Sequence[str], Sequence[Sequence[str]]], list[str]]
 _WHY_ROWS = 40
 
 
@@ -42,8 +52,9 @@ def text(plan: Plan, paint: Paint = plain_paint) -> str:
     for each in plan.stale:
         head = f"pipeline {visible(each.model)}: {count(len(each.stages), 'stage')} would run"
         lines += ["", paint(head, "strong")]
-        lines += [f"    {visible(reason)}" for reason in each.why]
+        lines += table([(cause.kind, cause.sentence) for cause in each.causes], "    ")
         lines.append(f"    runs: {visible(', '.join(each.stages))}")
+        lines.append(f"    costs: {visible(cost(each) + leads(each))}")
     if plan.revision.uncommitted:
         lines += ["", "uncommitted, so nobody can approve it yet:"]
         lines += [f"    {visible(path)}" for path in plan.revision.uncommitted]
@@ -60,6 +71,11 @@ def table(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
     ]
 
 
+def plain_grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table under its head, for what is no terminal."""
+    return table([head, *rows])
+
+
 def _painted(line: str, paint: Paint) -> str:
     if line.endswith(("up to date",)):
         return paint(line, "faint")
@@ -73,6 +89,7 @@ def _section(item: Item, paint: Paint) -> Iterator[str]:
     yield from _titled("why", _why(item))
     yield from _titled("metrics on the holdout", _metrics(item))
     yield from _titled("gates", _gates(item.gates))
+    yield from _titled("fairness by group on the holdout", _groups(item))
     yield from _titled("approvals", _approvals(item))
     yield from _titled("manifests", _files(item.files, paint))
 
@@ -94,8 +111,23 @@ def _why(item: Item) -> list[str]:
 
 
 def _metrics(item: Item) -> list[str]:
-    rows = [(each.metric, number(each.deployed), number(each.proposed), delta(each)) for each in item.metrics]
-    return table([("", "deployed", "proposed", "difference"), *rows], "    ") if rows else []
+    rows = [
+        (
+            each.metric,
+            number(each.deployed),
+            f"{number(each.proposed)} {interval(each.proposed_interval)}".rstrip(),
+            delta(each),
+            gate_of(each.metric, item.gates),
+        )
+        for each in ordered_metrics(item)
+    ]
+    head = ("", "deployed", "proposed", "difference", "gate")
+    return table([head, *rows], "    ") if rows and replaces(item) else []
+
+
+def _groups(item: Item) -> list[str]:
+    rows = group_rows(item)
+    return table([GROUP_COLUMNS, *rows], "    ") if rows else []
 
 
 def _gates(gates: Sequence[GateLine]) -> list[str]:
@@ -109,10 +141,8 @@ def _gates(gates: Sequence[GateLine]) -> list[str]:
 
 
 def _approvals(item: Item) -> list[str]:
-    lines = [f"    present: {visible(', '.join(approvers(item)) or 'none')}"]
-    if item.missing:
-        needed = ", ".join(f"{role} ({amount})" for role, amount in sorted(item.missing.items()))
-        lines.append(f"    missing: {visible(needed)}")
+    rows = role_rows(item)
+    lines = table([ROLE_COLUMNS, *rows], "    ") if rows else ["    none yet"]
     if item.contributors:
         lines.append(f"    contributed, so can't count: {visible(', '.join(item.contributors))}")
     return lines

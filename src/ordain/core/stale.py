@@ -7,11 +7,26 @@ graph to its end.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from ordain.core.changes import differences
 from ordain.core.decisions import Value
 from ordain.core.escaping import shown
+from ordain.core.pipeline import UP, is_code_path
+
+
+class Cause(Value, frozen=True, kw_only=True):
+    """One difference between a pipeline and what last ran.
+
+    Attributes:
+        kind: `data` and `code` are files that a stage reads; `pipeline` is its shape: a new stage,
+            another command.
+        name: the parameter's key, the file's path, the stage. sentence: what of it differs.
+    """
+
+    kind: Literal["parameter", "data", "code", "pipeline"]
+    name: str
+    sentence: str
 
 
 class Stale(Value, frozen=True, kw_only=True):
@@ -19,12 +34,24 @@ class Stale(Value, frozen=True, kw_only=True):
 
     Attributes:
         stages: what would run, in the order of the file.
-        why: one sentence each, naming the parameter, the file or the command.
+        causes: what differs.
+        seconds: what the stages took when they last ran, those of `unknown` left out; None when none
+            is known.
+        unknown: stages that no run has timed yet.
+        environments: where the release that comes of it would be pinned.
     """
 
     model: str
     stages: tuple[str, ...]
-    why: tuple[str, ...]
+    causes: tuple[Cause, ...]
+    seconds: float | None = None
+    unknown: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+
+    @property
+    def why(self) -> tuple[str, ...]:
+        """One sentence a cause."""
+        return tuple(each.sentence for each in self.causes)
 
 
 def stale(
@@ -44,18 +71,19 @@ def stale(
         hashes: MD5 of each dependency that is a file of the repository, by the same path.
     """
     if not lock:
-        return Stale(model=model, stages=tuple(stages), why=("the pipeline never ran",))
-    why: list[str] = []
+        never = Cause(kind="pipeline", name=model, sentence="the pipeline never ran")
+        return Stale(model=model, stages=tuple(stages), causes=(never,))
+    causes: list[Cause] = []
     behind: set[str] = set()
     for name, stage in stages.items():
-        reasons = _reasons(name, stage, lock.get(name), parameters, hashes)
-        if reasons:
+        found = _causes(name, stage, lock.get(name), parameters, hashes)
+        if found:
             behind.add(name)
-            why.extend(each for each in reasons if each not in why)
+            causes.extend(each for each in found if each not in causes)
     _follow(stages, behind)
     if not behind:
         return None
-    return Stale(model=model, stages=tuple(name for name in stages if name in behind), why=tuple(why))
+    return Stale(model=model, stages=tuple(name for name in stages if name in behind), causes=tuple(causes))
 
 
 def _follow(stages: Mapping[str, Mapping[str, Any]], behind: set[str]) -> None:
@@ -89,44 +117,54 @@ def parameter_keys(stage: Mapping[str, Any]) -> dict[str, list[str]]:
     return found
 
 
-def _reasons(
+def _causes(
     name: str,
     stage: Mapping[str, Any],
     locked: Mapping[str, Any] | None,
     parameters: Mapping[str, Mapping[str, Any]],
     hashes: Mapping[str, str],
-) -> list[str]:
+) -> list[Cause]:
     if locked is None:
-        return [f"stage {name} is new"]
-    reasons = _parameters(stage, locked, parameters)
+        return [Cause(kind="pipeline", name=name, sentence=f"stage {name} is new")]
+    causes = _parameters(stage, locked, parameters)
     before = {each["path"]: each.get("md5") for each in locked.get("deps") or []}
     wanted = paths_of(stage, "deps")
     if set(wanted) != set(before):
-        reasons.append(f"stage {name} depends on other files")
-    reasons.extend(
-        f"file {path.removeprefix('../../')} changed"
+        causes.append(Cause(kind="pipeline", name=name, sentence=f"stage {name} depends on other files"))
+    causes.extend(
+        file_cause(path.removeprefix(UP))
         for path in wanted
         if path in before and path in hashes and hashes[path] != before[path]
     )
     if stage.get("cmd") != locked.get("cmd"):
-        reasons.append(f"the command of stage {name} changed")
-    return reasons
+        causes.append(Cause(kind="pipeline", name=name, sentence=f"the command of stage {name} changed"))
+    return causes
+
+
+def file_cause(path: str) -> Cause:
+    """A file of the repository that changed."""
+    kind: Literal["code", "data"] = "code" if is_code_path(path) else "data"
+    return Cause(kind=kind, name=path, sentence=f"file {path} changed")
 
 
 def _parameters(
     stage: Mapping[str, Any], locked: Mapping[str, Any], parameters: Mapping[str, Mapping[str, Any]]
-) -> list[str]:
+) -> list[Cause]:
     """Declared values that the lock does not hold; a file that a stage writes is judged by its stage."""
-    reasons = []
+    causes: list[Cause] = []
     for path, keys in parameter_keys(stage).items():
         if path in parameters:
             before = (locked.get("params") or {}).get(path) or {}
             after = {key: _lookup(parameters[path], key) for key in keys}
-            reasons += [
-                f"parameter {each.key}: {shown(each.before)} -> {shown(each.after)}"
+            causes += [
+                Cause(
+                    kind="parameter",
+                    name=each.key,
+                    sentence=f"parameter {each.key}: {shown(each.before)} -> {shown(each.after)}",
+                )
                 for each in differences(before, after, "parameter")
             ]
-    return reasons
+    return causes
 
 
 def _lookup(values: Mapping[str, Any], key: str) -> Any:

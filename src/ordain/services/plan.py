@@ -24,6 +24,7 @@ from ordain.errors import UserError
 from ordain.services.book import Book, open_book
 from ordain.services.clone import base_point, ledger_commit
 from ordain.services.judging import Context, Judged, Walk, entry_of
+from ordain.services.measurements import measurements
 from ordain.services.past import evidence_of
 from ordain.services.staleness import Hash, Read, at_commit, in_working_tree, stale_pipelines
 from ordain.services.states import MANIFESTS, States
@@ -69,21 +70,21 @@ def plan(setting: Setting, revision: str | None, base: str | None) -> Plan:
         decisions = {**passed, **{each.transition.target: each for each in judged.decisions}}
         state = desk.book.state
         state = replace(state, policy_source=state.policy_source or walk.genesis)
-        return planning.build(
-            Inputs(
-                revision=wanted.point,
-                base=point,
-                instance=instance,
-                past=_past(desk.states, state, walk.genesis),
-                desired=judged.snapshot.wanted,
-                state=state,
-                decisions=tuple(decisions.values()),
-                manifests=_manifests(desk),
-                stale=stale_pipelines(instance, *_reading(setting.clone, wanted, revision)),
-                unreconciled=unreconciled,
-                notes=_restored(len(desk.book.repaired)),
-            )
+        read, md5 = _reading(setting.clone, wanted, revision)
+        inputs = Inputs(
+            revision=wanted.point,
+            base=point,
+            instance=instance,
+            past=_past(desk.states, state, walk.genesis),
+            desired=judged.snapshot.wanted,
+            state=state,
+            decisions=tuple(decisions.values()),
+            manifests=_manifests(desk),
+            stale=stale_pipelines(instance, read, md5),
+            unreconciled=unreconciled,
+            notes=_restored(len(desk.book.repaired)),
         )
+        return planning.build(replace(inputs, measured=measurements(inputs, read, desk.repository)))
 
 
 @contextmanager

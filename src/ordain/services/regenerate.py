@@ -10,6 +10,7 @@ import msgspec
 
 from ordain.adapters import files as disk
 from ordain.core import leftovers
+from ordain.core.durations import FILE as DURATIONS
 from ordain.core.layout import SCRIPTS
 from ordain.core.looks import FILE as LOOKS
 from ordain.core.pipeline import DVC_FILES, FOLDER, STAGES
@@ -87,14 +88,14 @@ def leftover_paths(root: Path, generated: Mapping[str, bytes]) -> list[str]:
         ]
         if not wanted and leftovers.is_generated(now):
             # `dvc.yaml` goes last: a run that is killed in between still finds its leftovers by it.
-            names = [".gitignore", "dvc.lock", "params.yaml", "dvc.yaml"]
+            names = [".gitignore", "dvc.lock", DURATIONS, "params.yaml", "dvc.yaml"]
             found += [f"{place}/{each}" for each in names if _is_ours(root, f"{place}/{each}")]
     return found
 
 
 def _is_ours(root: Path, path: str) -> bool:
     data = _read(root, path)
-    return leftovers.is_generated(data) or (path.endswith("dvc.lock") and bool(data))
+    return leftovers.is_generated(data) or (path.endswith(("dvc.lock", DURATIONS)) and bool(data))
 
 
 def _read(root: Path, path: str) -> bytes:

@@ -20,7 +20,7 @@ import msgspec
 from ordain._version import __version__
 from ordain.adapters import dvc
 from ordain.adapters import files as disk
-from ordain.core import looks
+from ordain.core import durations, looks
 from ordain.core.canonical import is_digest
 from ordain.core.failures import Failure, as_error
 from ordain.core.instance import Instance, is_state_path, read_instance
@@ -29,6 +29,7 @@ from ordain.core.pipeline import CODE_TOPS, FOLDER, context_of, is_code_path, pi
 from ordain.core.problems import did_you_mean
 from ordain.errors import RetryLater, UserError
 from ordain.services.regenerate import Regenerated, regenerate, settle_locks
+from ordain.services.staleness import in_working_tree, stale_pipelines
 
 LOG = f"{dvc.LOCAL}/run.log"
 
@@ -53,6 +54,7 @@ class ModelRun(msgspec.Struct, kw_only=True):
         ran: stages that were executed. restored: stages whose outputs for the very same inputs DVC's
             run cache had. skipped: stages that did not change.
         seconds: wall time of all of them.
+        durations: wall time of each that was executed.
         champion: the selected candidate. looks: how many artifacts its holdout has judged.
     """
 
@@ -61,6 +63,7 @@ class ModelRun(msgspec.Struct, kw_only=True):
     restored: list[str] = []
     skipped: list[str] = []
     seconds: float = 0.0
+    durations: dict[str, float] = {}
     champion: str | None = None
     looks: int = 0
 
@@ -102,8 +105,26 @@ def run(root: Path, wanted: Sequence[str], jobs: int, watcher: Watcher) -> Ran:
         for name in sorted(crew.complete):
             finish(place, crew.runs[name])
         settle_locks(place, generated)
+        for name in sorted(crew.complete):
+            remember(place, crew.runs[name])
     crew.raise_failures(len(names))
     return Ran(files=files, models=tuple(crew.runs[each] for each in names))
+
+
+def expected(root: Path, wanted: Sequence[str]) -> dict[tuple[str, str], float]:
+    """Seconds that each stage which is behind took in the past, by model and stage; of those ever timed.
+
+    An estimate is not worth an error: where the state can't be read there is none, and `run` says why.
+    """
+    place = root.resolve()
+    found: dict[tuple[str, str], float] = {}
+    with suppress(UserError):
+        instance = read_instance(disk.read_state(place, is_state_path))
+        for each in stale_pipelines(instance, *in_working_tree(place)):
+            if not wanted or each.model in wanted:
+                known = _durations(place, each.model).stages
+                found |= {(each.model, name): known[name] for name in each.stages if name in known}
+    return found
 
 
 def chosen(instance: Instance, wanted: Sequence[str]) -> list[str]:
@@ -178,6 +199,8 @@ class Crew:
         elif not stage and event.state != "running":
             self.complete.add(model)
         elif stage:
+            if event.state == "done":
+                run.durations[stage] = round(seconds, 3)
             lists = {"done": run.ran, "restored": run.restored, "unchanged": run.skipped}
             lists.get(event.state, []).append(stage)
         self.watcher.stage(model, stage, event.state)
@@ -231,6 +254,24 @@ def finish(root: Path, run: ModelRun) -> None:
     run.looks = after.count(holdout)
     if after != before or not target.is_file():
         disk.write_atomic(target, looks.encode(after))
+
+
+def remember(root: Path, run: ModelRun) -> None:
+    """Keep how long the stages that ran took."""
+    if not run.durations:
+        return
+    before = _durations(root, run.model)
+    lock = disk.hash_file(disk.inside(root, f"{FOLDER}/{run.model}/dvc.lock"), "sha256")[0]
+    after = before.updated(run.durations, {*run.ran, *run.restored, *run.skipped}, f"sha256:{lock}")
+    if after != before:
+        path = f"{FOLDER}/{run.model}/{durations.FILE}"
+        disk.write_atomic(disk.inside(root, path), durations.encode(after))
+
+
+def _durations(root: Path, model: str) -> durations.Durations:
+    path = f"{FOLDER}/{model}/{durations.FILE}"
+    target = disk.inside(root, path)
+    return durations.decode(disk.read_bytes(target, disk.STATE_LIMIT) if target.is_file() else b"", path)
 
 
 def _record(root: Path, path: str, *keys: str) -> Any:

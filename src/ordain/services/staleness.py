@@ -12,15 +12,26 @@ import yaml
 from ordain._version import __version__
 from ordain.adapters import files as disk
 from ordain.adapters.git import BLOB_LIMIT, Repository
-from ordain.core import yaml12
+from ordain.core import durations, yaml12
 from ordain.core.declared import Instance
-from ordain.core.pipeline import CODE_TOPS, FOLDER, UP, context_of, is_code_path, pipeline_files
+from ordain.core.pipeline import (
+    CODE_TOPS,
+    FOLDER,
+    TRAINING_LOCK,
+    UP,
+    context_of,
+    is_code_path,
+    pipeline_files,
+)
+from ordain.core.releasing import promotion_order
 from ordain.core.stale import Stale, paths_of, stale
 from ordain.errors import UserError
 
 # Files below some tops that a predicate accepts, and the MD5 of one file (None where it is not here).
 Read = Callable[[Sequence[str], Callable[[str], bool]], Mapping[str, bytes]]
 Hash = Callable[[str], str | None]
+
+_FOLDERS = {FOLDER, *CODE_TOPS} - {TRAINING_LOCK}
 
 
 def stale_pipelines(instance: Instance, read: Read, md5: Hash) -> tuple[Stale, ...]:
@@ -35,24 +46,29 @@ def stale_pipelines(instance: Instance, read: Read, md5: Hash) -> tuple[Stale, .
     """
     context = context_of(read(CODE_TOPS, is_code_path), __version__)
     generated = pipeline_files(instance, context)
-    locks = read([FOLDER], lambda path: path.endswith("/dvc.lock"))
-    known: dict[str, str | None] = {}
+    kept = read([FOLDER], lambda path: path.endswith(("/dvc.lock", f"/{durations.FILE}")))
+    first = promotion_order(instance.environments)[:1] if instance.environments else ()
+    sums: dict[str, str | None] = {}
 
     def hashes(model: str, stages: Mapping[str, Any]) -> dict[str, str]:
         made = f"{FOLDER}/{model}/"
         paths = {path for stage in stages.values() for path in paths_of(stage, "deps") if path.startswith(UP)}
-        for path in paths - known.keys():
-            known[path] = md5(path.removeprefix(UP)) if not path.startswith(made) else None
-        return {path: value for path in paths if (value := known[path]) is not None}
+        for path in paths - sums.keys():
+            sums[path] = md5(path.removeprefix(UP)) if not path.startswith(made) else None
+        return {path: value for path in paths if (value := sums[path]) is not None}
 
     found = []
     for model in sorted(instance.models.models):
         folder = f"{FOLDER}/{model}"
         stages = yaml12.load(generated[f"{folder}/dvc.yaml"])["stages"]
         parameters = {"params.yaml": yaml12.load(generated[f"{folder}/params.yaml"])}
-        lock = _stages(f"{folder}/dvc.lock", locks.get(f"{folder}/dvc.lock"))
-        found.append(stale(model, stages, lock, parameters, hashes(model, stages)))
-    return tuple(each for each in found if each is not None)
+        lock = _stages(f"{folder}/dvc.lock", kept.get(f"{folder}/dvc.lock"))
+        behind = stale(model, stages, lock, parameters, hashes(model, stages))
+        if behind is not None:
+            path = f"{folder}/{durations.FILE}"
+            known = durations.decode(kept.get(path, b""), path)
+            found.append(durations.forecast(behind, known, first))
+    return tuple(found)
 
 
 def _stages(path: str, data: bytes | None) -> dict[str, Any]:
@@ -84,7 +100,7 @@ def at_commit(repository: Repository, commit: str) -> tuple[Read, Hash]:
 
     def read(tops: Sequence[str], wanted: Callable[[str], bool]) -> Mapping[str, bytes]:
         # A folder's files, or the file itself; the rows of other files are left unread.
-        listed = repository.listing(commit, tops)
+        listed = repository.listing(commit, [f"{each}/" if each in _FOLDERS else each for each in tops])
         ids = {path: each.id for path, each in listed.items() if wanted(path) and each.size <= BLOB_LIMIT}
         content = repository.objects(ids.values(), "blob")
         return {path: content[blob] for path, blob in ids.items()}
