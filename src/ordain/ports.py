@@ -1,10 +1,13 @@
-"""What is remote, as protocols: the forge, and the objects through which the local one speaks."""
+"""What is remote, as protocols: the forge, the objects through which the local one speaks, the registry."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from ordain.core.appending import Image
+from ordain.core.artifact import Layout
+from ordain.core.reference import Reference, Repository
 from ordain.core.request import Draft, Opened, Request, Status
 
 
@@ -57,7 +60,49 @@ class Forge(Protocol):
         """
 
 
-class Requests(Protocol):
+class Registry(Protocol):
+    """Where clusters pull artifacts from. A digest is checked by whoever receives bytes, every time.
+
+    Every method raises RetryLater when the registry is busy or away, and UserError when it refuses.
+    """
+
+    def has(self, reference: Reference) -> bool:
+        """Whether the artifact can be pulled."""
+
+    def push(self, layout: Layout, place: Repository, tag: str) -> bool:
+        """Make an artifact available by digest, and keep it by a tag; whether anything had to be sent."""
+
+    def pull(self, reference: Reference) -> Layout:
+        """An artifact, every digest and name in it checked."""
+
+    def attach(self, layout: Layout, place: Repository, kind: str, content: bytes) -> bool:
+        """Make a document that refers to an artifact available; whether anything had to be sent."""
+
+    def attached(self, reference: Reference, kind: str) -> tuple[bytes, ...]:
+        """The documents of one kind that refer to an artifact, by digest what they were sent as."""
+
+    def image(self, reference: Reference) -> Image:
+        """Manifest and config of an image."""
+
+    def push_image(self, image: Image, place: Repository, source: Repository, tag: str) -> bool:
+        """Make an image available whose other layers are in `source`; whether anything had to be sent."""
+
+
+class Proposals(Protocol):
+    """Where a change can be proposed: any forge, the embedded one too.
+
+    Every method raises:
+        RetryLater: when the forge is busy or does not answer. UserError: when it refuses.
+    """
+
+    def open_request(self, draft: Draft) -> str:
+        """Open a request for a branch that was pushed, unless it has one into that base; where it is."""
+
+    def open_requests(self, label: str) -> tuple[Opened, ...]:
+        """The open requests with a label, by number."""
+
+
+class Requests(Proposals, Protocol):
     """A forge with requests: what it says of merged ones, and what it is told.
 
     Every method raises:
@@ -67,12 +112,6 @@ class Requests(Protocol):
 
     def merged_as(self, commit: str) -> Request | None:
         """The merged request by which a commit came to the base branch; None where there is none."""
-
-    def open_request(self, draft: Draft) -> str:
-        """Open a request, unless its branch already has one into that base; its page."""
-
-    def open_requests(self, label: str) -> tuple[Opened, ...]:
-        """The open requests with a label, by number."""
 
     def comment(self, number: int, marker: str, body: str) -> None:
         """Keep one comment of our own on a request, updated in place."""

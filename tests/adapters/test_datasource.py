@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from pyarrow import csv, parquet
 
 from ordain.adapters.datasource import read_source
+from ordain.adapters.sources import look
+from ordain.core.pins import Piece, Pin
 from ordain.core.spec import Source
 from ordain.errors import RetryLater, UserError
 
@@ -141,11 +143,54 @@ def test_an_absent_file_says_how_to_get_it(tmp_path: Path) -> None:
     assert "dvc pull" in caught.value.fix
 
 
-def test_any_fsspec_url_is_read() -> None:
-    url = f"memory://{uuid.uuid4()}.csv"
+def pin_of(*urls: str, sha256: str = "0" * 64) -> Pin:
+    return Pin(pieces=tuple(Piece(url=url, size=1, sha256=sha256) for url in urls))
+
+
+def stored(data: bytes, name: str = "") -> str:
+    url = f"memory://{name or uuid.uuid4()}.csv"
     with fsspec.open(url, "wb") as stream:
-        stream.write(b"a\n1\n")
-    assert read_source(Path(), Source(url=url)).to_pydict() == {"a": ["1"]}
+        stream.write(data)
+    return url
+
+
+def test_any_fsspec_url_is_read() -> None:
+    url = stored(b"a\n1\n")
+    assert read_source(Path(), Source(url=url), look(url, None)).to_pydict() == {"a": ["1"]}
+
+
+def test_pieces_are_read_in_the_order_of_the_pin_whatever_came_since() -> None:
+    folder = uuid.uuid4()
+    stored(b"a,b\n2,y\n", f"{folder}/2")
+    stored(b"b,a\nx,1\n", f"{folder}/1")
+    source = Source(url=f"memory://{folder}/*.csv")
+    pin = look(source.url or "", None)
+    stored(b"a,b\n3,z\n", f"{folder}/3")
+    assert read_source(Path(), source, pin).to_pydict() == {"b": ["x", "y"], "a": ["1", "2"]}
+    stored(b"c\n3\n", f"{folder}/3")
+    with pytest.raises(UserError, match=r"columns are not those of.*: a, b, c") as caught:
+        read_source(Path(), source, look(source.url or "", None))
+    assert caught.value.where.endswith("/3.csv")
+
+
+def test_data_that_changed_since_it_was_pinned_is_not_read() -> None:
+    url = stored(b"a\n1\n")
+    with pytest.raises(UserError, match="not what was pinned") as caught:
+        read_source(Path(), Source(url=url), pin_of(url))
+    assert caught.value.where == url
+
+
+def test_a_url_without_a_pin_is_not_read() -> None:
+    with pytest.raises(UserError, match="which data behind this URL") as caught:
+        read_source(Path(), Source(url="memory://x.csv"))
+    assert "ordain data pin" in caught.value.fix
+
+
+@pytest.mark.parametrize("stray", ["memory://other.csv", "https://evil.example/x.csv", "file:///etc/passwd"])
+def test_a_pin_leads_nowhere_but_to_the_declared_url(stray: str) -> None:
+    with pytest.raises(UserError, match="does not stand for") as caught:
+        read_source(Path(), Source(url="memory://data/*.csv"), pin_of("memory://data/1.csv", stray))
+    assert caught.value.reason == "hostile-object"
 
 
 @pytest.mark.parametrize(
@@ -161,15 +206,23 @@ def test_any_fsspec_url_is_read() -> None:
 )
 def test_urls_do_not_lead_around_the_repository(url: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="around the repository") as caught:
-        read_source(tmp_path, Source(url=url))
+        read_source(tmp_path, Source(url=url), pin_of(url))
+    with pytest.raises(UserError, match="around the repository"):
+        look(url, None)
     assert caught.value.reason == "hostile-object"
 
 
 def test_urls_that_lead_nowhere_are_named() -> None:
     with pytest.raises(UserError, match="nothing at this URL"):
-        read_source(Path(), Source(url="memory://absent.csv"))
+        read_source(Path(), Source(url="memory://absent.csv"), pin_of("memory://absent.csv"))
     with pytest.raises(UserError, match="cannot read this URL"):
-        read_source(Path(), Source(url="nonsense://x.csv"))
+        read_source(Path(), Source(url="nonsense://x.csv"), pin_of("nonsense://x.csv"))
+    with pytest.raises(UserError, match="nothing at this URL"):
+        look("memory://absent.csv", None)
+    with pytest.raises(UserError, match="nothing matches"):
+        look(f"memory://{uuid.uuid4()}/*.csv", None)
+    with pytest.raises(UserError, match="cannot read this URL"):
+        look("nonsense://x.csv", None)
 
 
 def test_a_host_that_is_away_is_tried_later(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,4 +231,4 @@ def test_a_host_that_is_away_is_tried_later(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(fsspec, "open", refuse)
     with pytest.raises(RetryLater, match="did not answer"):
-        read_source(Path(), Source(url="https://data.example/x.csv"))
+        read_source(Path(), Source(url="https://data.example/x.csv"), pin_of("https://data.example/x.csv"))

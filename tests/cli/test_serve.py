@@ -8,6 +8,7 @@ import click
 import pytest
 
 from ordain.cli.serve import sources_of
+from ordain.runtime.fetch import Located
 
 PROGRAM = "from ordain.cli.main import main; main()"
 POD = {
@@ -29,15 +30,15 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_pods_environment_speaks_about_one_artifact() -> None:
-    (source,) = sources_of([Path("models/churn")], ("churn",), (), POD)
+    (source,) = sources_of([Located(Path("models/churn"))], ("churn",), (), POD)
     assert (source.name, source.digest, source.release) == ("churn", POD["ORDAIN_ARTIFACT"], "churn@4")
     assert (source.intent, source.environment) == (POD["ORDAIN_INTENT"], "production")
-    one, two = sources_of([Path("a"), Path("b")], (), ("sha256:a", "sha256:b"), POD)
+    one, two = sources_of([Located(Path("a")), Located(Path("b"))], (), ("sha256:a", "sha256:b"), POD)
     assert (one.digest, two.digest, one.release, two.intent) == ("sha256:a", "sha256:b", "", "")
 
 
 def test_arguments_come_before_the_environment() -> None:
-    (source,) = sources_of([Path("a")], (), ("sha256:other",), POD)
+    (source,) = sources_of([Located(Path("a"))], (), ("sha256:other",), POD)
     assert source.digest == "sha256:other"
 
 
@@ -46,7 +47,7 @@ def test_options_come_once_per_artifact_or_not_at_all(
     names: tuple[str, ...], digests: tuple[str, ...]
 ) -> None:
     with pytest.raises(click.UsageError, match="once per artifact"):
-        sources_of([Path("a"), Path("b")], names, digests, {})
+        sources_of([Located(Path("a")), Located(Path("b"))], names, digests, {})
 
 
 def test_usage_errors_end_with_64() -> None:

@@ -21,7 +21,7 @@ from ordain.core.deployment import (
     Monitoring,
     Watch,
 )
-from ordain.core.governance import Environment, Key, Pin, Policy, Prometheus, Runtime
+from ordain.core.governance import Appended, Environment, Key, Pin, Policy, Prometheus, Runtime
 from ordain.core.instance import is_state_path, load
 from ordain.core.release import Champion, DataRecord, Release
 from ordain.core.spec import Models, Params, Spec
@@ -29,6 +29,7 @@ from ordain.core.spec import Models, Params, Spec
 ROOT = Path(__file__).parents[2]
 ARTIFACT, OTHER = "sha256:" + "ab" * 32, "sha256:" + "cd" * 32
 IMAGE = "registry.example/ordain/runtime@sha256:" + "ef" * 32
+COMBINED = "sha256:" + "0c" * 32
 SPEC = msgspec.convert(
     {
         "owner": "retention",
@@ -105,6 +106,8 @@ FORMS = {
     "sharded": replace(SPEC, deploy=Deploy(mode="batch", batch=SHARDED), monitoring=Monitoring(watch=WATCH)),
     "edge": replace(SPEC, deploy=Deploy(mode="edge")),
     "edge-copied": replace(SPEC, deploy=Deploy(mode="edge", model_delivery=COPY)),
+    "appended": replace(SPEC, deploy=Deploy(model_delivery="appended")),
+    "batch-appended": replace(SPEC, deploy=Deploy(mode="batch", batch=BATCH, model_delivery="appended")),
     "kserve": replace(SPEC, deploy=Deploy(platform="kserve")),
     "kserve-copied": replace(SPEC, deploy=Deploy(platform="kserve", model_delivery=COPY)),
     "knative": replace(SPEC, deploy=Deploy(platform="kserve", rollout="canary", canary=Canary(percent=20))),
@@ -114,6 +117,7 @@ SIDECAR = "registry.example/knative/queue@sha256:" + "12" * 32
 PROMETHEUS = Prometheus(
     namespace="monitoring", labels={"release": "prometheus"}, address="http://prometheus.monitoring:9090"
 )
+MADE = Appended(image=COMBINED, runtime=IMAGE.partition("@")[2])
 WATCHED = replace(STAGING, prometheus=PROMETHEUS, sidecars=(SIDECAR,))
 GITOPS = Gitops(
     repository="https://git.example/team/models.git", argocd=ArgoCd(), flux=Flux(secret="models-reader")
@@ -144,11 +148,14 @@ def record(model: str, number: int = 1, **changes: Any) -> Release:
 def fleet(models: dict[str, Spec], environments: dict[str, Environment], renderer: int = 1) -> Instance:
     """Every model, pinned at its release 1 in every environment."""
     pins = dict.fromkeys(models, Pin(release=1))
+    images = {f"{name}@1": MADE for name, each in models.items() if each.deploy.model_delivery == "appended"}
     return Instance(
         models=Models(version=1, renderer=renderer, models=models),
         params=Params(version=1, candidates={}),
         policy=POLICY,
-        environments={name: replace(each, models=pins) for name, each in environments.items()},
+        environments={
+            name: replace(each, models=pins, appended=images) for name, each in environments.items()
+        },
         releases={name: {1: record(name)} for name in models},
     )
 
@@ -164,7 +171,8 @@ def forms() -> Instance:
     unwatched = {name: each for name, each in FORMS.items() if name not in ("canary", "knative")}
     found = fleet(FORMS, {"staging": WATCHED})
     pins = dict.fromkeys(unwatched, Pin(release=1))
-    environments = {**found.environments, "production": replace(PLAIN, models=pins)}
+    production = replace(PLAIN, models=pins, appended=found.environments["staging"].appended)
+    environments = {**found.environments, "production": production}
     return replace(found, environments=environments, models=replace(found.models, gitops=GITOPS))
 
 

@@ -14,14 +14,14 @@ from ordain.adapters.resources import templates
 from ordain.core.declared import Instance
 from ordain.core.deployment import Deploy, Monitoring, Replicas
 from ordain.core.desired import Desired, desired
-from ordain.core.governance import Pin, Runtime
+from ordain.core.governance import Appended, Pin, Runtime
 from ordain.core.identity import Target, files_digest, subject
 from ordain.core.reasons import Reason
 from ordain.core.release import Release
 from ordain.core.render import RENDERER_VERSION
 from ordain.core.spec import Spec
 from ordain.errors import UserError
-from tests.core.fleet import COPIED, OTHER, PLAIN, SPEC, STAGING, example, fleet, own, record
+from tests.core.fleet import COMBINED, COPIED, MADE, OTHER, PLAIN, SPEC, STAGING, example, fleet, own, record
 from tests.core.test_templating import NASTY
 
 TEMPLATES = templates()
@@ -205,4 +205,36 @@ def test_this_repositorys_own_model_is_desired_in_each_of_its_environments() -> 
         "production/churn",
         "staging/_shared",
         "staging/churn",
+    }
+
+
+@pytest.mark.parametrize("kind", ["none", "other release", "other runtime"])
+def test_a_release_that_was_not_appended_to_this_runtime_is_absent(kind: str) -> None:
+    spec = replace(SPEC, deploy=Deploy(model_delivery="appended"))
+    instance = fleet({"churn": spec}, {"staging": STAGING})
+    wanted = rendered(instance)[STAGING_CHURN]
+    assert wanted.images == (f"registry.example/models/churn@{COMBINED}",)
+    assert wanted.artifact == wanted.images[0]
+    made = {"churn@1": replace(MADE, runtime=OTHER)} if kind == "other runtime" else {}
+    made |= {"churn@2": MADE} if kind == "other release" else {}
+    staging = replace(instance.environments["staging"], appended=made)
+    error = refused(replace(instance, environments={"staging": staging}))
+    assert (error.reason, error.where) == (Reason.ARTIFACT_ABSENT, "environments/staging.yaml")
+    assert error.fix == "ordain append churn"
+
+
+def test_only_the_own_image_is_in_an_intent() -> None:
+    spec = replace(SPEC, deploy=Deploy(model_delivery="appended"))
+    instance = fleet({"churn": spec}, {"staging": STAGING})
+    before = rendered(instance)
+
+    def with_images(**images: Appended) -> dict[Target, Desired]:
+        made = {name.replace("_", "@"): each for name, each in images.items()}
+        staging = replace(instance.environments["staging"], appended=made)
+        return rendered(replace(instance, environments={"staging": staging}))
+
+    assert with_images(churn_1=MADE, churn_2=MADE, other_1=MADE) == before
+    changed = with_images(churn_1=replace(MADE, image=OTHER))
+    assert {target for target, each in changed.items() if each.intent != before[target].intent} == {
+        STAGING_CHURN
     }

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ordain.core.edit import remove_pin, set_pin
+from ordain.core.edit import remove_pin, set_appended, set_pin
 from ordain.errors import UserError
 
 HEAD = """\
@@ -179,3 +179,38 @@ def test_any_file_keeps_every_other_line(text: str, model: str, release: int) ->
     if model in before["models"]:
         number = before["models"][model]["release"]
         assert set_pin(edited.encode(), model, number).decode() == text
+
+
+MADE = {"image": "sha256:" + "1" * 64, "runtime": "sha256:" + "2" * 64}
+ENTRY = f"churn@7: {{image: {MADE['image']}, runtime: {MADE['runtime']}}}"
+OLD = "{image: sha256:old, runtime: sha256:older}"
+APPENDS = {
+    "no key": ("models: {}\n", f"models: {{}}\nappended:\n  {ENTRY}\n"),
+    "no last line end": ("models: {}", f"models: {{}}\nappended:\n  {ENTRY}\n"),
+    "windows": ("models: {}\r\n", f"models: {{}}\r\nappended:\r\n  {ENTRY}\r\n"),
+    "another release": (
+        f"appended:\n    # the first\n    churn@6: {OLD}\n\n# the end\nlast: 1\n",
+        f"appended:\n    # the first\n    churn@6: {OLD}\n    {ENTRY}\n\n# the end\nlast: 1\n",
+    ),
+    "the same release": (
+        f"appended:\n  churn@7: {OLD}  # why\n  z@1: {OLD}\n", f"appended:\n  {ENTRY}  # why\n  z@1: {OLD}\n",
+    ),
+    "the same release as a block": (
+        "appended:\n  churn@7:\n    image: a\n    runtime: b\nlast: 1\n", f"appended:\n  {ENTRY}\nlast: 1\n",
+    ),
+    "the same image": (f"appended:\n  {ENTRY}\n", f"appended:\n  {ENTRY}\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", APPENDS)
+def test_the_image_of_one_release_is_set(name: str) -> None:
+    before, after = (f"{HEAD}{each}".encode() for each in APPENDS[name])
+    assert set_appended(before, "churn@7", MADE) == after
+
+
+@pytest.mark.parametrize("text", ["appended: {}\n", "appended:\n", f"appended: {{z@1: {OLD}}}\n"])
+def test_an_image_is_set_by_hand_where_braces_are(text: str) -> None:
+    with pytest.raises(UserError, match="in braces"):
+        set_appended(f"{HEAD}{text}".encode(), "churn@7", MADE, "environments/staging.yaml")
+    with pytest.raises(UserError, match="in braces"):
+        set_appended(b"{version: 1}", "churn@7", MADE)

@@ -29,6 +29,7 @@ from ordain.core.render import render_model
 from ordain.core.templating import parse
 from ordain.core.workload import Unit
 from tests.core.fleet import (
+    COMBINED,
     FORMS,
     OTHER,
     PLAIN,
@@ -57,6 +58,7 @@ def unit(form: str, **changes: Any) -> Unit:
         target=Target(environment="staging", model=form), intent=OTHER, environment=WATCHED,
         owner=spec.owner, risk=spec.risk, deploy=spec.deploy, monitoring=spec.monitoring,
         release=record(form),
+        appended=COMBINED if spec.deploy.model_delivery == "appended" else None,
     )  # fmt: skip
     return replace(made, **changes)
 
@@ -90,7 +92,8 @@ def test_a_spec_gives_the_objects_of_its_form_and_no_others(form: str) -> None:
         "batch": {"cronjob", "prometheusrule"},
         "sharded": {"cronjob", "prometheusrule", *watch},
     }
-    kind = "kserve" if form == "knative" else form.removesuffix("-copied")
+    named = {"knative": "kserve", "appended": "rest"}
+    kind = named.get(form, form.removesuffix("-copied").removesuffix("-appended"))
     assert files(form).keys() == expected[kind] | pods
 
 
@@ -317,7 +320,7 @@ def test_the_cluster_admits_every_form_by_what_its_decision_records() -> None:
                 assert denied(document, parameters(*each.images)) is None, target
                 assert denied(document, parameters(SIDECAR)), target
                 judged += 1
-    assert judged == 14
+    assert judged == 18
 
 
 def test_what_the_platform_puts_into_pods_is_admitted_with_its_environment() -> None:

@@ -205,10 +205,10 @@ def test_owner_risk_and_deployment_change_no_pipeline() -> None:
     )
 
 
-def test_a_url_is_a_parameter_and_no_file() -> None:
+def test_a_url_is_a_parameter_and_its_pin_a_file() -> None:
     model = changed(data__source={"url": "s3://bucket/rows.csv"})
     stages = read(pipeline_files(instance({"churn": model}), INSTALLED), "pipelines/churn/dvc.yaml")["stages"]
-    assert stages["ingest"]["deps"] == ["../../stages/ingest.py"]
+    assert stages["ingest"]["deps"] == ["../../stages/ingest.py", "source.json"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from msgspec import UNSET
 
 from ordain.core import scaffold
 from ordain.core.governance import Environment, Policy
+from ordain.core.pipeline import DVC_FILES
 from ordain.core.spec import Models, Params
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDWmZ+iEoGxWTnfXgVJmBBnVJ8kVQ5nVYxqZQkKbC0Ck"
@@ -54,8 +55,21 @@ def test_environments_and_policy_are_valid() -> None:
     for data in scaffold.environments("registry.example/models", image).values():
         msgspec.convert(yaml.safe_load(data), Environment)
     person = scaffold.Person(id="ann", name="Ann: # 'Lee'", email="ann@x.example", key=KEY)
-    policy = msgspec.convert(yaml.safe_load(scaffold.policy("a/b", "local", person, KEY)), Policy)
+    robots = scaffold.Robots(collector=KEY, bot=KEY.replace("DWm", "DWn"))
+    policy = msgspec.convert(yaml.safe_load(scaffold.policy("a/b", "local", person, robots)), Policy)
+    assert policy.people[scaffold.BOT].bot
     assert policy.people["ann"].name == "Ann: # 'Lee'"
+
+
+def test_surroundings_are_written_only_where_they_are_known() -> None:
+    assert scaffold.dvc_config(None) == DVC_FILES[".dvc/config"]
+    told = scaffold.dvc_config("s3://bucket/x").decode()
+    assert told.startswith("[core]\n    remote = storage\n    analytics = false\n")
+    assert told.endswith("['remote \"storage\"']\n    url = s3://bucket/x\n")
+    gitops = {"repository": "https://h.example/a/b", "branch": "main", "flux": {}}
+    models = msgspec.convert(yaml.safe_load(scaffold.empty_models(1, gitops)), Models)
+    assert models.gitops is not None
+    assert models.gitops.flux is not None
 
 
 def test_an_entry_is_appended_and_nothing_else_moves() -> None:

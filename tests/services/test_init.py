@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
+import yaml
 
+from ordain.cli.init import Asked, complete
+from ordain.core.automation import WORKFLOWS
+from ordain.core.canonical import bytes_digest
 from ordain.errors import UserError
 from ordain.services.init import RECORD, Request, initialise, settle
+from ordain.services.init_forge import Around
 
 ROOT = Path(__file__).parents[2]
 
@@ -114,3 +123,114 @@ def test_a_broken_record_of_earlier_runs_is_named(tmp_path: Path) -> None:
 
 def test_half_a_model_is_wrong_usage(tmp_path: Path) -> None:
     assert ordain(tmp_path, "init", "shop", "--name", "churn", "--yes").returncode == 64
+
+
+def around(**asked: Any) -> Request:
+    return Request(around=Around(**asked))
+
+
+def git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_a_forge_brings_its_jobs_its_bot_and_its_remote(tmp_path: Path) -> None:
+    shop = tmp_path / "shop"
+    outcome = initialise(shop, around(
+        forge="github", repository="acme/shop", registry="ghcr.io/acme/models", gitops="argocd",
+        remote="s3://acme/dvc",
+    ))  # fmt: skip
+    assert {f".github/workflows/{name}.yml" for name in WORKFLOWS} < set(outcome.written)
+    assert any("ORDAIN_COLLECTOR_KEY" in each for each in outcome.notes)
+    policy = yaml.safe_load((shop / "policy.yaml").read_text())
+    assert (policy["forge"], policy["repository"]) == ("github", "acme/shop")
+    assert policy["people"]["ordain-bot"]["bot"] is True
+    assert (shop / ".ordain/local/bot").stat().st_mode & 0o077 == 0
+    models = yaml.safe_load((shop / "models.yaml").read_text())
+    assert models["gitops"] == {"repository": "https://github.com/acme/shop", "branch": "live", "argocd": {}}
+    assert "registry: ghcr.io/acme/models" in (shop / "environments/staging.yaml").read_text()
+    assert "url = s3://acme/dvc" in (shop / ".dvc/config").read_text()
+    remotes = subprocess.run(
+        [sys.executable, "-m", "dvc", "remote", "list"], cwd=shop, capture_output=True, text=True, check=True
+    )
+    assert remotes.stdout.split() == ["storage", "s3://acme/dvc", "(default)"]
+    assert ordain(shop, "check").returncode == 0
+
+
+def test_a_later_run_knows_the_forge_and_keeps_edited_jobs(tmp_path: Path) -> None:
+    shop = tmp_path / "shop"
+    initialise(shop, around(forge="github", repository="acme/shop", remote="s3://acme/dvc"))
+    edited, old = shop / ".github/workflows/audit.yml", shop / ".github/workflows/retrain.yml"
+    edited.write_text("# mine\n")
+    record = yaml.safe_load((shop / RECORD).read_text())
+    old.write_text("# of an older Ordain\n")
+    record[".github/workflows/retrain.yml"] = bytes_digest(old.read_bytes())
+    (shop / RECORD).write_text(json.dumps(record))
+    outcome = initialise(shop, Request())
+    assert (outcome.written, outcome.kept) == (
+        (".github/workflows/retrain.yml",), (".github/workflows/audit.yml",)
+    )  # fmt: skip
+    assert edited.read_text() == "# mine\n"
+    assert (outcome.guessed, outcome.notes) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("address", "forge", "name"),
+    [
+        ("git@github.com:acme/shop.git", "github", "acme/shop"),
+        ("https://github.com/acme/shop", "github", "acme/shop"),
+        ("https://gitlab.com/acme/ml/shop.git", "gitlab", "acme/ml/shop"),
+        ("ssh://git@gitlab.com:22/acme/shop.git", "gitlab", "acme/shop"),
+        ("https://git.example/acme/shop.git", "local", "local/shop"),
+        ("/srv/git/shop.git", "local", "local/shop"),
+    ],
+)
+def test_the_origin_says_which_forge(address: str, forge: str, name: str, tmp_path: Path) -> None:
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    git(shop, "init", "-q", "-b", "main")
+    git(shop, "remote", "add", "origin", address)
+    outcome = initialise(shop, Request())
+    policy = yaml.safe_load((shop / "policy.yaml").read_text())
+    assert (policy["forge"], policy["repository"]) == (forge, name)
+    assert f"the forge is {forge}" in outcome.guessed
+    assert any("no DVC remote" in each for each in outcome.notes) is (forge != "local")
+
+
+def test_the_local_forge_keeps_data_beside_the_repository(tmp_path: Path) -> None:
+    initialise(tmp_path / "shop", Request(origin=tmp_path / "shop.git"))
+    assert f"url = {tmp_path / 'shop.dvc'}\n" in (tmp_path / "shop/.dvc/config").read_text()
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"repository": "../x"}, "not that"),
+        ({"registry": "Registry"}, "not that"),
+        ({"registry": "ghcr.io/acme\n"}, "not that"),
+        ({"remote": "s3://key:secret@bucket/x"}, "carries a credential"),
+        ({"remote": "relative/folder"}, "can't be a DVC remote"),
+        ({"remote": "/srv/dvc\n[core]"}, "can't be a DVC remote"),
+        ({"remote": "s3://b/x\n['remote \"r\"']"}, "can't be a DVC remote"),
+        ({"gitops": "flux"}, "an address that a cluster can read"),
+    ],
+)
+def test_surroundings_that_are_none_are_refused(asked: dict[str, Any], words: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=words) as caught:
+        initialise(tmp_path / "shop", around(**asked))
+    assert caught.value.where.startswith("--")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_person_at_a_terminal_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("github\nghcr.io/a/m\n\n\ny\nchurn\nx.csv\nleft\n"))
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    found = complete(Asked(), ask=True)
+    assert (found.forge, found.registry, found.gitops, found.remote) == ("github", "ghcr.io/a/m", None, None)
+    assert (found.name, found.data, found.target) == ("churn", Path("x.csv"), "left")
+
+
+def test_nobody_is_asked_without_a_terminal() -> None:
+    assert complete(Asked(forge="local"), ask=False) == Asked(forge="local")
+    with pytest.raises(click.UsageError):
+        complete(Asked(name="churn"), ask=False)

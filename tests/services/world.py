@@ -318,13 +318,17 @@ class World:
         self.commit(who, f"{number} replicas")
         return self.push(who)
 
+    def present(self, image: str) -> bool:
+        """Whether an artifact was published: all were, but for those that are `absent` by digest."""
+        return image.rpartition("@")[2] not in self.absent
+
     # -- Ordain's verbs ----------------------------------------------------------------------------
 
     def setting(self, who: str) -> Setting:
         """What a verb sees from somebody's clone."""
         return Setting(
             clone=Repository(self.enter(who)), forge=LocalForge, templates=templates(),
-            present=lambda digest: digest not in self.absent, now=self.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            present=self.present, now=self.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         )  # fmt: skip
 
     def approver(self, key: str) -> Approver:
@@ -356,7 +360,7 @@ class World:
         order = Order(
             source=place, target=place, borrow=None, memory=None, collector=self.collector(),
             forge=LocalForge, requests=lambda _: None,
-            templates=templates(), present=lambda digest: digest not in self.absent,
+            templates=templates(), present=self.present,
             clock=lambda: self.now, pause=lambda _: None,
         )  # fmt: skip
         return msgspec.structs.replace(order, **changes)

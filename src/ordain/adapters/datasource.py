@@ -8,11 +8,14 @@ cell is missing: `No`, `NA` and `null` are values.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ordain.adapters.files import inside, read_bytes
+from ordain.core.pins import Piece, Pin, belongs
 from ordain.core.reasons import Reason
 from ordain.core.spec import Source
 from ordain.errors import RetryLater, UserError
@@ -21,12 +24,13 @@ BYTE_LIMIT = 2 * 2**30
 LOCAL_PROTOCOLS = {"file", "local", "dir", "reference"}
 
 
-def read_source(root: Path, source: Source) -> Any:
+def read_source(root: Path, source: Source, pin: Pin | None = None) -> Any:
     """Every cell of the declared source, as text.
 
     Args:
         root: the repository.
         source: its path below `root`, or a URL, and its format.
+        pin: which bytes behind the URL are meant; a URL without one is not read.
 
     Returns:
         `pyarrow.Table` of string columns; null where a cell is empty.
@@ -36,31 +40,75 @@ def read_source(root: Path, source: Source) -> Any:
             empty or truncated.
         RetryLater: the URL's host did not answer.
     """
-    place = source.path or source.url or ""
-    data = _bytes(root, source)
+    if source.path is not None:
+        return _table(_file(root, source.path), source.path, source.format)
+    if pin is None:
+        raise UserError(
+            "nothing says which data behind this URL is meant",
+            where=source.url or "",
+            fix="ordain data pin, and commit what it writes",
+        )
+    stray = [each.url for each in pin.pieces if not belongs(each.url, source.url or "")]
+    if stray:
+        what = f"the pin names what the declared URL {source.url} does not stand for"
+        raise UserError(what, where=stray[0], fix="ordain data pin", reason=Reason.HOSTILE_OBJECT)
+    return _joined([(each.url, _table(_pinned(each), each.url, source.format)) for each in pin.pieces])
+
+
+def _table(data: bytes, place: str, form: str) -> Any:
     if not data.strip():
         raise UserError(
             "the data is empty", where=place, fix="put the data back (`git checkout`, `dvc pull`)"
         )
-    return _csv(data, place) if source.format == "csv" else _parquet(data, place)
+    return _csv(data, place) if form == "csv" else _parquet(data, place)
 
 
-def _bytes(root: Path, source: Source) -> bytes:
-    if source.path is not None:
-        path = inside(root, source.path)
-        if not path.is_file():
-            raise UserError(
-                "the data file does not exist",
-                where=source.path,
-                fix="correct `data.source.path` in models.yaml, or fetch it (`dvc pull`)",
-            )
-        return read_bytes(path, BYTE_LIMIT)
-    return _fetch(source.url or "")
+def _joined(tables: Sequence[tuple[str, Any]]) -> Any:
+    """The rows of every piece, in the order of the pin."""
+    import pyarrow as pa
+
+    first = tables[0][1].column_names
+    for place, table in tables:
+        if sorted(table.column_names) != sorted(first):
+            odd = sorted(set(table.column_names) ^ set(first))
+            what = f"its columns are not those of {tables[0][0]}: {', '.join(odd)}"
+            raise UserError(what, where=place, fix="correct this piece, or pin without it")
+    return pa.concat_tables([table.select(first) for _, table in tables])
 
 
-def _fetch(url: str) -> bytes:
-    import fsspec
+def _file(root: Path, relative: str) -> bytes:
+    path = inside(root, relative)
+    if not path.is_file():
+        raise UserError(
+            "the data file does not exist",
+            where=relative,
+            fix="correct `data.source.path` in models.yaml, or fetch it (`dvc pull`)",
+        )
+    return read_bytes(path, BYTE_LIMIT)
 
+
+def _pinned(piece: Piece) -> bytes:
+    """The bytes that were pinned.
+
+    Raises:
+        UserError: when something else is there by now.
+    """
+    data = fetch(piece.url)
+    if hashlib.sha256(data).hexdigest() != piece.sha256:
+        raise UserError(
+            "the data behind this URL is not what was pinned",
+            where=piece.url,
+            fix="ordain data check, then train on the new data with: ordain data pin",
+        )
+    return data
+
+
+def refuse_local(url: str) -> None:
+    """Refuse a URL that leads to this machine's own files or through another one.
+
+    Raises:
+        UserError: reason `hostile-object`.
+    """
     protocol = url.partition("://")[0]
     if protocol in LOCAL_PROTOCOLS or "::" in url:
         raise UserError(
@@ -69,6 +117,18 @@ def _fetch(url: str) -> bytes:
             fix="name a file of the repository with `data.source.path`",
             reason=Reason.HOSTILE_OBJECT,
         )
+
+
+def fetch(url: str) -> bytes:
+    """The bytes behind a URL.
+
+    Raises:
+        UserError: nothing is there, it is too large, or the protocol is unknown or leads to this machine.
+        RetryLater: the host did not answer.
+    """
+    import fsspec
+
+    refuse_local(url)
     try:
         with fsspec.open(url, "rb") as stream:
             data: bytes = stream.read(BYTE_LIMIT + 1)

@@ -39,7 +39,7 @@ _FAILED = ("WARNING: failed to run: ", "WARNING: output '")
 _ALL_FAILED = "ERROR: failed to reproduce"
 _ENDED = ("Updating lock file", "Generating lock file")
 _SKIPPED = "will be skipped due to this failure"
-_BUSY = ("Unable to acquire lock", "is busy, it is being blocked by")
+BUSY = ("Unable to acquire lock", "is busy, it is being blocked by")
 _BROKEN = re.compile(r"'(?:\./)?((?:pipelines/[^/']+/)?dvc\.lock)' (?:is invalid|validation failed)")
 
 
@@ -189,21 +189,21 @@ def _is_dvc(pid: Any) -> bool:
         return True
 
 
-def repro(root: Path, targets: Sequence[str], lock: int, watch: Watch, *options: str) -> None:
+def repro(
+    root: Path, targets: Sequence[str], lock: int, watch: Watch, *options: str, flags: Sequence[str] = ()
+) -> None:
     """Run stages and what they depend on; where one fails, go on with what doesn't depend on it.
 
     Args:
-        root: the repository. targets: stages of the top file.
-        lock: the descriptor of `exclusive`.
-        watch: told of every stage; failures are told here, not raised.
-        options: of the command `dvc` itself, such as `--wait-for-lock`.
+        root: the repository. targets: stages of the top file. lock: the descriptor of `exclusive`.
+        watch: told of every stage; failures are told here, not raised. options: of `dvc`. flags: of `repro`.
 
     Raises:
         RetryLater: when another DVC process works here.
         UserError: when DVC itself could not work: disk full, a broken pipeline file.
     """
     reader = Reader(watch)
-    words = command(*options, "repro", "--keep-going", *targets)
+    words = command(*options, "repro", "--keep-going", *flags, *targets)
     with subprocess.Popen(
         words,
         cwd=root,
@@ -240,7 +240,7 @@ def trouble(code: int, said: Sequence[str]) -> UserError | RetryLater:
     broken = _BROKEN.search(text)
     if broken:
         return BrokenLock(broken[1])
-    if any(each in text for each in _BUSY):
+    if any(each in text for each in BUSY):
         return RetryLater("another DVC command is working in this repository")
     if code < 0:
         return UserError(f"DVC was ended by signal {-code}", fix="ordain run")

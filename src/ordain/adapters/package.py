@@ -36,6 +36,13 @@ def stage_scripts() -> dict[str, bytes]:
     return {f"stages/{path.name}": path.read_bytes() for path in sorted(folder.glob("*.py"))}
 
 
+def automation() -> dict[str, str]:
+    """CI files by name: Ordain's own workflows, and what only other repositories need."""
+    folders = (_found("workflows", ".github/workflows"), PACKAGE / "automation")
+    paths = [path for folder in folders for path in sorted(folder.glob("*.yml"))]
+    return {path.name: path.read_text(encoding="utf-8") for path in paths}
+
+
 def training_lock() -> bytes:
     """Exact versions of what trains: another version may train another model, so stages depend on it."""
     lines = [f"{name}=={metadata.version(name)}\n" for name in TRAINING if _installed(name)]

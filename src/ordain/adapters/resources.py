@@ -23,6 +23,12 @@ def schemas() -> dict[str, dict[str, Any]]:
     return {name: json.loads(text) for name, text in _read("schemas", _SCHEMA)}
 
 
+def edge_programs() -> dict[str, bytes]:
+    """The two files that go into every bundle for devices, byte for byte as they are installed here."""
+    folder = files("ordain").joinpath("runtime", "edge")
+    return {name: folder.joinpath(name).read_bytes() for name in ("predict.py", "verify.py")}
+
+
 @cache
 def _read(folder: str, ending: str | tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """Name and text of every such file of the installed package, which does not change while it runs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,16 @@ from ordain.cli.console import Console, common_options
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What the person asked for."""
 
-    name: str | None
-    data: Path | None
-    target: str | None
-    policy: Path | None
-    origin: Path | None
+    name: str | None = None
+    data: Path | None = None
+    target: str | None = None
+    policy: Path | None = None
+    origin: Path | None = None
+    forge: str | None = None
+    repository: str | None = None
+    registry: str | None = None
+    gitops: str | None = None
+    remote: str | None = None
 
 
 @click.command()
@@ -28,6 +34,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 @click.option("--target", help="The column to predict.")
 @click.option("--policy", type=click.Path(path_type=Path), help="Start from this policy.yaml.")
 @click.option("--origin", type=click.Path(path_type=Path), help="Also make this bare repository the origin.")
+@click.option("--forge", type=click.Choice(["local", "github", "gitlab"]), help="Whose CI runs it.")
+@click.option("--repository", metavar="OWNER/NAME", help="Its name on the forge; default: as `origin` says.")
+@click.option("--registry", metavar="HOST/PATH", help="Where artifacts are published.")
+@click.option("--gitops", type=click.Choice(["argocd", "flux"]), help="What brings manifests to clusters.")
+@click.option("--remote", metavar="URL", help="Where DVC keeps data and outputs, such as s3://bucket/path.")
 @click.option("--yes", is_flag=True, help="Ask nothing; take the guesses and say what they are.")
 @common_options
 def command(folder: Path, as_json: bool, quiet: bool, root: Path, yes: bool, **asked: Any) -> None:
@@ -35,16 +46,23 @@ def command(folder: Path, as_json: bool, quiet: bool, root: Path, yes: bool, **a
 
     Running it again upgrades what Ordain generated and keeps what you edited.
 
+    With --forge it also writes that forge's CI jobs; docs/automation.md says which secrets they need.
+
     \b
     Examples:
       ordain init shop --name churn --data customers.csv --target churned --yes
+      ordain init . --forge github --registry ghcr.io/acme/models --gitops argocd --remote s3://acme/dvc
       ordain init .                      # upgrade the schemas and stages here
     """
     from ordain.services.init import Request, initialise
+    from ordain.services.init_forge import Around
 
     console = Console(as_json=as_json, quiet=quiet)
     wanted = complete(Asked(**asked), ask=not (yes or as_json or quiet))
-    outcome = initialise(root / folder, Request(**msgspec.structs.asdict(wanted)))
+    told = msgspec.structs.asdict(wanted)
+    around = {key: told.pop(key) for key in Around.__struct_fields__}
+    request = Request(**told, around=msgspec.convert(around, Around))
+    outcome = initialise(root / folder, request)
     lines = [f"wrote {path}" for path in outcome.written]
     lines += [
         f"kept  {path}: it was edited; delete it and run this again for the new one" for path in outcome.kept
@@ -55,15 +73,39 @@ def command(folder: Path, as_json: bool, quiet: bool, root: Path, yes: bool, **a
 
 
 def complete(asked: Asked, *, ask: bool) -> Asked:
-    """Ask for what belongs together and was left out; `--name`, `--data`, `--target` are one answer."""
+    """Ask for what was left out: of a person at a terminal all of it, else only what belongs together
+    (`--name`, `--data` and `--target` are one answer)."""
     given = (asked.name, asked.data, asked.target)
-    if all(each is None for each in given) or all(each is not None for each in given):
+    at_terminal = ask and sys.stdin.isatty()
+    if at_terminal:
+        asked = _with_surroundings(asked)
+    some = any(each is not None for each in given)
+    if all(each is not None for each in given) or not (some or at_terminal):
         return asked
     if not ask:
         raise click.UsageError("--name, --data and --target go together")
+    if not some and not click.confirm("Declare a first model now?", default=True):
+        return asked
     return msgspec.structs.replace(
         asked,
         name=asked.name or click.prompt("Name of the model"),
         data=asked.data or Path(click.prompt("Its data file")),
         target=asked.target or click.prompt("Column to predict"),
     )
+
+
+def _with_surroundings(asked: Asked) -> Asked:
+    """Forge, registry, GitOps tool and DVC remote; an empty answer leaves one to be guessed."""
+    questions = {
+        "forge": ("Forge (local, github, gitlab)", ("local", "github", "gitlab")),
+        "registry": ("Registry for artifacts (HOST/PATH)", None),
+        "gitops": ("GitOps tool (argocd, flux)", ("argocd", "flux")),
+        "remote": ("DVC remote (URL)", None),
+    }
+    answers = {}
+    for field, (question, choices) in questions.items():
+        if getattr(asked, field) is None:
+            kind = click.Choice([*choices, ""]) if choices else str
+            said = click.prompt(question, default="", show_default=False, show_choices=False, type=kind)
+            answers[field] = said or None
+    return msgspec.structs.replace(asked, **answers)

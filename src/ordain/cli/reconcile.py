@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ordain.cli.console import Console, common_options
+from ordain.cli.keys import KeyFile
 
 if TYPE_CHECKING:
     from ordain.services.reconcile import Order, Outcome
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.option(
     "--key",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=KeyFile(),
     envvar="ORDAIN_COLLECTOR_KEY",
     required=True,
-    help="The collector's SSH key; default: $ORDAIN_COLLECTOR_KEY.",
+    help="The collector's SSH key; default: $ORDAIN_COLLECTOR_KEY, a file or the key itself.",
 )
 @click.option(
     "--target",

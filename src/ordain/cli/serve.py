@@ -5,15 +5,19 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ordain.cli.console import Console, common_options
 
+if TYPE_CHECKING:
+    from ordain.ports import Registry
+    from ordain.runtime.fetch import Located
+
 
 @click.command()
-@click.argument("artifacts", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("artifacts", nargs=-1, required=True)
 @click.option("--name", "names", multiple=True, help="The model's name; once per artifact, in order.")
 @click.option(
     "--digest",
@@ -57,24 +61,28 @@ from ordain.cli.console import Console, common_options
     "--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="Threads of one run."
 )
 @common_options
-def command(artifacts: tuple[Path, ...], as_json: bool, quiet: bool, root: Path, **options: Any) -> None:
+def command(artifacts: tuple[str, ...], as_json: bool, quiet: bool, root: Path, **options: Any) -> None:
     """Serve ARTIFACTS over HTTP.
 
-    An artifact is a folder with model.onnx, signature.json and profile.json, or an OCI layout folder. It is
-    refused, before anything in it is loaded, unless its digest is the approved one.
+    An artifact is a folder with model.onnx, signature.json and profile.json, an OCI layout folder, or a
+    reference oci://HOST/NAME@sha256:…, which is fetched once and kept. It is refused, before anything in it
+    is loaded, unless its digest is the approved one.
 
     \b
     Examples:
       ordain serve pipelines/churn/artifact
       ordain serve models/churn --host 0.0.0.0 --log log/predictions
+      ordain serve oci://registry.example.org/models/churn@sha256:4f0c…
     """
+    from ordain.runtime.fetch import located
     from ordain.runtime.messages import Limits
     from ordain.runtime.server import Settings, serve
     from ordain.runtime.structured import configure
 
     configure(logging.WARNING if quiet else logging.INFO)
     names, digests = options.pop("names"), options.pop("digests")
-    sources = sources_of([root / each for each in artifacts], names, digests, os.environ)
+    places = [located(each, root, _registry) for each in artifacts]
+    sources = sources_of(places, names, digests, os.environ)
     limits = Limits(rows=options.pop("max_rows"), body=options.pop("max_body") * 2**20)
     settings = Settings(sources=sources, salt=os.environ.get("ORDAIN_LOG_SALT", ""), limits=limits, **options)
     console = Console(as_json=as_json, quiet=quiet)
@@ -87,24 +95,30 @@ def command(artifacts: tuple[Path, ...], as_json: bool, quiet: bool, root: Path,
     serve(settings, started)
 
 
+def _registry() -> Registry:
+    from ordain.adapters.registry import open_registry
+
+    return open_registry()
+
+
 def sources_of(
-    paths: list[Path], names: tuple[str, ...], digests: tuple[str, ...], environment: Any
+    places: list[Located], names: tuple[str, ...], digests: tuple[str, ...], environment: Any
 ) -> tuple[Any, ...]:
     """What to serve: arguments first; the pod's environment speaks about one artifact only."""
     from ordain.runtime.server import Source
 
     for given, option in ((names, "--name"), (digests, "--digest")):
-        if given and len(given) != len(paths):
+        if given and len(given) != len(places):
             raise click.UsageError(f"give {option} once per artifact, or not at all")
-    alone = environment if len(paths) == 1 else {}
+    alone = environment if len(places) == 1 else {}
     return tuple(
         Source(
-            path=path,
+            path=each.path,
             name=names[place] if names else "",
-            digest=digests[place] if digests else alone.get("ORDAIN_ARTIFACT", ""),
+            digest=digests[place] if digests else alone.get("ORDAIN_ARTIFACT") or each.digest,
             release=alone.get("ORDAIN_RELEASE", ""),
             intent=alone.get("ORDAIN_INTENT", ""),
             environment=environment.get("ORDAIN_ENVIRONMENT", ""),
         )
-        for place, path in enumerate(paths)
+        for place, each in enumerate(places)
     )

@@ -14,8 +14,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help='Also add a line `targets=[...]`, what runs and is watched, to this file, such as "$GITHUB_OUTPUT".',
+)
 @common_options
-def command(*, as_json: bool, quiet: bool, root: Path) -> None:
+def command(*, output: Path | None, as_json: bool, quiet: bool, root: Path) -> None:
     """Show where each model stands in each environment.
 
     Which release is pinned on the base branch, which one runs by the ledger and since when, its metric on
@@ -31,6 +36,13 @@ def command(*, as_json: bool, quiet: bool, root: Path) -> None:
     from ordain.services.status import status
 
     found = status(root)
+    if output is not None:
+        import json
+
+        from ordain.services.affected import append_lines
+
+        targets = [{"model": each.partition("@")[0], "name": each} for each in found.watched]
+        append_lines(output, [f"targets={json.dumps(targets)}"])
     Console(as_json=as_json, quiet=quiet).result(msgspec.to_builtins(found), told(found))
 
 

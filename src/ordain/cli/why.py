@@ -37,14 +37,14 @@ def command(*, what: str | None, annotations: str | None, as_json: bool, quiet: 
     """
     import msgspec
 
+    from ordain.adapters.artifacts import store_of
     from ordain.adapters.git import find_repository
-    from ordain.cli import wiring
     from ordain.core import passport_text
     from ordain.services.why import why
 
     if (what is None) == (annotations is None):
         raise click.UsageError("name MODEL@ENVIRONMENT or a prediction's id, or pass --annotations FILE")
-    found = why(root, _question(what, annotations), wiring.published(find_repository(root)))
+    found = why(root, _question(what, annotations), store_of(find_repository(root).folder).has)
     Console(as_json=as_json, quiet=quiet).result(msgspec.to_builtins(found), passport_text.text(found))
 
 

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 from ordain.adapters.artifacts import store_of
 from ordain.adapters.forge_local import LocalForge
 from ordain.adapters.git import Repository, find_repository
+from ordain.adapters.requests_local import LocalRequests
 from ordain.adapters.resources import templates
 from ordain.adapters.ssh import public_key, signer
 from ordain.core import attestation, commits
 from ordain.core.decisions import Decision
 from ordain.core.gitnames import page_of
 from ordain.core.governance import Policy
-from ordain.ports import Requests
+from ordain.core.reference import parse_reference
+from ordain.errors import UserError
+from ordain.ports import Proposals, Requests
 from ordain.services.approve import Approver
+from ordain.services.commit import Author
 from ordain.services.reconcile import Collector
-from ordain.services.workspace import Setting
+from ordain.services.workspace import Setting, committed_policy
 
 
 def now() -> dt.datetime:
@@ -27,9 +32,30 @@ def now() -> dt.datetime:
     return dt.datetime.now(tz=dt.UTC)
 
 
-def published(clone: Repository | None) -> Callable[[str], bool]:
-    """Whether an artifact is in the store: `ORDAIN_STORE`, or the clone's own."""
-    return store_of(clone.folder if clone else Path()).has
+def published(clone: Repository, environment: Mapping[str, str] = os.environ) -> Callable[[str], bool]:
+    """Whether an artifact was published, by the image that the cluster pulls.
+
+    By default the local store answers (`ORDAIN_STORE`, or the clone's own), as suits one machine. With
+    `ORDAIN_ARTIFACTS=registry` the registry itself is asked, once for each image: as suits CI, where the
+    store is empty and what counts is whether the cluster can pull.
+
+    Raises:
+        UserError: for another value.
+    """
+    place = environment.get("ORDAIN_ARTIFACTS", "store")
+    if place == "registry":
+        return cache(_in_registry)
+    if place != "store":
+        fix = "set it to `store` or `registry`, or unset it"
+        raise UserError(f"ORDAIN_ARTIFACTS is {place[:40]!a}, which is no place for artifacts", fix=fix)
+    store = store_of(clone.folder)
+    return lambda image: store.has(image.rpartition("@")[2])
+
+
+def _in_registry(image: str) -> bool:
+    from ordain.adapters.registry import open_registry
+
+    return open_registry().has(parse_reference(image))
 
 
 def setting(root: Path) -> Setting:
@@ -68,6 +94,25 @@ def collector(key: Path) -> Collector:
         commit=signer(key, commits.NAMESPACE),
         request=signer(key, attestation.REQUEST_NAMESPACE),
     )
+
+
+def author(key: Path | None) -> Author:
+    """Whoever commits: by this key, or as Git is set up."""
+    return Author(signer(key, commits.NAMESPACE) if key else None, now())
+
+
+def forge(clone: Repository) -> Requests | None:
+    """The forge that the committed policy names; None for the local one, which has no server to ask.
+
+    Raises:
+        UserError: when there is no token for it.
+    """
+    return requests(clone)(committed_policy(clone))
+
+
+def proposals(clone: Repository) -> Proposals:
+    """Where requests are opened."""
+    return forge(clone) or LocalRequests(clone, clone.remote(), now)
 
 
 def told(decision: Decision) -> str:

@@ -123,8 +123,11 @@ class Deploy(Part, frozen=True, kw_only=True):
 
     mode: Literal["rest", "batch", "edge"] = "rest"
     model_delivery: Annotated[
-        Literal["image-volume", "init-container"],
-        Meta(description="`image-volume` needs Kubernetes 1.36; `init-container` copies the files."),
+        Literal["image-volume", "init-container", "appended"],
+        Meta(
+            description="`image-volume` needs Kubernetes 1.36; `init-container` copies the files; `appended` "
+            "runs an image that holds them (`ordain append`)."
+        ),
     ] = "image-volume"
     port: Annotated[int, Meta(ge=1024, le=65535)] = 8080
     replicas: Replicas = Replicas()

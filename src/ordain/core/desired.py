@@ -26,7 +26,7 @@ from ordain.core.reasons import Reason
 from ordain.core.release import Release
 from ordain.core.render import RENDERER_VERSION, render_model, render_shared
 from ordain.core.spec import Spec
-from ordain.core.workload import Unit, images
+from ordain.core.workload import Unit, artifact_image, images
 from ordain.errors import UserError
 
 
@@ -39,6 +39,7 @@ class Desired(Value, frozen=True, kw_only=True):
         files: rendered bytes by path below `manifests/`. files_digest: of all of them.
         subject: digest of intent and files, which transitions go from and to.
         release: the pinned release of a model; None for all else.
+        artifact: where the cluster pulls the artifact of that release from.
         namespace: where the files go; None for what points a GitOps tool. images: all that its pods may
             use; for `_shared`, those that the platform puts into every pod.
     """
@@ -49,6 +50,7 @@ class Desired(Value, frozen=True, kw_only=True):
     files_digest: str
     subject: str
     release: ReleaseRef | None
+    artifact: str | None = None
     namespace: str | None = None
     images: tuple[str, ...] = ()
 
@@ -93,6 +95,7 @@ def desired(
     Raises:
         UserError: reason `renderer-mismatch` when the state pins another renderer; `release-invalid`
             when a pin names a release that has no record, or whose record was edited;
+            `artifact-absent` when a release is to be appended to the runtime image and was not;
             `state-invalid` when a name could not be a folder.
     """
     _check_renderer(instance.models.renderer)
@@ -174,7 +177,9 @@ def _shared(name: str, environment: Environment) -> Order:
 
 
 def _model(target: Target, environment: Environment, spec: Spec, release: Release) -> Order:
+    image = _appended(target, environment, release) if spec.deploy.model_delivery == "appended" else None
     content = {"deployment": deployment_slice(spec), "release": plain(release.ref)}
+    content |= {"image": image} if image else {}
     asked = intent(target, environment_settings(environment), content, RENDERER_VERSION)
     unit = Unit(
         target=target,
@@ -185,8 +190,24 @@ def _model(target: Target, environment: Environment, spec: Spec, release: Releas
         deploy=spec.deploy,
         monitoring=spec.monitoring,
         release=release,
+        appended=image,
     )
     return Order(target=target, intent=asked, content=unit)
+
+
+def _appended(target: Target, environment: Environment, release: Release) -> str:
+    """The image that holds this runtime and this release."""
+    label = release.ref.label
+    made = environment.appended.get(label)
+    if made is None or not environment.runtime.image.endswith(f"@{made.runtime}"):
+        why = "no image" if made is None else "another runtime image"
+        raise UserError(
+            f"{label} is appended to {why} in {target.environment}",
+            where=environment_path(target.environment),
+            fix=f"ordain append {target.model}",
+            reason=Reason.ARTIFACT_ABSENT,
+        )
+    return made.image
 
 
 def _rendered(order: Order, templates: Mapping[str, str]) -> Desired:
@@ -198,8 +219,13 @@ def _rendered(order: Order, templates: Mapping[str, str]) -> Desired:
         found = _desired(order, render_shared(tool, place, templates))
         return replace(found, namespace=place.namespace, images=place.sidecars)
     found = _desired(order, render_model(content, templates))
-    ref = content.release.ref
-    return replace(found, release=ref, namespace=place.namespace, images=images(content))
+    return replace(
+        found,
+        release=content.release.ref,
+        artifact=artifact_image(content),
+        namespace=place.namespace,
+        images=images(content),
+    )
 
 
 def _desired(order: Order, files: dict[str, bytes]) -> Desired:

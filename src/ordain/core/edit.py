@@ -47,6 +47,39 @@ def remove_pin(data: bytes, model: str, file: str = "") -> bytes:
     return _checked(_without_pin(text, model, file), after, file)
 
 
+def set_appended(data: bytes, label: str, made: dict[str, str], file: str = "") -> bytes:
+    """An environment file whose image of one release is this one.
+
+    Args:
+        data: the file. label: such as `churn@7`. made: `image` and `runtime`, digests.
+
+    Raises:
+        UserError: as `set_pin`.
+    """
+    text, before = _read(data, file)
+    old = before.get("appended") or {}
+    after = {**before, "appended": {**old, label: made}}
+    if after == before:
+        return data
+    entry = f"{label}: {{image: {made['image']}, runtime: {made['runtime']}}}"
+    root = yaml.compose(text, yaml.SafeLoader)
+    top = _items(root)
+    place = _find(top, "appended")
+    if _in_braces(root) or (place is not None and (_in_braces(top[place][1]) or not _items(top[place][1]))):
+        raise _by_hand(file, "`appended` is written in braces, or empty")
+    if place is None:
+        block = f"appended:\n  {entry}".replace("\n", "\r\n" if "\r\n" in text else "\n")
+        return _checked(_new_line(text, _end(top[-1][1]), block).on(text), after, file)
+    items = _items(top[place][1])
+    at = _find(items, label)
+    if at is not None:
+        key, value = items[at]
+        replaced = _Splice(key.start_mark.index, _end(value), entry).on(text)
+        return _checked(replaced, after, file)
+    indent = " " * items[0][0].start_mark.column
+    return _checked(_new_line(text, _end(top[place][1]), indent + entry).on(text), after, file)
+
+
 class _Splice(NamedTuple):
     """Replace `text[start:end]`."""
 

@@ -68,6 +68,16 @@ Image = Annotated[
         description="name@sha256:…",
     ),
 ]
+Digest = Annotated[
+    str,
+    matching(r"^sha256:[0-9a-f]{64}(?!\n)$", "a digest: sha256: and 64 hexadecimal digits"),
+]
+ReleaseLabel = Annotated[
+    str,
+    matching(
+        r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?@[1-9][0-9]{0,8}(?!\n)$", "a release such as churn@7", max_length=50
+    ),
+]
 # The role that people hold for the models that `owners` gives them, and for no other.
 OWNER = "owner"
 SHARED = "_shared"
@@ -203,6 +213,15 @@ class Runtime(Part, frozen=True, kw_only=True):
     pull_secrets: tuple[Name, ...] = ()
 
 
+class Appended(Part, frozen=True, kw_only=True):
+    """A runtime image with the model of one release in it, as `ordain append` made it."""
+
+    image: Annotated[Digest, Meta(description="By which it is pulled, from `registry` and the model's name.")]
+    runtime: Annotated[
+        Digest, Meta(description="The runtime image in it; void once `runtime.image` is another.")
+    ]
+
+
 class Prometheus(Part, frozen=True, kw_only=True):
     """The Prometheus that watches the models, through the Prometheus operator."""
 
@@ -237,6 +256,10 @@ class Environment(Part, frozen=True, kw_only=True):
         tuple[Name, ...], Meta(description="Namespaces whose pods may call the models.")
     ] = ()
     models: dict[Name, Pin] = {}
+    appended: Annotated[
+        dict[ReleaseLabel, Appended],
+        Meta(description="By release: its image, for `model_delivery: appended`."),
+    ] = {}
     prometheus: Annotated[Prometheus | None, Meta(description="Default: nothing is scraped.")] = None
     sidecars: Annotated[
         tuple[Image, ...],

@@ -88,9 +88,10 @@ def deployment_slice(spec: Spec, form: Form = essence) -> dict[str, Any]:
 
 
 def environment_settings(environment: Environment, form: Form = essence) -> dict[str, Any]:
-    """An environment without its pins: those belong to each model's own intent."""
+    """An environment without its pins and their images: those belong to each model's own intent."""
     settings: dict[str, Any] = form(environment)
     settings.pop("models", None)
+    settings.pop("appended", None)
     return settings
 
 
@@ -126,8 +127,8 @@ def intent(target: Target, settings: Mapping[str, Any], content: Any, renderer: 
     Args:
         target: which model in which environment.
         settings: `environment_settings` of that environment.
-        content: for a model, `{"deployment": deployment_slice(spec), "release": plain(ref)}`;
-            None for `_shared`.
+        content: for a model, `{"deployment": deployment_slice(spec), "release": plain(ref)}`, and `image`
+            when it is appended to the runtime image; None for `_shared`.
         renderer: version of the renderer.
     """
     return digest(

@@ -58,7 +58,7 @@ class Step(Value, frozen=True, kw_only=True):
         gathered: by target, from `approval.gather`.
         evidence: every approval at hand.
         today: the day of observation, ISO 8601, UTC.
-        present: whether an artifact was published.
+        present: whether an artifact was published, by the image that the cluster pulls.
     """
 
     instance: Instance
@@ -150,7 +150,7 @@ def _evidence(
     if release is None or not release.digest == release.computed_digest() == ref.record:
         detail = f"the record of {ref.label} is absent or was edited"
         return (), _Refusal(reason=Reason.RELEASE_INVALID, detail=detail)
-    if not step.present(ref.artifact):
+    if wanted.artifact is None or not step.present(wanted.artifact):
         detail = f"the artifact of {ref.label} was not published: {ref.artifact}"
         return (), _Refusal(reason=Reason.ARTIFACT_ABSENT, detail=detail)
     skipped = _skipped(step, target, ref.number)

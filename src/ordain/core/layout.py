@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ordain.core.parts import Part
+from ordain.core.pins import FILE as PIN
 from ordain.core.spec import Spec
 
 SCRIPTS = ("ingest", "contract", "split", "train", "evaluate", "select", "export", "package", "gate")
@@ -74,6 +75,7 @@ def _data(spec: Spec) -> tuple[Step, ...]:
             name="ingest",
             script="ingest",
             sources=() if source is None else (source,),
+            reads=(PIN,) if source is None else (),
             params=("data.columns", "data.id", "data.source", "data.target"),
             caches=("data/rows.parquet",),
         ),

@@ -48,6 +48,13 @@ def settled_lock(lock: str, stages: Iterable[str]) -> str:
     """
     if not lock.startswith("schema:"):
         return lock
+    head, blocks = blocks_of(lock)
+    settled = "".join(blocks.get(name, "") for name in stages)
+    return head + settled if settled or not blocks else "schema: '2.0'\nstages: {}\n"
+
+
+def blocks_of(lock: str) -> tuple[str, dict[str, str]]:
+    """The lines of a `dvc.lock` that belong to no stage, and each stage's own lines by its name."""
     head: list[str] = []
     blocks: dict[str, list[str]] = {}
     current = head
@@ -57,5 +64,4 @@ def settled_lock(lock: str, stages: Iterable[str]) -> str:
         elif not line.startswith((" ", "\n")):
             current = head
         current.append(line)
-    settled = "".join(line for name in stages for line in blocks.get(name, ()))
-    return "".join(head) + settled if settled or not blocks else "schema: '2.0'\nstages: {}\n"
+    return "".join(head), {name: "".join(lines) for name, lines in blocks.items()}

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from ordain.core.parts import Part
+from ordain.core.pipeline import DVC_FILES
 
 MODELINE = "# yaml-language-server: $schema={}.ordain/schemas/{}.schema.json\n"
 
@@ -113,8 +114,20 @@ def environments(registry: str, image: str) -> dict[str, bytes]:
     return files
 
 
-def policy(repository: str, forge: str, person: Person, collector: str) -> bytes:
-    """A policy with one person in it, who therefore can approve nothing of their own."""
+BOT = "ordain-bot"
+BOT_EMAIL = "ordain-bot@users.noreply.ordain.dev"
+
+
+class Robots(Part, frozen=True, kw_only=True):
+    """Public keys of what acts for nobody: the collector records decisions, the bot commits runs."""
+
+    collector: str
+    bot: str
+
+
+def policy(repository: str, forge: str, person: Person, robots: Robots) -> bytes:
+    """A policy with one person in it, who therefore can approve nothing of their own, and the bot, who
+    never can."""
     content = {
         "version": 1,
         "repository": repository,
@@ -126,9 +139,15 @@ def policy(repository: str, forge: str, person: Person, collector: str) -> bytes
                 "emails": [person.email],
                 "roles": ["reviewer"],
                 "keys": [{"key": person.key}],
-            }
+            },
+            BOT: {
+                "name": "Ordain Bot",
+                "emails": [BOT_EMAIL],
+                "bot": True,
+                "keys": [{"key": robots.bot}],
+            },
         },
-        "collectors": [{"key": collector}],
+        "collectors": [{"key": robots.collector}],
         "rules": [{"approvals": {"reviewer": 1}}],
         "changes": {"reviewer": 1},
         "waivers": [],
@@ -140,12 +159,23 @@ def policy(repository: str, forge: str, person: Person, collector: str) -> bytes
     return (MODELINE.format("", "policy") + comment + dump(content)).encode()
 
 
-def empty_models(renderer: int) -> bytes:
+def empty_models(renderer: int, gitops: Mapping[str, Any] | None = None) -> bytes:
     """`models.yaml` before the first model."""
     text = "# What each model is. The candidates that compete for it are in params.yaml.\n"
+    told = dump({"gitops": dict(gitops)}) if gitops else ""
+    head = f"version: 1\nrenderer: {renderer}\n{told}models: {{}}\n"
+    return (MODELINE.format("", "models") + text + head).encode()
+
+
+def dvc_config(remote: str | None) -> bytes:
+    """`.dvc/config` with the remote that holds data and outputs; without one, what DVC needs anyhow."""
+    plain = DVC_FILES[".dvc/config"]
+    if remote is None:
+        return plain
+    head, rest = plain.split(b"\n", 1)
     return (
-        MODELINE.format("", "models") + text + f"version: 1\nrenderer: {renderer}\nmodels: {{}}\n"
-    ).encode()
+        head + b"\n    remote = storage\n" + rest + f"['remote \"storage\"']\n    url = {remote}\n".encode()
+    )
 
 
 def empty_params() -> bytes:

@@ -35,6 +35,7 @@ class Unit(Value, frozen=True, kw_only=True):
         environment: its settings; the pins play no part.
         owner, risk, deploy, monitoring: the deployment slice.
         release: the pinned record, which the intent names by digest.
+        appended: digest of the image that holds runtime and model; None when the model comes on its own.
     """
 
     target: Target
@@ -45,6 +46,7 @@ class Unit(Value, frozen=True, kw_only=True):
     deploy: Deploy
     monitoring: Monitoring
     release: Release
+    appended: str | None = None
 
     @property
     def form(self) -> Form:
@@ -80,13 +82,15 @@ def priority_class(environment: str) -> str:
 
 
 def images(unit: Unit) -> tuple[str, ...]:
-    """Every image that the pods of one model use, by digest: the runtime and the artifact."""
-    return unit.environment.runtime.image, artifact_image(unit)
+    """Every image that the pods of one model use, by digest: the runtime and the artifact, or both in one."""
+    return (
+        (artifact_image(unit),) if unit.appended else (unit.environment.runtime.image, artifact_image(unit))
+    )
 
 
 def artifact_image(unit: Unit) -> str:
-    """Where the cluster pulls the pinned artifact from."""
-    return f"{unit.environment.registry}/{unit.target.model}@{unit.release.artifact}"
+    """Where the cluster pulls the pinned artifact from: the artifact itself, or the image that holds it."""
+    return f"{unit.environment.registry}/{unit.target.model}@{unit.appended or unit.release.artifact}"
 
 
 def model_values(unit: Unit) -> dict[str, object]:
@@ -106,7 +110,8 @@ def model_values(unit: Unit) -> dict[str, object]:
         "deploy": deploy,
         "priority_class": priority_class(unit.target.environment),
         "allow_from": _callers(environment),
-        "image": environment.runtime.image,
+        "image": images(unit)[0],
+        "appended": unit.appended is not None,
         "pull_secrets": environment.runtime.pull_secrets,
         "artifact": artifact_image(unit),
         "user": USER,

@@ -61,17 +61,24 @@ def guess_column(name: str, column: pd.Series[Any]) -> tuple[dict[str, Any], str
     if distinct <= {"0", "1"} or {each.lower() for each in distinct} <= {"true", "false"}:
         return {"type": "boolean", **contract}, ""
     kind = plain_type(values)
-    if (
-        kind == "integer"
-        and len(distinct) == len(column)
-        and re.search(r"(^|_)(id|no|nr|key)$", name.lower())
-    ):
+    if kind == "string":
+        return guess_text(values, contract)
+    return guess_plain(name, kind, column, contract)
+
+
+def guess_plain(
+    name: str, kind: str, column: pd.Series[Any], contract: dict[str, Any]
+) -> tuple[dict[str, Any], str]:
+    """Numbers are seen, unless each row has its own by the column's own name; dates are not."""
+    values = present(column)
+    if kind == "date":
+        return {"type": kind, **contract}, "it is a date: declare what of it matters, such as an age"
+    named = re.search(r"(^|_)(id|no|nr|key)$", name.lower())
+    if kind == "integer" and named and len(set(values)) == len(column):
         return {"type": kind, **contract}, "it is an identifier: every row has its own value"
-    if kind != "string":
-        if kind != "date" and all(float(each) >= 0 for each in values):
-            contract["min"] = 0
-        return {"type": kind, **contract}, ""
-    return guess_text(values, contract)
+    if all(float(each) >= 0 for each in values):
+        contract["min"] = 0
+    return {"type": kind, **contract}, ""
 
 
 def guess_text(values: list[str], contract: dict[str, Any]) -> tuple[dict[str, Any], str]:

@@ -100,12 +100,26 @@ def _from_error(error: UserError, place: str) -> Problem:
     return Document(file=error.where or place).at_value((), fault)
 
 
+def _pin_problems(root: Path, model: str, document: Document) -> Iterator[Problem]:
+    """A source behind a URL that nothing pins."""
+    from ordain.services.data_pins import pinned
+
+    where = ("models", model, "data", "source", "url")
+    try:
+        if pinned(root, model) is None:
+            what = "nothing says which data behind this URL the model is trained on"
+            yield document.at_value(where, Fault("missing-pin", what, f"ordain data pin {model}"))
+    except UserError as error:
+        yield document.at_value(where, Fault(error.reason or "unreadable", error.what, error.fix))
+
+
 def _source_problems(root: Path, instance: Instance, documents: Mapping[str, Document]) -> Iterator[Problem]:
     """Data files that are not there, or are reached through a symlink."""
     document = documents.get("models.yaml", Document(file="models.yaml"))
     for name, spec in instance.models.models.items():
         source = spec.data.source.path
         if source is None:
+            yield from _pin_problems(root, name, document)
             continue
         where = ("models", name, "data", "source", "path")
         try:

@@ -16,7 +16,7 @@ import yaml
 from ordain._version import __version__
 from ordain.adapters import files as disk
 from ordain.adapters.artifacts import read_folder
-from ordain.core import looks, yaml12
+from ordain.core import looks, pins, yaml12
 from ordain.core.artifact import Layout
 from ordain.core.canonical import PREFIX, digest
 from ordain.core.identity import training_slice
@@ -119,7 +119,6 @@ class Outputs:
             metrics={name: value for name, value in sorted(gates.metrics.items()) if value is not None},
             verdicts=complete(gates.verdicts, needed),
             looks=counted.count(gates.holdout.digest),
-            notes=() if spec.data.source.path else ("the source is a URL: `source` repeats `rows`",),
         )
         holdout = disk.inside(self.root, f"{self.place}/data/holdout.parquet")
         return Collected(evidence, layout, holdout, looks.encode(counted))
@@ -171,13 +170,16 @@ class Outputs:
         source = self.instance.models.models[self.model].data.source.path
         rows = found["data/rows.parquet"]
         return DataRecord(
-            source=rows if source is None else PREFIX + self._hash(UP + source, "sha256"),
+            source=self._pin().identity if source is None else PREFIX + self._hash(UP + source, "sha256"),
             rows=rows,
             train=found["data/train.parquet"],
             holdout=holdout.digest,
             row_count=self._record("data/contract.json", _Contract).rows,
             holdout_count=holdout.rows,
         )
+
+    def _pin(self) -> pins.Pin:
+        return pins.decode(self._read(pins.FILE), f"{self.place}/{pins.FILE}")
 
     def _looks(self, holdout: str, artifact: str) -> looks.Looks:
         target = self._path(looks.FILE)

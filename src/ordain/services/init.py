@@ -18,13 +18,15 @@ from ordain._version import __version__
 from ordain.adapters import files as disk
 from ordain.adapters import package, ssh
 from ordain.adapters.git import Repository
-from ordain.core import scaffold, schema
+from ordain.core import automation, scaffold, schema
 from ordain.core.canonical import bytes_digest
 from ordain.core.instance import is_state_path, read_instance
 from ordain.core.parts import NAME_PATTERN
 from ordain.core.pipeline import CODE_TOPS, TRAINING_LOCK, context_of, is_code_path, pipeline_files
 from ordain.core.render import RENDERER_VERSION
 from ordain.errors import UserError
+from ordain.services import init_forge
+from ordain.services.init_forge import Around, Settled
 from ordain.services.regenerate import regenerate
 
 RECORD = ".ordain/scaffold.json"
@@ -48,6 +50,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         name, data, target: the first model, its data file and the column to predict; all or none.
         policy: a policy to start from instead of one with the present Git user in it.
         origin: a folder for a bare repository that becomes the remote `origin`.
+        around: forge, registry, GitOps tool and DVC remote.
     """
 
     name: str | None = None
@@ -55,6 +58,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     target: str | None = None
     policy: Path | None = None
     origin: Path | None = None
+    around: Around = Around()
 
 
 def initialise(folder: Path, asked: Request) -> Outcome:
@@ -67,19 +71,24 @@ def initialise(folder: Path, asked: Request) -> Outcome:
     repository = Repository(folder)
     if not (folder / ".git").exists():
         repository.run("init", "--quiet", "--initial-branch=main")
-    outcome = settle(folder, owned_files(repository, folder, asked), generated_files())
+    around = init_forge.settle(repository, asked.around, asked.origin)
+    owned = owned_files(repository, folder, asked, around)
+    outcome = settle(folder, owned, generated_files(around.forge))
     if drafted and asked.data:
         bring_data(folder, asked.data, drafted.path)
         declare(folder, drafted.draft, owner="data-science")
     draw_pipelines(folder)
-    notes = genesis(repository, asked.origin)
-    return msgspec.structs.replace(outcome, guessed=drafted.guesses if drafted else (), notes=notes)
+    notes = (*genesis(repository, asked.origin), *init_forge.notes(around, folder))
+    fresh = "policy.yaml" in outcome.written
+    guessed = (*(drafted.guesses if drafted else ()), *(around.guessed if fresh else ()))
+    return msgspec.structs.replace(outcome, guessed=guessed, notes=notes if fresh or asked.origin else ())
 
 
-def generated_files() -> dict[str, bytes]:
+def generated_files(forge: str) -> dict[str, bytes]:
     """Files that follow the Ordain version."""
     schemas = {f"{schema.FOLDER}/{name}": data for name, data in schema.schema_files().items()}
-    return {**schemas, **package.stage_scripts(), TRAINING_LOCK: package.training_lock()}
+    jobs = automation.files(forge, package.automation(), __version__)
+    return {**schemas, **package.stage_scripts(), TRAINING_LOCK: package.training_lock(), **jobs}
 
 
 def draw_pipelines(folder: Path) -> None:
@@ -89,14 +98,15 @@ def draw_pipelines(folder: Path) -> None:
     regenerate(folder, pipeline_files(instance, context), lambda _: None)
 
 
-def owned_files(repository: Repository, folder: Path, asked: Request) -> dict[str, bytes]:
+def owned_files(repository: Repository, folder: Path, asked: Request, around: Settled) -> dict[str, bytes]:
     """Files that belong to people; a policy is drafted only where there is none."""
     files = {
+        ".dvc/config": scaffold.dvc_config(around.remote),
         ".gitignore": scaffold.GITIGNORE.encode(),
         ".gitattributes": scaffold.GITATTRIBUTES.encode(),
-        "models.yaml": scaffold.empty_models(RENDERER_VERSION),
+        "models.yaml": scaffold.empty_models(RENDERER_VERSION, around.gitops),
         "params.yaml": scaffold.empty_params(),
-        **scaffold.environments("registry.example/models", UNSET_IMAGE),
+        **scaffold.environments(around.registry, UNSET_IMAGE),
     }
     if asked.policy is not None:
         if not asked.policy.is_file():
@@ -105,11 +115,9 @@ def owned_files(repository: Repository, folder: Path, asked: Request) -> dict[st
     if (folder / "policy.yaml").exists():
         return files
     person = present_person(repository)
-    collector = ssh.generate(folder / ".ordain/local/collector")
-    return {
-        **files,
-        "policy.yaml": scaffold.policy(f"local/{folder.resolve().name}", "local", person, collector),
-    }
+    keys = {name: ssh.generate(folder / f".ordain/local/{name}") for name in ("collector", "bot")}
+    drafted = scaffold.policy(around.repository, around.forge, person, scaffold.Robots(**keys))
+    return {**files, "policy.yaml": drafted}
 
 
 def present_person(repository: Repository) -> scaffold.Person:

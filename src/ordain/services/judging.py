@@ -34,7 +34,7 @@ class Context(Struct, frozen=True, kw_only=True):
 
     Attributes:
         evidence: every approval at hand. now: ISO 8601, UTC.
-        present: whether an artifact was published, by its digest.
+        present: whether an artifact was published, by the image that the cluster pulls.
         attest: what a forge says of the request that became a step, given the step, the one before it
             and the policy that judges; None where it knows of none.
     """

@@ -80,7 +80,7 @@ class Order(Struct, frozen=True, kw_only=True):
         borrow: a local repository whose objects need not be fetched again.
         memory: what was seen of the target's ledger before.
         requests: what knows of merged requests, by the policy at the head; None for the local forge.
-        templates: of the renderer. present: whether an artifact was published.
+        templates: of the renderer. present: whether an artifact was published, by its image.
         clock: the time of observation, UTC. pause: waits before the n-th attempt, with jitter.
     """
 

@@ -75,7 +75,16 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[ModelRun, ...]
 
 
-def run(root: Path, wanted: Sequence[str], jobs: int, watcher: Watcher) -> Ran:
+def run_lean(root: Path, model: str, watcher: Watcher) -> Ran:
+    """Run what changed of one model in a clone that holds no more than `ordain data pull` fetched.
+
+    Raises:
+        UserError, RetryLater: as `run`.
+    """
+    return run(root, [model], 1, watcher, flags=("--allow-missing",))
+
+
+def run(root: Path, wanted: Sequence[str], jobs: int, watcher: Watcher, flags: Sequence[str] = ()) -> Ran:
     """Regenerate everything, then run the wanted models (default: all).
 
     Args:
@@ -83,6 +92,7 @@ def run(root: Path, wanted: Sequence[str], jobs: int, watcher: Watcher) -> Ran:
         wanted: names of models; none means all.
         jobs: how many DVC processes share the models.
         watcher: shows progress.
+        flags: of `dvc repro`.
 
     Raises:
         UserError: an invalid state; or, after every other model had its turn, what failed: model, stage,
@@ -100,7 +110,7 @@ def run(root: Path, wanted: Sequence[str], jobs: int, watcher: Watcher) -> Ran:
             return Ran(files=files, models=())
         dvc.prepare(place)
         watcher.total(sum(_size(instance, each) for each in names))
-        crew = Crew(place, lock, watcher)
+        crew = Crew(place, lock, watcher, flags)
         crew.run(names, jobs)
         for name in sorted(crew.complete):
             finish(place, crew.runs[name])
@@ -145,8 +155,8 @@ def _size(instance: Instance, model: str) -> int:
 class Crew:
     """The DVC processes of one run, and what they reported."""
 
-    def __init__(self, root: Path, lock: int, watcher: Watcher) -> None:
-        self.root, self.lock, self.watcher = root, lock, watcher
+    def __init__(self, root: Path, lock: int, watcher: Watcher, flags: Sequence[str]) -> None:
+        self.root, self.lock, self.watcher, self.flags = root, lock, watcher, flags
         self.runs: dict[str, ModelRun] = {}
         self.complete: set[str] = set()
         self.failures: list[Failure] = []
@@ -180,7 +190,7 @@ class Crew:
     def _repro(self, names: Sequence[str], watch: dvc.Watch, options: Sequence[str]) -> bool:
         """Run DVC; False when it met a broken lock file, which is now gone."""
         try:
-            dvc.repro(self.root, names, self.lock, watch, *options)
+            dvc.repro(self.root, names, self.lock, watch, *options, flags=self.flags)
         except dvc.BrokenLock as broken:
             with self._one:
                 self.watcher.note(f"{broken}: its stages run anew")

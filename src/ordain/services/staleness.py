@@ -24,7 +24,7 @@ from ordain.core.pipeline import (
     pipeline_files,
 )
 from ordain.core.releasing import promotion_order
-from ordain.core.stale import Stale, paths_of, stale
+from ordain.core.stale import Stale, outputs_of, paths_of, stale
 from ordain.errors import UserError
 
 # Files below some tops that a predicate accepts, and the MD5 of one file (None where it is not here).
@@ -51,18 +51,23 @@ def stale_pipelines(instance: Instance, read: Read, md5: Hash) -> tuple[Stale, .
     sums: dict[str, str | None] = {}
 
     def hashes(model: str, stages: Mapping[str, Any]) -> dict[str, str]:
-        made = f"{FOLDER}/{model}/"
-        paths = {path for stage in stages.values() for path in paths_of(stage, "deps") if path.startswith(UP)}
-        for path in paths - sums.keys():
-            sums[path] = md5(path.removeprefix(UP)) if not path.startswith(made) else None
-        return {path: value for path in paths if (value := sums[path]) is not None}
+        made = {path for stage in stages.values() for path in outputs_of(stage)}
+        wanted = {path for stage in stages.values() for path in paths_of(stage, "deps")} - made
+        # By its path in the repository: a file of the pipeline's own folder that no stage writes is a pin.
+        places = {
+            path: path.removeprefix(UP) if path.startswith(UP) else f"{FOLDER}/{model}/{path}"
+            for path in wanted
+        }
+        for place in set(places.values()) - sums.keys():
+            sums[place] = md5(place)
+        return {path: value for path in wanted if (value := sums[places[path]]) is not None}
 
     found = []
     for model in sorted(instance.models.models):
         folder = f"{FOLDER}/{model}"
         stages = yaml12.load(generated[f"{folder}/dvc.yaml"])["stages"]
         parameters = {"params.yaml": yaml12.load(generated[f"{folder}/params.yaml"])}
-        lock = _stages(f"{folder}/dvc.lock", kept.get(f"{folder}/dvc.lock"))
+        lock = locked_stages(f"{folder}/dvc.lock", kept.get(f"{folder}/dvc.lock"))
         behind = stale(model, stages, lock, parameters, hashes(model, stages))
         if behind is not None:
             path = f"{folder}/{durations.FILE}"
@@ -71,7 +76,12 @@ def stale_pipelines(instance: Instance, read: Read, md5: Hash) -> tuple[Stale, .
     return tuple(found)
 
 
-def _stages(path: str, data: bytes | None) -> dict[str, Any]:
+def locked_stages(path: str, data: bytes | None) -> dict[str, Any]:
+    """The stages of a `dvc.lock`; none where there is no such file.
+
+    Raises:
+        UserError: when it is no lock.
+    """
     if data is None:
         return {}
     try:

@@ -13,12 +13,17 @@ from ordain.services.clone import open_clone
 
 
 class Status(Struct, frozen=True, kw_only=True):
-    """The base branch that was looked at, its newest ledger entry, and every model's standing."""
+    """The base branch that was looked at, its newest ledger entry, and every model's standing.
+
+    Attributes:
+        watched: what runs and declares where its prediction log is, as `model@environment`.
+    """
 
     base: Point
     entry: int
     observed: str | None
     standings: tuple[Standing, ...]
+    watched: tuple[str, ...] = ()
 
 
 def status(root: Path) -> Status:
@@ -31,9 +36,16 @@ def status(root: Path) -> Status:
     snapshot = clone.states.snapshot(clone.commit)
     if snapshot.instance is None:
         raise snapshot.fault or UserError("the declared state can't be read", fix="ordain check")
+    found = standings(snapshot.instance, snapshot.wanted, clone.entries, clone.state)
+    specs = snapshot.instance.models.models
     return Status(
         base=clone.base,
         entry=clone.state.sequence,
         observed=clone.entries[-1].observed if clone.entries else None,
-        standings=standings(snapshot.instance, snapshot.wanted, clone.entries, clone.state),
+        standings=found,
+        watched=tuple(
+            f"{each.model}@{each.environment}"
+            for each in found
+            if each.running and each.model in specs and specs[each.model].monitoring.watch
+        ),
     )

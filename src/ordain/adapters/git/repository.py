@@ -97,13 +97,42 @@ class Repository(Ancestry):
 
     def with_file(self, base: str, name: str, data: bytes) -> str:
         """A tree like that of a commit, with one file's content replaced."""
-        (blob,) = self.write_blobs([data])
+        return self.with_files(base, {name: data})
+
+    def with_files(self, base: str, changes: Mapping[str, bytes | None]) -> str:
+        """A tree like that of a commit, with some files' content replaced; None removes the file."""
+        written = {name: data for name, data in changes.items() if data is not None}
+        blobs = dict(zip(written, self.write_blobs(list(written.values())), strict=True))
         with tempfile.TemporaryDirectory() as folder:
             index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
             self.run("read-tree", gitnames.object_id(base), environment=index)
-            row = f"100644 {blob}\t{gitnames.path(name)}\0".encode()
-            self.run("update-index", "-z", "--index-info", stdin=row, environment=index)
+            gone = "0" * len(base)
+            rows = "".join(
+                f"100644 {blobs[name]}\t{gitnames.path(name)}\0" if name in blobs
+                else f"0 {gone}\t{gitnames.path(name)}\0"
+                for name in changes
+            )  # fmt: skip
+            self.run("update-index", "-z", "--index-info", stdin=rows.encode(), environment=index)
             return self.run("write-tree", environment=index).output.decode().strip()
+
+    def unrecorded(self, prefixes: Sequence[str]) -> list[str]:
+        """Files below some paths of the working tree that differ from the index and are not ignored."""
+        wanted = [gitnames.path(each.rstrip("/")) for each in prefixes]
+        words = ("ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard", "--")
+        rows = self.run(*words, *wanted).output.split(b"\0")[:-1]
+        return sorted({gitnames.path(each.decode("utf-8", "surrogateescape")) for each in rows})
+
+    def identity(self) -> str:
+        """Whoever commits here, as `Name <email>`.
+
+        Raises:
+            UserError: when Git knows nobody.
+        """
+        return self.line("var", "GIT_COMMITTER_IDENT").rsplit(" ", 2)[0]
+
+    def adopt(self, commit: str) -> None:
+        """Move what is checked out to a commit of the same content; no file is touched."""
+        self.run("reset", "--quiet", "--mixed", gitnames.object_id(commit))
 
     def _mktree(self, rows: trees.Tree) -> str:
         stdin = b"".join(
@@ -148,6 +177,22 @@ class Repository(Ancestry):
         self.run(
             "switch", "--quiet", "--no-track", "--create", gitnames.ref(name), gitnames.object_id(commit)
         )
+
+    def leave_branch(self, name: str, back_to: str) -> None:
+        """Go back to where one was before a branch was started, and forget the branch.
+
+        Args:
+            name: the branch. back_to: a branch or a commit.
+        """
+        detach = () if back_to in self.branches() else ("--detach",)
+        self.run("switch", "--quiet", *detach, gitnames.ref(back_to))
+        self.run("branch", "--quiet", "-D", "--end-of-options", gitnames.ref(name))
+
+    def restore(self, paths: Sequence[str]) -> None:
+        """Bring tracked files back to the newest commit."""
+        if not paths:
+            return
+        self.run("restore", "--quiet", "--staged", "--worktree", "--", *map(gitnames.path, paths))
 
     def set_ref(self, name: str, target: str) -> None:
         """Point a ref of this repository at an object."""

@@ -1,0 +1,51 @@
+"""`ordain affected`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from ordain.cli.console import Console, common_options
+
+
+@click.command()
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help='Also add a line `models=["a", "b"]` to this file, such as "$GITHUB_OUTPUT".',
+)
+@click.option(
+    "--gitlab",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write GitLab's child pipeline that trains, records and reports them.",
+)
+@common_options
+def command(output: Path | None, gitlab: Path | None, as_json: bool, quiet: bool, root: Path) -> None:
+    """Name the models that have to run or be released, from the declaration and the locks alone.
+
+    CI makes its training jobs of the answer, one a model, so that work follows the change and not the
+    fleet. Needs no data and starts no DVC.
+
+    \b
+    Examples:
+      ordain affected
+      ordain affected --output "$GITHUB_OUTPUT"    # then: matrix: model: ${{ fromJSON(...) }}
+    """
+    from ordain.adapters.files import write_atomic
+    from ordain.core.automation import train_pipeline
+    from ordain.services.affected import affected, append_lines
+
+    found = affected(root)
+    names = [each.model for each in found]
+    if output is not None:
+        append_lines(output, [f"models={json.dumps(names)}"])
+    if gitlab is not None:
+        write_atomic(gitlab.absolute(), train_pipeline(names).encode())
+    body = [{"model": each.model, "stages": list(each.stages), "why": list(each.why)} for each in found]
+    lines = [
+        f"{each.model}: {len(each.stages)} stages would run: {'; '.join(each.why[:3])}" for each in found
+    ]
+    console = Console(as_json=as_json, quiet=quiet)
+    console.result({"models": body}, "\n".join(lines) or "nothing has to run or be released")

@@ -1,0 +1,47 @@
+"""`ordain commit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ordain.cli.console import Console, common_options
+from ordain.cli.keys import KeyFile
+
+
+@click.command()
+@click.option(
+    "--push", "branch", metavar="BRANCH", help="Publish on this branch of the origin, never by force."
+)
+@click.option("--message", default="Train, judge and record", show_default=True, help="The commit's message.")
+@click.option(
+    "--key",
+    type=KeyFile(),
+    envvar="ORDAIN_BOT_KEY",
+    help="Sign with this SSH key; default: $ORDAIN_BOT_KEY, a file or the key itself, else as Git is set up.",
+)
+@common_options
+def command(
+    *, branch: str | None, message: str, key: Path | None, as_json: bool, quiet: bool, root: Path
+) -> None:
+    """Commit what `ordain run` and `ordain release` generated, and nothing else.
+
+    Whoever commits is a contributor, whose approval does not count. Exits 75 when somebody pushed to the
+    branch first.
+
+    \b
+    Examples:
+      ordain commit
+      ordain commit --push "$GITHUB_HEAD_REF"
+    """
+    import msgspec
+
+    from ordain.adapters.git import find_repository
+    from ordain.cli import wiring
+    from ordain.services.commit import commit
+
+    made = commit(find_repository(root), wiring.author(key), message, branch)
+    lines = [f"recorded {path}" for path in made.files] or ["nothing new was generated"]
+    lines += [f"pushed {(made.commit or '')[:12]} to {made.pushed}"] if made.pushed else []
+    Console(as_json=as_json, quiet=quiet).result(msgspec.to_builtins(made), "\n".join(lines))

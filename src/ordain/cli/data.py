@@ -1,0 +1,159 @@
+"""`ordain data pull`, `ordain data check` and `ordain data pin`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ordain.cli.console import Console, common_options
+
+if TYPE_CHECKING:
+    from ordain.services.data_pins import SourceState
+
+
+@click.group()
+def command() -> None:
+    """Fetch, compare and pin the data of models.
+
+    \b
+    Examples:
+      ordain data pull churn && dvc repro --allow-missing churn
+      ordain data check
+      ordain data pin churn
+    """
+
+
+@command.command("pull")
+@click.argument("models", nargs=-1)
+@click.option(
+    "--for",
+    "purpose",
+    type=click.Choice(["run", "release", "monitor"]),
+    default="run",
+    show_default=True,
+    help="What comes next: changed stages run; champions are released; what is deployed is monitored.",
+)
+@common_options
+def pull_command(models: tuple[str, ...], purpose: str, as_json: bool, quiet: bool, root: Path) -> None:
+    """Fetch what comes next from the DVC remote, no more, and fail unless all of it is there.
+
+    After it, `dvc repro --allow-missing MODEL` runs what changed and neither fetches nor repeats
+    anything else. (`dvc repro --pull` would train again what it fails to fetch.)
+
+    \b
+    Examples:
+      ordain data pull churn && dvc repro --allow-missing churn
+      ordain data pull --for release churn && ordain release churn
+    """
+    import msgspec
+
+    from ordain.services.data_pull import PURPOSES, Pulled, pull
+
+    console = Console(as_json=as_json, quiet=quiet)
+    pulled = Pulled() if purpose == "monitor" else pull(root, models, PURPOSES[purpose], console.say)
+    bring = {"run": lambda *_: (), "release": fetch_baselines, "monitor": fetch_running}[purpose]
+    artifacts = bring(root, models)
+    lines = [f"fetched {path}" for path in (*pulled.fetched, *artifacts)]
+    lines += [f"had     {path}" for path in pulled.present]
+    body = {**msgspec.to_builtins(pulled), "artifacts": list(artifacts)}
+    console.result(body, "\n".join(lines) or "nothing is needed")
+
+
+def fetch_baselines(root: Path, models: tuple[str, ...]) -> tuple[str, ...]:
+    """What champions are compared with, from the registry where the store has it not."""
+    from ordain.adapters.artifacts import store_of
+    from ordain.adapters.registry import open_registry
+    from ordain.services.baselines import fetch
+
+    return fetch(root, models, store_of(root), open_registry)
+
+
+def fetch_running(root: Path, models: tuple[str, ...]) -> tuple[str, ...]:
+    """What runs anywhere, likewise."""
+    from ordain.adapters.artifacts import store_of
+    from ordain.adapters.registry import open_registry
+    from ordain.services.baselines import fetch_running
+
+    return fetch_running(root, models, store_of(root), open_registry)
+
+
+@command.command("check")
+@click.argument("models", nargs=-1)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help='Also add a line `models=["a", "b"]`, those with new data, to this file, such as "$GITHUB_OUTPUT".',
+)
+@click.option(
+    "--evidence",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write MODEL.json into this folder for each of them, for `ordain retrain --because`.",
+)
+@click.option(
+    "--gitlab",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write GitLab's child pipeline that opens a request for each of them.",
+)
+@common_options
+def check_command(
+    *,
+    models: tuple[str, ...],
+    output: Path | None,
+    evidence: Path | None,
+    gitlab: Path | None,
+    as_json: bool,
+    quiet: bool,
+    root: Path,
+) -> None:
+    """Compare what lies at each model's source with what the model was trained on.
+
+    A source behind a URL is pinned piece by piece in pipelines/MODEL/source.json; a file of the
+    repository is compared with the pipeline's lock. Nothing is written here.
+
+    \b
+    Examples:
+      ordain data check
+      ordain data check --output "$GITHUB_OUTPUT" --evidence evidence
+    """
+    import json
+
+    from ordain.adapters.files import write_atomic
+    from ordain.core.automation import retrain_pipeline
+    from ordain.services import data_pins
+    from ordain.services.affected import append_lines
+
+    found = data_pins.check(root, models)
+    new = [each for each in found if each.state == "new"]
+    names = [each.model for each in new]
+    if output is not None:
+        append_lines(output, [f"models={json.dumps(names)}"])
+    if gitlab is not None:
+        write_atomic(gitlab.absolute(), retrain_pipeline(names).encode())
+    for each in new if evidence is not None else ():
+        write_atomic((evidence or Path()).absolute() / f"{each.model}.json", data_pins.evidence(each))
+    told(Console(as_json=as_json, quiet=quiet), found)
+
+
+@command.command("pin")
+@click.argument("models", nargs=-1)
+@common_options
+def pin_command(models: tuple[str, ...], as_json: bool, quiet: bool, root: Path) -> None:
+    """Pin each model's source to what is there now; commit what this writes.
+
+    \b
+    Example:
+      ordain data pin churn && ordain run churn
+    """
+    from ordain.services import data_pins
+
+    told(Console(as_json=as_json, quiet=quiet), data_pins.pin(root, models))
+
+
+def told(console: Console, found: tuple[SourceState, ...]) -> None:
+    """One line a model."""
+    import msgspec
+
+    lines = [f"{each.model}: {each.state}{f': {each.told}' if each.told else ''}" for each in found]
+    console.result([msgspec.to_builtins(each) for each in found], "\n".join(lines))

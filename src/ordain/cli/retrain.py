@@ -1,0 +1,81 @@
+"""`ordain retrain`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import click
+
+from ordain.cli.console import Console, common_options
+from ordain.cli.keys import KeyFile
+
+
+@click.command()
+@click.argument("model")
+@click.option(
+    "--because",
+    "evidence",
+    metavar="EVIDENCE.json",
+    required=True,
+    help="What a monitor or `ordain data check` wrote: its file, or the JSON itself.",
+)
+@click.option(
+    "--cooldown",
+    type=click.FloatRange(min=0, max=8760),
+    default=72,
+    show_default=True,
+    help="Hours after a request in which no other is made.",
+)
+@click.option(
+    "--key",
+    type=KeyFile(),
+    envvar="ORDAIN_BOT_KEY",
+    help="Sign with this SSH key; default: $ORDAIN_BOT_KEY, a file or the key itself, else as Git is set up.",
+)
+@common_options
+def command(
+    *, model: str, evidence: str, cooldown: float, key: Path | None, as_json: bool, quiet: bool, root: Path
+) -> None:
+    """Open one request with MODEL trained anew, carrying the evidence that calls for it.
+
+    Pins the newest data on a branch, runs, releases, pushes and opens the request. One is open for a model
+    at a time, the same evidence is good for one, and after each there is a pause. Its author can't approve
+    it. When training fails the request says why, and its checks fail in the same way.
+
+    Exits 0 when a request was opened or is not called for (see --json), 1 when there is nothing new to
+    learn from, 75 when somebody was busy or away.
+
+    \b
+    Examples:
+      ordain retrain churn --because evidence.json
+      ordain monitor churn@production --json > evidence.json && ordain retrain churn --because evidence.json
+    """
+    import msgspec
+
+    from ordain.adapters.git import find_repository
+    from ordain.cli import wiring
+    from ordain.cli.data import fetch_baselines
+    from ordain.cli.run import Lines
+    from ordain.services.retrain import Bench, Wish, retrain
+
+    console = Console(as_json=as_json, quiet=quiet)
+    clone = find_repository(root)
+    data, where = document(evidence)
+    bench = Bench(
+        clone=clone, requests=wiring.proposals(clone), author=wiring.author(key), watcher=Lines(console),
+        baselines=fetch_baselines,
+    )  # fmt: skip
+    wish = Wish(model=model, evidence=data, where=where, cooldown=dt.timedelta(hours=cooldown))
+    asked = retrain(bench, wish)
+    console.result(msgspec.to_builtins(asked), "\n".join(filter(None, (asked.request, asked.told))))
+
+
+def document(evidence: str) -> tuple[bytes, str]:
+    """The evidence, given as itself or as its file, and what to call it in an error."""
+    from ordain.adapters.files import read_bytes
+    from ordain.core.retraining import EVIDENCE_LIMIT
+
+    if evidence.lstrip().startswith("{"):
+        return evidence.encode(), "--because"
+    return read_bytes(Path(evidence).absolute(), EVIDENCE_LIMIT), evidence

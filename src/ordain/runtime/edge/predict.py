@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+"""Score rows on a device. Needs Python 3.10, numpy and onnxruntime; no network, and nothing else of Ordain.
+
+    python3 predict.py --signers FILE < rows.jsonl > answers.jsonl
+
+One JSON object a line, columns by name; one answer a line, in the same order. The bundle that this file
+lies in is verified first, every time (`verify.py`). In a program of your own:
+
+    from predict import Predictor
+    predictor = Predictor("/srv/model/current", "/etc/ordain/allowed_signers")
+    predictor.predict([{"tenure": 3, "contract": "Month-to-month"}])
+
+Values outside the contract are refused or let through as the release's spec says, as in `ordain serve`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import math
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+# ONNX Runtime sends events to its vendor unless this is set before it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import verify  # type: ignore[import-not-found]  # noqa: E402 - the file beside this one, before anything that it has not checked
+
+EPOCH = dt.date(1970, 1, 1).toordinal()
+FLOAT_MAX = 3.4028234663852886e38  # the largest finite 32-bit float
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+NAMED = 10  # faults that a refusal names
+BATCH = 256  # rows that are scored in one run
+ALWAYS_REFUSED = ("type", "infinite")  # no number could stand for these
+ABSENT = object()
+
+
+class InvalidInputError(ValueError):
+    """Rows that break the model's contract."""
+
+
+class Predictor:
+    """A verified bundle, loaded.
+
+    Args:
+        folder: the unpacked bundle. signers: the keys that may sign, as OpenSSH's `allowed_signers`.
+        threads: of ONNX Runtime, for one run.
+
+    Raises:
+        verify.RefusedError: when the bundle is not what somebody signed; nothing is loaded then.
+    """
+
+    def __init__(self, folder: str | Path, signers: str | Path, threads: int = 1) -> None:
+        self.manifest, files = verify.verify(Path(folder), Path(signers))
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        providers = ["CPUExecutionProvider"]
+        # From the bytes that were verified: a file could have changed since.
+        self._session = onnxruntime.InferenceSession(files["model.onnx"], options, providers=providers)
+        self._signature = json.loads(files["signature.json"])
+        self._refuses_all = self.manifest["invalid_input"] == "reject"
+
+    def predict(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """One answer a row: `label` and `probabilities` by class, or `prediction` of a regression.
+
+        Raises:
+            InvalidInputError: naming rows and columns, never a value.
+        """
+        if not rows:
+            return []
+        return self._scored(self._feed(rows, refuses_all=self._refuses_all))
+
+    def check(self) -> None:
+        """Score one plausible row.
+
+        Raises:
+            verify.RefusedError: when the answer is no number.
+        """
+        row = {
+            each["name"]: (each.get("categories") or [each.get("min")])[0]
+            for each in self._signature["features"]
+        }
+        (answer,) = self._scored(self._feed([row], refuses_all=False))
+        scores = answer.get("probabilities", answer).values()
+        if not all(math.isfinite(each) for each in scores):
+            raise verify.RefusedError("the model answers with something that is no number")
+
+    def _scored(self, feed: dict[str, Any]) -> list[dict[str, Any]]:
+        (answers,) = self._session.run([self._signature["graph"]["output"]], feed)
+        return [self._answer(each) for each in answers.tolist()]
+
+    def _feed(self, rows: Sequence[dict[str, Any]], *, refuses_all: bool) -> dict[str, Any]:
+        """The graph's tensors, of rows that the contract lets through."""
+        import numpy as np
+
+        faults: list[tuple[str, str]] = []
+        tensors: dict[str, list[list[Any]]] = {name: [] for name in self._signature["graph"]["inputs"]}
+        features = sorted(self._signature["features"], key=lambda each: each["index"])
+        known = {each["name"] for each in features}
+        for number, row in enumerate(rows):
+            faults += [("extra_column", f"row {number}: a column is unknown")] * (not row.keys() <= known)
+            packed: dict[str, list[Any]] = {name: [] for name in tensors}
+            for feature in features:
+                value, fault = self._value(feature, row.get(feature["name"], ABSENT))
+                packed[feature["tensor"]].append(value)
+                if fault:
+                    faults.append((fault, f"row {number}, column `{feature['name']}`: {fault}"))
+            for name, values in packed.items():
+                tensors[name].append(values)
+        said = [text for fault, text in faults if refuses_all or fault in ALWAYS_REFUSED]
+        if said:
+            raise InvalidInputError("; ".join(said[:NAMED]))
+        kinds = {"strings": object, "floats": np.float32}
+        return {name: np.array(values, dtype=kinds[name]) for name, values in tensors.items()}
+
+    def _value(self, feature: dict[str, Any], value: Any) -> tuple[Any, str]:
+        """A value as the graph takes it, and what is wrong with it, if anything."""
+        text = feature["tensor"] == "strings"
+        token = self._signature["missing_string"]
+        missing = value is None or value is ABSENT or (isinstance(value, float) and math.isnan(value))
+        if missing or (text and isinstance(value, str) and value in ("", token)):
+            fault = "" if feature["nullable"] else "missing_value"
+            return (token if text else math.nan), "missing_column" if value is ABSENT else fault
+        converted, fault = convert(feature["type"], value)
+        return (converted, fault) if fault else (converted, _limits(feature, converted))
+
+    def _answer(self, scores: list[float]) -> dict[str, Any]:
+        classes = self._signature.get("classes")
+        if classes is None:
+            return {"prediction": scores[0]}
+        place = scores.index(max(scores))
+        if self._signature["task"] == "binary":
+            place = int(scores[1] >= self._signature["threshold"])
+        return {"label": classes[place], "probabilities": dict(zip(classes, scores, strict=True))}
+
+
+def convert(kind: str, value: Any) -> tuple[Any, str]:
+    """A value of a column's type as text or number, and the fault when it is of another type."""
+    if kind == "string":
+        return (value, "") if _is_text(value) else ("", "type")
+    if kind == "date" and isinstance(value, str):
+        return _day(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return (float(value), "") if kind == "boolean" and isinstance(value, bool) else (math.nan, "type")
+    if kind == "boolean":
+        return (float(value), "") if value in (0, 1) else (math.nan, "type")
+    if abs(value) > FLOAT_MAX:
+        return math.nan, "infinite"
+    return (float(value), "") if kind == "number" or float(value).is_integer() else (math.nan, "type")
+
+
+def _day(value: str) -> tuple[float, str]:
+    """A date as days since 1970-01-01."""
+    try:
+        day = dt.date.fromisoformat(value) if DAY.fullmatch(value) else None
+    except ValueError:
+        day = None
+    return (float(day.toordinal() - EPOCH), "") if day else (math.nan, "type")
+
+
+def _is_text(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and value.encode("utf-8") is not None
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+
+
+def _limits(feature: dict[str, Any], value: Any) -> str:
+    """Whether a value is outside the contract's categories or, as 32 bits hold it, its range."""
+    import numpy as np
+
+    if feature.get("categories") is not None and value not in feature["categories"]:
+        return "unknown_category"
+    low, high = feature.get("min"), feature.get("max")
+    if low is not None and np.float32(value) < np.float32(low):
+        return "out_of_range"
+    return "out_of_range" if high is not None and np.float32(value) > np.float32(high) else ""
+
+
+def batches(lines: Iterable[str]) -> Iterable[list[dict[str, Any]]]:
+    """Rows of JSON lines, some at a time."""
+    rows: list[dict[str, Any]] = []
+    for line in lines:
+        if line.strip():
+            row = json.loads(line)
+            if not isinstance(row, dict):
+                raise InvalidInputError("a line is not one JSON object")
+            rows.append(row)
+        if len(rows) == BATCH:
+            yield rows
+            rows = []
+    yield rows
+
+
+def main() -> int:
+    """The command line; 1 when the bundle is refused, 2 when the rows are."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--signers", default=os.environ.get("ORDAIN_SIGNERS", verify.SIGNERS))
+    parser.add_argument("--check", action="store_true", help="only verify and load")
+    words = parser.parse_args()
+    try:
+        predictor = Predictor(Path(__file__).resolve().parent, words.signers)
+        predictor.check()
+    except (verify.RefusedError, OSError, ValueError, KeyError, TypeError) as error:
+        print(f"refused: {error}", file=sys.stderr)
+        return 1
+    try:
+        for rows in [] if words.check else batches(sys.stdin):
+            for answer in predictor.predict(rows):
+                print(json.dumps(answer, ensure_ascii=False))
+    except ValueError as error:
+        print(f"invalid rows: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

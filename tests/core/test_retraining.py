@@ -1,0 +1,133 @@
+"""When evidence becomes a request, and that nothing in it can speak for itself there."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ordain.core import retraining
+from ordain.core.request import Opened
+from ordain.core.retraining import Because, Earlier, Finding, Retraining
+from ordain.errors import UserError
+
+NOW = dt.datetime(2026, 11, 27, 12, tzinfo=dt.UTC)
+DAY = dt.timedelta(days=1)
+DOCUMENT = {"model": "churn", "findings": [{"kind": "drift", "alarm": True, "detail": "tenure moved"}]}
+
+
+def document(**changes: Any) -> bytes:
+    return json.dumps({**DOCUMENT, **changes}).encode()
+
+
+def record(when: dt.datetime = NOW, **changes: Any) -> Retraining:
+    found, whole = retraining.because(document(**changes), "churn", "e.json")
+    return retraining.retraining(found, whole, when)
+
+
+def test_evidence_is_read_and_carried_whole() -> None:
+    found, whole = retraining.because(document(columns=["x"], environment="production"), "churn", "e.json")
+    assert (found.alarms[0].detail, found.environment) == ("tenure moved", "production")
+    made = retraining.retraining(found, whole, NOW)
+    assert (made.asked, made.time) == ("2026-11-27T12:00:00Z", NOW)
+    assert retraining.decode(retraining.encode(made)) == made
+    assert made.evidence["columns"] == ["x"]
+
+
+def test_a_storm_has_one_key() -> None:
+    key = "sha256:" + "a" * 64
+    assert record(key=key).digest == record(key=key, observed="later").digest == key
+    assert record(key="odd").digest not in {"odd", record().digest}
+
+
+def test_nothing_alarming_is_no_alarm() -> None:
+    found, _ = retraining.because(document(findings=[{"kind": "drift"}]), "churn", "e.json")
+    assert found.alarms == ()
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "no evidence"),
+        (b"[]", "no evidence"),
+        (b"\xff", "no evidence"),
+        (b"{" * 5000, "no evidence"),
+        (b'{"model": "churn"}', "no evidence"),
+        (document(findings=[{"kind": 3}]), "no evidence"),
+        (document(model="fraud"), "of the model fraud, not of churn"),
+        (b" " * (retraining.EVIDENCE_LIMIT + 1), "larger than"),
+    ],
+)
+def test_what_is_no_evidence_for_the_model_is_refused(data: bytes, words: str) -> None:
+    with pytest.raises(UserError, match=words) as caught:
+        retraining.because(data, "churn", "e.json")
+    assert caught.value.where == "e.json"
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"\xff", b'{"asked": 1}'])
+def test_a_damaged_record_counts_for_nothing(data: bytes) -> None:
+    assert retraining.decode(data) is None
+    odd = Retraining(asked="yesterday", digest="x", evidence=None)
+    assert odd.time < NOW - 1000 * DAY
+
+
+OPEN = Opened(number=1, url="page", title="t", branch="b", base="main", author=None, created="x")
+
+
+@pytest.mark.parametrize(
+    ("earlier", "opened", "answer"),
+    [
+        ((), (), ("ask", "")),
+        ((), (OPEN,), ("open", "page")),
+        ((Earlier(retraining=record(NOW), branch="b"),), (OPEN,), ("open", "page")),
+        ((Earlier(retraining=record(NOW), branch="b"),), (), ("resume", "b")),
+        ((Earlier(retraining=record(NOW - DAY), branch="b"),), (), ("known", "2026-11-26T12:00:00Z")),
+        ((Earlier(retraining=record(NOW), branch=None),), (), ("known", "2026-11-27T12:00:00Z")),
+        ((Earlier(retraining=record(NOW - DAY, x=1), branch="b"),), (), ("cooling", "2026-11-28T12:00:00Z")),
+        ((Earlier(retraining=record(NOW - 2 * DAY, x=1), branch=None),), (), ("ask", "")),
+    ],
+)
+def test_one_request_at_a_time_once_for_each_evidence_and_not_too_often(
+    earlier: tuple[Earlier, ...], opened: tuple[Opened, ...], answer: tuple[str, str]
+) -> None:
+    assert retraining.judge(record(), earlier, opened, 2 * DAY) == answer
+
+
+def because(*details: str) -> Because:
+    findings = tuple(Finding(kind="drift", alarm=True, detail=each) for each in details)
+    return Because(model="churn", findings=findings, environment="production")
+
+
+def test_the_request_tells_what_was_found_and_what_came_of_it() -> None:
+    released = retraining.outcome_of({"release": "churn@3", "baseline": "churn@2"}, "")
+    assert released == "It was trained and passed its gates: `churn@3`, judged against churn@2."
+    assert "no new release" in retraining.outcome_of(None, "")
+    failed = retraining.outcome_of(None, "column `age`: 2 values\nnot numbers")
+    assert failed.endswith("not numbers")
+    assert failed.count("\n> ") == 2
+    text = retraining.body(because("tenure moved"), record(), failed)
+    assert "tenure moved" in text
+    assert '"model": "churn"' in text
+    assert retraining.title("churn", because("a", "b")) == "Retrain churn: drift and 1 more"
+    assert retraining.title("churn", because("a")) == "Retrain churn: drift"
+    assert retraining.label("churn") == "retrain:churn"
+
+
+def test_a_long_document_is_cut_in_the_text_and_whole_in_the_branch() -> None:
+    made = record(blob="x" * 30_000)
+    assert "(cut; whole in the branch)" in retraining.body(because("a"), made, "")
+    assert len(made.evidence["blob"]) == 30_000
+
+
+@given(st.text(max_size=200))
+def test_evidence_is_never_markup_a_link_or_a_mention(text: str) -> None:
+    shown = retraining.body(because(text), record(note=text), "")
+    told = shown.split("<details>")[0]
+    assert not any(each in told.split(": ", 1)[-1] for each in ("<script", "](", "@"))
+    assert shown.count("<details>") == 1 or "<details>" in text
+    fence = shown.split("</summary>\n\n", 1)[1].split("json", 1)[0]
+    assert shown.count(f"\n{fence}\n") == 1

