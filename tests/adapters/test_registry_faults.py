@@ -231,7 +231,8 @@ class TestElsewhere:
         assert len(seen) == 3
         assert {each.authorization for each in seen} == {None}
 
-    def test_an_upload_elsewhere_is_not_shown_the_login(self) -> None:
+    def test_an_upload_elsewhere_is_not_shown_the_login(self, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(0)
         with listening(lambda _: Said(201)) as (storage, seen):
 
             def script(request: Asked) -> Said:
@@ -245,6 +246,7 @@ class TestElsewhere:
                 assert registry(LOGIN).push(LAYOUT, place(host), "1")
         assert len(seen) == 2
         assert {each.authorization for each in seen} == {None}
+        assert caplog.text == ""  # the address was signed: whoever reads it may write there
 
     @pytest.mark.parametrize(
         "location", ["http://registry.example.org/x", "ftp://127.0.0.1/x", "file:///etc/passwd"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,8 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 
 from ordain.adapters.datasource import read_source
 from ordain.adapters.files import read_state
+from ordain.adapters.resources import edge_programs
 from ordain.adapters.tables import read_frame, write_table
-from ordain.core.artifact import build_layout
+from ordain.core.artifact import build_layout, read_layout
 from ordain.core.canonical import canonical_bytes
 from ordain.core.instance import is_state_path, read_instance
 from ordain.core.signature import Signature, encode
@@ -30,6 +32,7 @@ from ordain.learn.reference import KIND, reference_answers
 from ordain.learn.rows import Model, rows_of, signature_of
 from ordain.learn.split import Splitting, split
 from ordain.runtime.protocol import INPUT_DATATYPES
+from tests.runtime.devices import Device
 from tests.runtime.toy import Running, serving, write
 
 ROOT = Path(__file__).parents[2]
@@ -167,6 +170,26 @@ class TestEveryRow:
             {"name": "floats", "datatype": "FP32", "shape": floats.shape, "data": floats.tolist()},
         ]
         np.testing.assert_allclose(infer(both.client, name, inputs), ours.answers, rtol=0, atol=MOST)
+
+
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_on_a_device(trained: dict[str, Trained], name: str, tmp_path: Path) -> None:
+    """The bundle of the same artifact, by its own predictor, for the same rows."""
+    ours = trained[name]
+    files = read_layout({str(p.relative_to(ours.layout)): p.read_bytes() for p in layout_files(ours.layout)})
+    device = Device(tmp_path, tmp_path / "key", tmp_path / "signers")
+    device.trust()
+    folder = device.unpacked(device.packed({**files, **edge_programs()}, ours.digest, policy="accept"))
+    rows = rows_of_json(ours.reference, ours.signature)
+    done = device.run(folder / "predict.py", rows="".join(json.dumps(each) + "\n" for each in rows))
+    assert done.returncode == 0, done.stderr
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    found = [list(each["probabilities"].values()) for each in answers]
+    np.testing.assert_allclose(found, ours.answers, rtol=0, atol=MOST)
+
+
+def layout_files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def test_real_rows_are_within_the_contract(trained: dict[str, Trained]) -> None:

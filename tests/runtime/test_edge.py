@@ -6,14 +6,12 @@ import ast
 import importlib.util
 import io
 import json
-import os
-import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,12 +19,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ordain.adapters.resources import edge_programs
-from ordain.adapters.ssh import generate, signer
-from ordain.core import sshsig
-from ordain.core.artifact import digest_of_files
-from ordain.core.bundle import NAMESPACE, Contents, bundle
+from ordain.adapters.ssh import generate
+from ordain.core.bundle import NAMESPACE
 from ordain.core.signature import Task
 from ordain.runtime.admission import Admission, InvalidInput
+from tests.runtime.devices import Device
 from tests.runtime.toy import PLANS, ROW, files, serving, signature, write
 
 DIGEST = "sha256:" + "1" * 64
@@ -38,56 +35,11 @@ SEVERAL = [
 ]
 
 
-class Device(NamedTuple):
-    """A device with a list of signers, and somebody who signs bundles for it."""
-
-    folder: Path
-    key: Path
-    signers: Path
-
-    def bundle(
-        self, task: Task = "binary", number: int = 1, policy: Any = "reject", **changes: bytes
-    ) -> Path:
-        """A signed bundle; `changes` replace files before it is signed."""
-        parts = {
-            **files(task),
-            **edge_programs(),
-            **{name.replace("_", "."): d for name, d in changes.items()},
-        }
-        contents = Contents(
-            model="toy", release=number, environment="production", artifact=digest_of_files(files(task)),
-            record=DIGEST, intent=DIGEST, invalid_input=policy,
-        )  # fmt: skip
-        sign = signer(self.key, NAMESPACE)
-        path = self.folder / f"toy-{number}.tar"
-        path.write_bytes(bundle(contents, parts, lambda data: sshsig.armor(sign(data))))
-        return path
-
-    def unpacked(self, archive: Path) -> Path:
-        with tarfile.open(archive) as opened:
-            opened.extractall(self.folder / "unpacked", filter="data")
-            return self.folder / "unpacked" / opened.getnames()[0].partition("/")[0]
-
-    def run(self, program: Path, *words: str, rows: str = "") -> subprocess.CompletedProcess[str]:
-        """A program on the device: without Ordain's path, without network."""
-        unshare = ["unshare", "--net", "--map-root-user"] if can_unshare() else []
-        environment = {"PATH": os.environ["PATH"], "ORDAIN_SIGNERS": str(self.signers)}
-        return subprocess.run(
-            [*unshare, sys.executable, str(program), *words],
-            input=rows, capture_output=True, text=True, check=False, env=environment, timeout=120,
-        )  # fmt: skip
-
-
-def can_unshare() -> bool:
-    words = ["unshare", "--net", "--map-root-user", "true"]
-    return subprocess.run(words, check=False, capture_output=True).returncode == 0
-
-
 @pytest.fixture
 def device(tmp_path: Path) -> Device:
-    public = generate(tmp_path / "key")
-    (tmp_path / "signers").write_text(f'{NAMESPACE} namespaces="{NAMESPACE}" {public}\n')
-    return Device(tmp_path, tmp_path / "key", tmp_path / "signers")
+    made = Device(tmp_path, tmp_path / "key", tmp_path / "signers")
+    made.trust()
+    return made
 
 
 @pytest.fixture(scope="module")

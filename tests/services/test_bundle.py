@@ -14,11 +14,15 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 
 from ordain.adapters.artifacts import Store
+from ordain.adapters.git import Repository
 from ordain.adapters.registry import open_registry
 from ordain.adapters.resources import edge_programs
 from ordain.cli.main import ordain
+from ordain.cli.wiring import published
 from ordain.core.artifact import build_layout
 from ordain.core.canonical import bytes_digest
+from ordain.core.decisions import Decision
+from ordain.core.reasons import Reason
 from ordain.errors import UserError
 from tests.registries import needs_registry, running_registry
 from tests.runtime.toy import files
@@ -27,6 +31,7 @@ from tests.services import world as worlds
 if TYPE_CHECKING:
     from tests.services.world import World
 
+CI = {"ORDAIN_ARTIFACTS": "registry"}
 LAYOUT = build_layout(files(model="churn"))
 
 
@@ -113,6 +118,30 @@ def test_a_clone_without_the_artifact_asks_the_registry(
         assert caught.value.reason == "artifact-absent"
         open_registry().push(LAYOUT, registry.place(), "1")
         assert bundled(deployed, "churn@staging", tmp_path)["release"] == "churn@1"
+
+
+@needs_registry
+def test_what_the_registry_has_can_be_deployed_and_nothing_else(deployed: World, tmp_path: Path) -> None:
+    """Reconciling in CI: there is no store, and the registry is asked by the image that would be pulled."""
+
+    def replicas(count: int) -> Decision:
+        branch = deployed.replicas("dana", count)
+        deployed.approve(branch, "ravi")
+        deployed.merge(branch)
+        outcome = deployed.reconcile(present=published(Repository(deployed.origin), CI))
+        return next(each for each in outcome.entries[-1].decisions if each.transition.model == "churn")
+
+    with running_registry(tmp_path / "registry") as registry:
+        where = deployed.branch("dana", "move")
+        deployed.edit(
+            where, "environments/staging.yaml", lambda value: value.update(registry=f"{registry.host}/models")
+        )
+        deployed.commit("dana", "Move the registry")
+        deployed.deploy(deployed.push("dana"), "ravi")
+        refused = replicas(3)
+        assert (refused.approved, refused.reason) == (False, Reason.ARTIFACT_ABSENT)
+        open_registry().push(LAYOUT, registry.place(), "1")
+        assert replicas(4).approved
 
 
 def test_a_key_that_cannot_sign(deployed: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ordain.cli.console import Console, common_options
+
+if TYPE_CHECKING:
+    from ordain.services.bundle import Desk
 
 
 @click.command()
@@ -41,25 +45,13 @@ def command(target: str, *, key: Path, out: Path, as_json: bool, quiet: bool, ro
     """
     import msgspec
 
-    from ordain.adapters.artifacts import store_of
-    from ordain.adapters.git import find_repository
-    from ordain.adapters.registry import open_registry
-    from ordain.adapters.resources import edge_programs
-    from ordain.adapters.ssh import public_key, signer
-    from ordain.core import sshsig
+    from ordain.adapters.ssh import public_key
     from ordain.core.bundle import NAMESPACE
     from ordain.core.identity import Target
-    from ordain.services.bundle import Desk, make_bundle
+    from ordain.services.bundle import make_bundle
 
     model, _, environment = target.partition("@")
-    sign = signer(key, NAMESPACE)
-    desk = Desk(
-        store=store_of(find_repository(root).folder),
-        open_registry=open_registry,
-        programs=edge_programs(),
-        sign=lambda data: sshsig.armor(sign(data)),
-    )
-    done = make_bundle(root, Target(environment=environment, model=model), out, desk)
+    done = make_bundle(root, Target(environment=environment, model=model), out, _desk(root, key))
     signers = f'{NAMESPACE} namespaces="{NAMESPACE}" {public_key(key).text}'
     lines = [
         f"{done.release} for {done.environment}: {done.path} ({done.size / 1000:.0f} kB)",
@@ -69,4 +61,23 @@ def command(target: str, *, key: Path, out: Path, as_json: bool, quiet: bool, ro
     ]
     Console(as_json=as_json, quiet=quiet).result(
         {**msgspec.to_builtins(done), "signers": signers}, "\n".join(lines)
+    )
+
+
+def _desk(root: Path, key: Path) -> Desk:
+    from ordain.adapters.artifacts import store_of
+    from ordain.adapters.git import find_repository
+    from ordain.adapters.registry import open_registry
+    from ordain.adapters.resources import edge_programs
+    from ordain.adapters.ssh import signer
+    from ordain.core import sshsig
+    from ordain.core.bundle import NAMESPACE
+    from ordain.services.bundle import Desk
+
+    sign = signer(key, NAMESPACE)
+    return Desk(
+        store=store_of(find_repository(root).folder),
+        open_registry=open_registry,
+        programs=edge_programs(),
+        sign=lambda data: sshsig.armor(sign(data)),
     )

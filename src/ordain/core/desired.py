@@ -94,9 +94,8 @@ def desired(
 
     Raises:
         UserError: reason `renderer-mismatch` when the state pins another renderer; `release-invalid`
-            when a pin names a release that has no record, or whose record was edited;
-            `artifact-absent` when a release is to be appended to the runtime image and was not;
-            `state-invalid` when a name could not be a folder.
+            when a pinned release has no record, or an edited one; `artifact-absent` when it should be in
+            an image with the runtime and is not; `state-invalid` when a name could not be a folder.
     """
     _check_renderer(instance.models.renderer)
     orders = _pointed(instance)

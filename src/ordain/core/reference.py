@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from ordain.core.canonical import is_digest
-from ordain.core.decisions import Value
-from ordain.core.escaping import short
+from msgspec import Struct
+
+from ordain.core.canonical import PREFIX, is_digest
 from ordain.errors import UserError
 
 SCHEME = "oci://"
@@ -18,7 +18,7 @@ _LOOPBACK = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1
 MOST = 255
 
 
-class Repository(Value, frozen=True, kw_only=True, order=True):
+class Repository(Struct, frozen=True, kw_only=True, order=True):
     """A repository of a registry.
 
     Attributes:
@@ -36,7 +36,7 @@ class Repository(Value, frozen=True, kw_only=True, order=True):
         return Reference(repository=self, digest=digest)
 
 
-class Reference(Value, frozen=True, kw_only=True, order=True):
+class Reference(Struct, frozen=True, kw_only=True, order=True):
     """One artifact in a registry."""
 
     repository: Repository
@@ -89,4 +89,4 @@ def tag_of(number: int, digest: str) -> str:
     It carries the digest's first digits, because a branch may release the same number anew; and it is not
     `sha256-…`, which is where registries without referrers look for an artifact's signatures.
     """
-    return f"{number}-{short(digest)}"
+    return f"{number}-{digest.removeprefix(PREFIX)[:12]}"

@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -17,7 +18,9 @@ from ordain.adapters.files import read_bytes, write_tree_atomic
 from ordain.core.artifact import FILES, digest_of_files, read_layout
 from ordain.core.reference import SCHEME, Reference, parse_reference
 from ordain.errors import UserError
-from ordain.ports import Registry
+
+if TYPE_CHECKING:  # a server that is given a folder starts without all that a registry takes
+    from ordain.ports import Registry
 
 
 class Located(Struct, frozen=True):

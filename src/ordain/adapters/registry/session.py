@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +24,9 @@ JSON_LIMIT = 4 * 2**20
 HUB_API = "registry-1.docker.io"
 BUSY = frozenset({408, 429, 500, 502, 503, 504})
 T = TypeVar("T")
+# At lower levels these two log whole addresses and headers, among them signed addresses and logins.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 class Answer(msgspec.Struct, frozen=True):
