@@ -16,11 +16,12 @@ MARKER = "plan"
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help='Write the comment there too, such as "$GITHUB_STEP_SUMMARY".',
+    help='Write the whole report there, such as "$GITHUB_STEP_SUMMARY".',
 )
 @common_options
 def command(request: int | None, out: Path | None, as_json: bool, quiet: bool, root: Path) -> None:
-    """Tell a pull or merge request what merging it would change: one comment, kept up to date.
+    """Tell a pull or merge request what merging it would change: one comment, kept up to date, and a
+    status of its newest commit for the whole and for each model.
 
     Unlike `ordain plan` it exits 0 whether or not something would change. With the local forge there is
     nobody to tell, and only --out is written.
@@ -33,16 +34,20 @@ def command(request: int | None, out: Path | None, as_json: bool, quiet: bool, r
     from ordain.adapters.files import write_atomic
     from ordain.cli import wiring
     from ordain.cli.plan import written
+    from ordain.core.report_status import statuses
     from ordain.services.plan import plan
 
     setting = wiring.setting(root)
-    body = written(plan(setting, None, None), "markdown", colour=False)
+    planned = plan(setting, None, None)
+    body = written(planned, "markdown", colour=False)
     if out is not None:
-        write_atomic(out.absolute(), (body + "\n").encode("utf-8", "replace"))
+        whole = written(planned, "full", colour=False)
+        write_atomic(out.absolute(), (whole + "\n").encode("utf-8", "replace"))
     forge = wiring.forge(setting.clone) if request is not None else None
     told = forge is not None
     if request is not None and forge is not None:
         forge.comment(request, MARKER, body)
+        forge.status(setting.clone.resolve("HEAD"), statuses(planned))
     console = Console(as_json=as_json, quiet=quiet)
     console.result({"request": request, "commented": told, "out": str(out) if out else None},
                    f"told request {request}" if told else body)  # fmt: skip

@@ -11,11 +11,11 @@ from ordain.adapters import files as disk
 from ordain.core.identity import training_slice
 from ordain.core.instance import Instance, is_state_path, read_instance
 from ordain.core.pipeline import FOLDER
-from ordain.core.stale import Stale
+from ordain.core.stale import Cause, Stale
 from ordain.errors import UserError
 from ordain.services.staleness import in_working_tree, stale_pipelines
 
-UNRELEASED = "its champion is in no release"
+UNRELEASED = Cause(kind="pipeline", name="release", sentence="its champion is in no release")
 
 
 def affected(root: Path) -> tuple[Stale, ...]:
@@ -32,7 +32,7 @@ def affected(root: Path) -> tuple[Stale, ...]:
     behind = {each.model: each for each in stale_pipelines(instance, *in_working_tree(place))}
     for model in instance.models.models:
         if model not in behind and not is_released(place, instance, model):
-            behind[model] = Stale(model=model, stages=(), why=(UNRELEASED,))
+            behind[model] = Stale(model=model, stages=(), causes=(UNRELEASED,))
     return tuple(behind[model] for model in sorted(behind))
 
 
