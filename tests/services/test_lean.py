@@ -87,6 +87,22 @@ def test_only_what_changed_stages_read_is_fetched_and_only_they_run(clone: Repo)
     assert behind(clone) == []
 
 
+def test_data_that_only_dvc_holds_is_seen_fetched_and_trained_on(clone: Repo, tmp_path: Path) -> None:
+    rows = clone.root / "data/rows.csv"
+    rows.write_text("left,age\nYes,7\nNo,8\n")
+    clone.git("rm", "-q", "--cached", "data/rows.csv")
+    assert clone.dvc("add", "data/rows.csv").returncode == 0
+    assert clone.dvc("push", "data/rows.csv.dvc").returncode == 0
+    clone.commit()
+    clone.git("clone", "-q", str(clone.root), str(tmp_path / "job"))
+    job = Repo(tmp_path / "job")
+    assert not (job.root / "data/rows.csv").exists()
+    assert affected(job.root)[0].why == ("file data/rows.csv changed",)
+    assert fetch(job, "churn") == ("data/rows.csv",)
+    assert job.dvc("repro", "--allow-missing", "churn").returncode == 0
+    assert "pipelines/churn/dvc.lock" in pack(job.root, "churn", tmp_path / "fragment").files
+
+
 def test_what_lies_here_already_is_not_fetched_again(clone: Repo) -> None:
     changed(clone)
     fetch(clone)

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import yaml
 from msgspec import Struct
 
 from ordain.adapters import files as disk
 from ordain.adapters.sources import look
-from ordain.core import pins, yaml12
+from ordain.core import pins
 from ordain.core.instance import Instance, is_state_path, read_instance
 from ordain.core.pipeline import FOLDER, UP
 from ordain.errors import UserError
 from ordain.services.run import chosen
-from ordain.services.staleness import locked_stages
+from ordain.services.staleness import locked_stages, tracked_md5
 
 State = Literal["same", "new", "unpinned"]
 
@@ -113,11 +112,10 @@ def file_md5(root: Path, path: str) -> str:
         return disk.hash_file(target, "md5")[0]
     if not tracked.is_file():
         raise UserError("the data file does not exist", where=path, fix="dvc pull, or correct models.yaml")
-    try:
-        content: Any = yaml12.load(disk.read_bytes(tracked, disk.STATE_LIMIT))
-        return str(content["outs"][0]["md5"])
-    except (yaml.YAMLError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise UserError("this is no file of DVC's", where=f"{path}.dvc", fix="git checkout it") from error
+    md5 = tracked_md5(disk.read_bytes(tracked, disk.STATE_LIMIT))
+    if md5 is None:
+        raise UserError("this is no file of DVC's", where=f"{path}.dvc", fix="git checkout it")
+    return md5
 
 
 def evidence(state: SourceState) -> bytes:

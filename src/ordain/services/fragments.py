@@ -6,7 +6,7 @@ A fragment mirrors the repository: the model's `dvc.lock` and the outputs that G
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +156,14 @@ def check_lean(repository: Repository, instance: Instance, model: str) -> None:
         UserError: naming a stage that did.
     """
     head, path = repository.resolve("HEAD"), f"{FOLDER}/{model}/{LOCK}"
-    behind = {each.model: each.stages for each in stale_pipelines(instance, *at_commit(repository, head))}
+    here, md5 = in_working_tree(repository.folder)
+    there, _ = at_commit(repository, head)
+
+    def read(tops: Sequence[str], wanted: Callable[[str], bool]) -> Mapping[str, bytes]:
+        # Everything as it lies here, but for the locks: those are from before the run.
+        return (there if list(tops) == [FOLDER] else here)(tops, wanted)
+
+    behind = {each.model: each.stages for each in stale_pipelines(instance, read, md5)}
     before = repository.read(head, [path]).get(path, b"").decode("utf-8", "replace")
     after = _read(repository.folder, path).decode("utf-8", "replace")
     gone = blocks_of(before)[1].keys() - blocks_of(after)[1].keys()
