@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
@@ -28,11 +29,12 @@ LOGIN = Login(user="dana", password=SECRET)
 
 
 class Said(NamedTuple):
-    """An answer of the registry."""
+    """An answer of the registry; `drops` is how long each byte of it takes, in seconds."""
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = {}
+    drops: float = 0
 
 
 class Asked(NamedTuple):
@@ -62,8 +64,11 @@ def listening(script: Script) -> Iterator[tuple[str, list[Asked]]]:
                 self.send_header(name, value)
             self.send_header("content-length", str(len(said.body)))
             self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(said.body)
+            step = 1 if said.drops else len(said.body) or 1
+            with suppress(OSError):  # whoever asked has gone
+                for start in range(0, len(said.body) if self.command != "HEAD" else 0, step):
+                    self.wfile.write(said.body[start : start + step])
+                    time.sleep(said.drops)
 
         do_GET = do_HEAD = do_POST = do_PUT = answer  # noqa: N815 - the names that the library calls
 
@@ -139,6 +144,13 @@ class TestBusy:
         assert all("state=x&digest=sha256%3A" in each.path for each in done[:-1])
         assert done[-1].path == "/v2/models/churn/manifests/1"
         assert done[-1].body == LAYOUT.blobs[blob_path(LAYOUT.manifest_digest)]
+
+    def test_an_answer_in_drops_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("ordain.adapters.registry.session.PATIENCE", 0.1)
+        monkeypatch.setattr("ordain.adapters.registry.session.SLOWEST", 10**9)
+        drops = Said(body=bytes(100), drops=0.02)
+        with listening(lambda _: drops) as (host, _), pytest.raises(RetryLater, match="too slowly"):
+            pull(host)
 
 
 class TestLies:

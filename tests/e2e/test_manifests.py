@@ -20,7 +20,7 @@ from ordain.core.declared import Instance
 from ordain.core.deployment import Deploy, Replicas
 from ordain.core.desired import desired
 from ordain.core.templating import parse
-from tests.core.fleet import COPIED, PLAIN, ROOT, SPEC, STAGING, example, fleet, forms, own
+from tests.core.fleet import COMBINED, COPIED, PLAIN, ROOT, SPEC, STAGING, example, fleet, forms, own
 
 CHECKOV = ROOT / ".venv-checkov" / "bin" / "checkov"
 # Checks that may fail, and why. Empty: none does.
@@ -93,6 +93,11 @@ def pods(files: Files) -> list[Object]:
     return found
 
 
+def is_appended(pod: Object) -> bool:
+    """Whether the model is in the image that the pod runs."""
+    return "appended" in pod["metadata"]["annotations"]["ordain.dev/model"]
+
+
 def serving(files: Files) -> list[Object]:
     """The pods that answer requests: those that don't end."""
     return [each for each in pods(files) if "restartPolicy" not in each["spec"]]
@@ -144,6 +149,19 @@ def test_a_mounted_one_is_not_which_is_why_a_spec_can_choose() -> None:
     deployment = parse(rendered("own, image volume")["staging/churn/deployment.yaml"])
     with pytest.raises(kubernetes_validate.ValidationError, match="image"):
         kubernetes_validate.validate(deployment, "1.30", strict=True)
+
+
+@pytest.mark.parametrize("version", ["1.30", "1.35"])
+def test_an_appended_one_is_too_and_pulls_one_image(version: str) -> None:
+    folders = ("staging/appended/", "staging/batch-appended/")
+    files = {path: parse(data) for path, data in rendered("every form").items() if path.startswith(folders)}
+    for path, found in files.items():
+        if found["kind"] not in CUSTOM:
+            assert kubernetes_validate.validate(found, version, strict=True) == version, path
+    for pod in pods(files):
+        (server,) = containers(pod)
+        assert server["image"].endswith(COMBINED)
+        assert not any("image" in each for each in pod["spec"]["volumes"])
 
 
 def test_init_containers_bring_the_model_where_the_server_looks() -> None:
@@ -216,7 +234,7 @@ def test_images_are_named_by_digest_and_always_checked_with_the_registry(files: 
         named = [(each["image"], each["imagePullPolicy"]) for each in containers(pod)]
         volumes = [each["image"] for each in pod["spec"]["volumes"] if "image" in each]
         named += [(each["reference"], each["pullPolicy"]) for each in volumes]
-        assert len(named) in (2, 3)
+        assert len(named) in ((1,) if is_appended(pod) else (2, 3))
         # An edge node starts its pods again when no registry can be reached.
         wanted = "IfNotPresent" if "nodeSelector" in pod["spec"] else "Always"
         assert all(DIGEST.fullmatch(image) and policy == wanted for image, policy in named)
@@ -241,9 +259,12 @@ def test_root_file_systems_are_read_only_and_every_writable_volume_is_bounded(fi
         assert mounted == volumes.keys()
         assert all(each["securityContext"]["readOnlyRootFilesystem"] is True for each in containers(pod))
         (server,) = pod["spec"]["containers"]
-        model = next(mount for mount in server["volumeMounts"] if mount["name"] == "model")
-        assert model["readOnly"] is True
-        assert any(f"{server['workingDir']}/{word}" == model["mountPath"] for word in server["args"])
+        models = [mount for mount in server["volumeMounts"] if mount["name"] == "model"]
+        # A model that is appended to the runtime image lies there, in the same read-only file system.
+        assert len(models) == (not is_appended(pod))
+        for model in models:
+            assert model["readOnly"] is True
+            assert any(f"{server['workingDir']}/{word}" == model["mountPath"] for word in server["args"])
 
 
 def test_every_container_asks_for_and_is_limited_in_every_resource(files: Files) -> None:

@@ -19,6 +19,8 @@ from ordain.errors import RetryLater, UserError
 ATTEMPTS = 5
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds
 TIMEOUT = httpx.Timeout(30, connect=10)  # of a single read or write, not of a whole blob
+# An answer that comes in drops ends too: after so many seconds, and those that its size takes at this rate.
+PATIENCE, SLOWEST = 60.0, 64 * 2**10  # seconds, bytes per second
 REDIRECTS = 5
 JSON_LIMIT = 4 * 2**20
 HUB_API = "registry-1.docker.io"
@@ -152,8 +154,11 @@ class Session:
     def _read(self, response: httpx.Response, limit: int) -> bytes:
         """The body, unless it is larger than anything that was asked for."""
         chunks, size = [], 0
+        deadline = time.monotonic() + PATIENCE + limit / SLOWEST
         for chunk in response.iter_raw():
             size += len(chunk)
+            if time.monotonic() > deadline:
+                raise RetryLater(f"the registry {self.host} sends too slowly")
             if size > limit:
                 fix = "ask whoever runs the registry; nothing of it was used"
                 raise UserError(f"the registry {self.host} sends more than {limit} bytes", fix=fix)
