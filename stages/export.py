@@ -11,6 +11,7 @@ import msgspec
 from ordain.adapters.files import write_atomic
 from ordain.adapters.stage import Stage, run
 from ordain.adapters.tables import read_frame, write_frame
+from ordain.core import profile
 from ordain.core.signature import encode
 from ordain.core.spec import Candidate
 from ordain.learn.export import export
@@ -37,7 +38,7 @@ def main(stage: Stage) -> None:
     made = export(recipe, rows_of(train, signature, target), holdout)
     write_atomic(stage.path("export/model.onnx"), made.model)
     write_atomic(stage.path("export/signature.json"), encode(signature))
-    stage.write_json("export/profile.json", made.profile)
+    write_atomic(stage.path("export/profile.json"), profile.encode(made.profile))
     write_frame(stage.path("export/reference.parquet"), made.reference)
 
 

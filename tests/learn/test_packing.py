@@ -11,9 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ordain.core.profile import Categories, Numbers, Profile, pairs
+from ordain.core.profile import decode as decode_profile
+from ordain.core.profile import encode as encode_profile
 from ordain.core.signature import Signature, build
 from ordain.core.spec import ColumnContract, Data, Source
 from ordain.errors import UserError
+from ordain.learn import coding
 from ordain.learn.packing import pack
 from ordain.learn.profile import profile
 from ordain.learn.reference import KIND, inputs
@@ -129,22 +133,52 @@ def test_probes_try_every_feature(binary: Case) -> None:
     assert probes[[each.name for each in binary.signature.features]].isna().all(axis=1).sum() == 1
 
 
-def profiled(signature: Signature, tensors: dict[str, Any]) -> dict[str, Any]:
-    return profile(tensors, np.linspace(0, 1, 200).reshape(100, 2), signature)
+def profiled(signature: Signature, tensors: dict[str, Any], target: Any) -> Profile:
+    return profile(tensors, np.asarray(target), np.linspace(0, 1, 200).reshape(100, 2), signature)
+
+
+def rows_in(column: Numbers | Categories) -> int:
+    if isinstance(column, Numbers):
+        return sum(column.counts) + column.missing
+    return sum(column.categories.values()) + column.other + column.missing
 
 
 def test_the_profile_counts_every_row_once(binary: Case) -> None:
-    made = profiled(binary.signature, binary.rows.tensors)
-    for name, each in made["features"].items():
-        counted = sum(each["counts"]) if each["kind"] == "number" else sum(each["categories"].values())
-        assert counted + each["missing"] + each.get("other", 0) == made["rows"], name
-    assert made["features"]["vip"]["edges"] == [0.0]
-    assert len(made["features"]["town"]["categories"]) == 50
-    amount = made["features"]["amount"]
-    assert len(amount["edges"]) == 9
-    assert len(amount["counts"]) == 10
-    assert max(amount["counts"]) - min(amount["counts"]) <= 3
-    assert sum(made["answers"]["columns"]["p_Yes"]["counts"]) == 100
+    made = profiled(binary.signature, binary.rows.tensors, binary.rows.target)
+    assert {rows_in(each) for each in made.features.values()} == {made.rows}
+    vip, town, amount = (made.features[name] for name in ("vip", "town", "amount"))
+    assert isinstance(vip, Numbers)
+    assert vip.edges == (0.5,)
+    assert isinstance(town, Categories)
+    assert len(town.categories) == 50
+    assert isinstance(amount, Numbers)
+    assert (len(amount.edges), len(amount.counts)) == (9, 10)
+    assert max(amount.counts) - min(amount.counts) <= 3
+    assert sum(made.answers["p_Yes"].counts) == 100
+    assert rows_in(made.target) == made.rows
+
+
+def test_the_profile_survives_the_way_to_its_file(binary: Case) -> None:
+    made = profiled(binary.signature, binary.rows.tensors, binary.rows.target)
+    read = decode_profile(encode_profile(made))
+    assert read == made
+    each = made.joint[0]
+    assert each.means == pytest.approx([0] * len(made.dimensions), abs=0.3)
+    squares = [each.products[at] for at, (a, b) in enumerate(pairs(len(made.dimensions))) if a == b]
+    assert squares == pytest.approx([1] * len(squares), abs=0.9)
+
+
+def test_values_that_many_rows_share_lie_on_no_edge() -> None:
+    """A price of 29.85 is another number in 32 bits than in 64; its bin must be the same."""
+    prices = np.repeat([19.95, 29.85, 29.9, 1e-7, 2e-7], 20).astype(np.float32)[:, None]
+    columns = {"y": ColumnContract(type="number"), "c": ColumnContract(type="number")}
+    data = Data(source=Source(path="x"), target="y", columns=columns)
+    signature = build("m", "regression", data, None, 0.5)
+    column = profile({"floats": prices}, np.ones(100), np.ones((2, 1)), signature).features["c"]
+    assert isinstance(column, Numbers)
+    exact = np.array([19.95, 29.85, 29.9, 1e-7, 2e-7])
+    assert len(set(coding.numbers(exact, column).tolist())) == 5
+    assert coding.numbers(exact, column).tolist() == coding.numbers(prices[::20, 0], column).tolist()
 
 
 def test_the_profile_of_a_constant_and_of_an_empty_column() -> None:
@@ -152,10 +186,10 @@ def test_the_profile_of_a_constant_and_of_an_empty_column() -> None:
     signature = build(
         "m", "regression", Data(source=Source(path="x"), target="y", columns=columns), None, 0.5
     )
-    same = profile({"floats": np.ones((5, 1), np.float32)}, np.ones((2, 1)), signature)
-    assert same["features"]["c"]["counts"] == [5]
-    gone = profile({"floats": np.full((5, 1), np.nan, np.float32)}, np.ones((2, 1)), signature)
-    assert (gone["features"]["c"]["counts"], gone["features"]["c"]["missing"]) == ([0], 5)
+    same = profiled(signature, {"floats": np.ones((5, 1), np.float32)}, np.ones(5)).features["c"]
+    assert same == Numbers(edges=(), counts=(5,), low=1.0, high=1.0)
+    gone = profiled(signature, {"floats": np.full((5, 1), np.nan, np.float32)}, np.ones(5)).features["c"]
+    assert gone == Numbers(edges=(), counts=(0,), missing=5)
 
 
 def test_the_profile_ships_no_free_text_about_people() -> None:
@@ -163,5 +197,6 @@ def test_the_profile_ships_no_free_text_about_people() -> None:
     signature = build(
         "m", "regression", Data(source=Source(path="x"), target="y", columns=columns), None, 0.5
     )
-    made = profile({"strings": np.array([["Ann"], ["Ann"], [""]], object)}, np.ones((2, 1)), signature)
-    assert made["features"]["name"] == {"kind": "category", "missing": 1, "categories": {}, "other": 2}
+    made = profiled(signature, {"strings": np.array([["Ann"], ["Ann"], [""]], object)}, np.ones(3))
+    assert made.features["name"] == Categories(categories={}, missing=1, other=2)
+    assert made.coded == ()

@@ -20,8 +20,8 @@ from ordain.adapters.files import read_state
 from ordain.adapters.resources import edge_programs
 from ordain.adapters.tables import read_frame, write_table
 from ordain.core.artifact import build_layout, read_layout
-from ordain.core.canonical import canonical_bytes
 from ordain.core.instance import is_state_path, read_instance
+from ordain.core.profile import encode as encode_profile
 from ordain.core.signature import Signature, encode
 from ordain.core.spec import Candidate
 from ordain.learn.export import export
@@ -76,7 +76,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Trained]:
             {
                 "model.onnx": exported.model,
                 "signature.json": encode(signature),
-                "profile.json": canonical_bytes(exported.profile),
+                "profile.json": encode_profile(exported.profile),
             }
         )
         path = write(folder / name, layout.blobs)

@@ -31,6 +31,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "pull": ("pull", "Fetch an artifact from a registry, by digest."),
     "bundle": ("bundle", "Pack what runs in an environment for devices, signed."),
     "serve": ("serve", "Serve artifacts over HTTP."),
+    "monitor": ("monitor", "Say what the prediction log shows: drift, performance, fairness."),
     "why": ("why", "Print the passport of what runs."),
     "audit": ("audit", "Show who approved what, when, and on which evidence."),
     "verify": ("verify", "Prove the ledger, the approvals and the manifests."),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 import pandas as pd
 
+from ordain.core.profile import Profile
 from ordain.learn.convert import convert
 from ordain.learn.packing import pack
 from ordain.learn.pipeline import Recipe, predict
@@ -21,12 +20,12 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         model: bytes of the ONNX graph.
-        profile: the mapping of `profile.json`.
+        profile: of `profile.json`.
         reference: the frame of `reference.parquet`.
     """
 
     model: bytes
-    profile: dict[str, Any]
+    profile: Profile
     reference: pd.DataFrame
 
 
@@ -48,8 +47,9 @@ def export(recipe: Recipe, train: Rows, holdout: pd.DataFrame) -> Exported:
     with watched(recipe, whole, notes):
         answers = predict(pipeline, pack(rows, recipe.signature))
     check_finite(answers, recipe, whole)
+    unseen = answers[(rows[KIND] == "holdout").to_numpy()]
     return Exported(
         model=convert(pipeline, recipe.signature),
-        profile=profile(train.tensors, answers[(rows[KIND] == "holdout").to_numpy()], recipe.signature),
+        profile=profile(train.tensors, train.target, unseen, recipe.signature),
         reference=with_answers(rows, answers, recipe.signature),
     )

@@ -1,0 +1,134 @@
+"""The door to labels that came late: CSV, JSON lines or Parquet, one row for each outcome that is known.
+
+Columns: `id`, the prediction's; `label`, the true class or value; optionally `row`, its place in a request
+of several rows, and `time`, when the label became known. Every other column is a group that performance
+is reported by, such as a sensitive column that the prediction log must not hold.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from ordain.adapters.keys import keys_of
+from ordain.adapters.places import Place
+from ordain.errors import UserError
+
+ENDINGS = (".csv", ".jsonl", ".parquet")
+MOST = 20_000_000
+MOST_GROUPS = 20
+_OWN = frozenset({"id", "row", "label", "time"})
+
+
+class Outcomes(Struct, frozen=True, kw_only=True):
+    """Labels by prediction, the newest where one prediction has several.
+
+    Attributes:
+        keys: ascending (`adapters.keys`). labels: as text; empty where there is none.
+        times: seconds since 1970 at which the label became known; NaN where that is not said.
+        groups: by column; empty text where a row has none.
+    """
+
+    keys: NDArray[np.uint64]
+    labels: tuple[str, ...]
+    times: NDArray[np.float64]
+    groups: Mapping[str, tuple[str, ...]]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+def read_outcomes(place: Place) -> Outcomes:
+    """All labels at a place; none when nothing is there.
+
+    Raises:
+        UserError: when a file is no table with `id` and `label`, or there are too many labels.
+        RetryLater: when the place does not answer.
+    """
+    rows: list[Mapping[str, Any]] = []
+    for path in place.files(ENDINGS):
+        name = path.rpartition("/")[2]
+        try:
+            with place.opened(path) as stream:
+                rows += _read(stream, path)
+        except (OSError, ValueError, csv.Error, msgspec.MsgspecError) as error:
+            raise _refused(name, f"it cannot be read ({type(error).__name__})") from error
+        if rows and not {"id", "label"} <= rows[-1].keys():
+            raise _refused(name, "it has no columns `id` and `label`")
+        if len(rows) > MOST:
+            raise _refused(name, f"there are more than {MOST} labels")
+    return _outcomes(rows)
+
+
+def _read(stream: IO[bytes], path: str) -> Iterator[Mapping[str, Any]]:
+    if path.endswith(".parquet"):
+        from pyarrow import parquet
+
+        for batch in parquet.ParquetFile(stream).iter_batches():
+            yield from batch.to_pylist()
+    elif path.endswith(".jsonl"):
+        yield from (msgspec.json.decode(line, type=dict[str, Any]) for line in stream if line.strip())
+    else:
+        text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
+        try:
+            yield from csv.DictReader(text, strict=True)
+        finally:
+            text.detach()  # whoever opened the stream closes it
+
+
+def _outcomes(rows: list[Mapping[str, Any]]) -> Outcomes:
+    names = sorted({str(name) for row in rows[:1000] for name in row} - _OWN)[:MOST_GROUPS]
+    places = np.array([_place(row.get("row")) for row in rows], dtype=np.uint64)
+    keys = keys_of([text_of(row.get("id")) for row in rows], places)
+    times = np.array([_seconds(row.get("time")) for row in rows], dtype=np.float64)
+    order = np.lexsort((np.arange(len(rows)), np.nan_to_num(times, nan=-np.inf), keys))
+    last = np.append(keys[order][1:] != keys[order][:-1], True)[: len(rows)]
+    kept = order[last & (keys[order] != 0)]
+    chosen = [rows[at] for at in kept.tolist()]
+    return Outcomes(
+        keys=keys[kept],
+        labels=tuple(text_of(row.get("label")) for row in chosen),
+        times=times[kept],
+        groups={name: tuple(text_of(row.get(name)) for row in chosen) for name in names},
+    )
+
+
+def text_of(value: Any) -> str:
+    """A cell as a label: text as it is, whole numbers without a point, booleans in lower case."""
+    if value is None or value != value:  # noqa: PLR0124 - NaN
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _place(value: Any) -> int:
+    text = text_of(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+def _seconds(value: Any) -> float:
+    """A time in RFC 3339, or as Parquet gives it; a day means its beginning, no zone means UTC."""
+    try:
+        moment = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(str(value))
+    except ValueError:
+        return float("nan")
+    return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
+
+
+def _refused(name: str, why: str) -> UserError:
+    return UserError(
+        f"the labels are of no use: {why}",
+        where=name,
+        fix="give CSV, JSON lines or Parquet with the columns `id` and `label`",
+    )

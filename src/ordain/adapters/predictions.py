@@ -1,0 +1,274 @@
+"""The door to prediction logs: JSON lines as the server writes them, or Parquet, at a folder or fsspec URL.
+
+A log is written by many pods, collected by other people's tools and read while it grows: lines are cut
+off, files vanish between the listing and the reading, whole files come twice. What can't be read is
+counted, never skipped in silence and never a reason to stop.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO, Annotated, Any
+
+import msgspec
+import numpy as np
+from msgspec import Meta, Struct
+from numpy.typing import NDArray
+
+from ordain.adapters.keys import keys_of
+from ordain.adapters.places import Place
+
+LINES, OPEN, PARQUET = ".jsonl", ".jsonl.open", ".parquet"
+LINE_LIMIT = 32 * 2**20
+ROWS = 20_000  # of a batch, and at least one record's
+MOST_EXTRA = 100
+PARQUET_ROWS = 2**14
+
+Floats = NDArray[np.float64]
+
+
+class Text(Struct, frozen=True):
+    """A column of text: each row's place among the values that occur, -1 where there is none."""
+
+    places: NDArray[np.int64]
+    values: tuple[str, ...]
+
+
+Values = Text | Floats
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """Some predictions, one a row.
+
+    Attributes:
+        keys: of request id and place in the request (`adapters.keys`); 0 where a record has no id.
+        times: seconds since 1970, UTC.
+        inputs: by feature: text, or numbers with NaN for what is missing; what no row has is absent.
+        outputs: by answer column; NaN where there is none.
+        absent, mistyped: features with the rows that lack them, or hold another type.
+        extra: columns that the model does not know, with their rows.
+    """
+
+    keys: NDArray[np.uint64]
+    times: Floats
+    models: Text
+    versions: Text
+    inputs: Mapping[str, Values]
+    outputs: Mapping[str, Floats]
+    absent: Mapping[str, int] = {}
+    mistyped: Mapping[str, int] = {}
+    extra: Mapping[str, int] = {}
+
+
+class Tally(Struct):
+    """What a reader met so far; it counts as it goes."""
+
+    files: int = 0
+    unreadable: int = 0
+    corrupt: int = 0
+
+
+class Shape(Struct, frozen=True, kw_only=True):
+    """What to take from a log.
+
+    Attributes:
+        text, numbers: features. answers: answer columns. known: every column the model knows, those that
+            are not taken included.
+    """
+
+    text: tuple[str, ...]
+    numbers: tuple[str, ...]
+    answers: tuple[str, ...]
+    known: frozenset[str]
+
+
+Scalar = str | float | bool | None
+
+
+class _Output(Struct):
+    prediction: float | None = None
+    probabilities: list[float | None] = []
+
+
+class Record(Struct):
+    """One line of the log: a request."""
+
+    time: Annotated[dt.datetime, Meta(tz=True)]
+    model: str
+    version: str
+    inputs: list[dict[str, Scalar]]
+    outputs: list[_Output]
+    id: str = ""
+
+
+def read_log(place: Place, shape: Shape, tally: Tally) -> Iterator[Batch]:
+    """Every prediction in the order in which its file was begun.
+
+    Args:
+        tally: what is counted into it.
+
+    Raises:
+        UserError, RetryLater: as `Place.files`.
+    """
+    for path in place.files((LINES, OPEN, PARQUET)):
+        tally.files += 1
+        try:
+            with place.opened(path) as stream:
+                if path.endswith(PARQUET):
+                    yield from _parquet(stream, shape, tally)
+                else:
+                    lines = _growing(stream) if path.endswith(OPEN) else _cut(stream, tally)
+                    yield from _lines(lines, shape, tally)
+        except (OSError, ValueError):  # pyarrow's errors are either
+            tally.unreadable += 1
+
+
+def _growing(stream: IO[bytes]) -> Iterator[bytes]:
+    """The whole lines of a file that is still written."""
+    return (line for line in _each(stream) if line.endswith(b"\n"))
+
+
+def _cut(stream: IO[bytes], tally: Tally) -> Iterator[bytes]:
+    """The lines of a file that should be whole; a last one without an end was cut off."""
+    for line in _each(stream):
+        if line.endswith(b"\n"):
+            yield line
+        else:
+            tally.corrupt += 1
+
+
+def _each(stream: IO[bytes]) -> Iterator[bytes]:
+    """Lines, none longer than the limit: what lies beyond it looks like lines without an end."""
+    while line := stream.readline(LINE_LIMIT):
+        yield line
+
+
+def _lines(lines: Iterator[bytes], shape: Shape, tally: Tally) -> Iterator[Batch]:
+    decoder = msgspec.json.Decoder(Record)
+    records: list[Record] = []
+    rows = 0
+    for line in lines:
+        try:
+            record = decoder.decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            tally.corrupt += 1
+            continue
+        if not _whole(record, tally):
+            continue
+        records.append(record)
+        rows += len(record.inputs)
+        if rows >= ROWS:
+            yield batch_of(records, shape)
+            records, rows = [], 0
+    if records:
+        yield batch_of(records, shape)
+
+
+def _whole(record: Record, tally: Tally) -> bool:
+    fits = len(record.inputs) == len(record.outputs)
+    tally.corrupt += not fits
+    return fits
+
+
+def batch_of(records: Sequence[Record], shape: Shape) -> Batch:
+    """Records as columns."""
+    rows = [row for record in records for row in record.inputs]
+    ids = [record.id for record in records for _ in record.inputs]
+    places = [place for record in records for place in range(len(record.inputs))]
+    columns = _Columns(rows)
+    inputs: dict[str, Values] = {name: columns.text(name) for name in shape.text}
+    inputs |= {name: columns.numbers(name) for name in shape.numbers}
+    gone = {name for name, count in columns.absent.items() if count == len(rows)}
+    return Batch(
+        keys=keys_of(ids, np.array(places, dtype=np.uint64)),
+        times=np.repeat([each.time.timestamp() for each in records], [len(each.inputs) for each in records]),
+        models=_repeated([(each.model, len(each.inputs)) for each in records]),
+        versions=_repeated([(each.version, len(each.inputs)) for each in records]),
+        inputs={name: values for name, values in inputs.items() if name not in gone},
+        outputs=_answers([each for record in records for each in record.outputs], shape),
+        absent=columns.absent,
+        mistyped=columns.mistyped,
+        extra=columns.unknown(shape.known),
+    )
+
+
+def _repeated(pairs: Sequence[tuple[str, int]]) -> Text:
+    table: dict[str, int] = {}
+    places = [table.setdefault(value, len(table)) for value, _ in pairs]
+    return Text(np.repeat(np.array(places, dtype=np.int64), [count for _, count in pairs]), tuple(table))
+
+
+def _answers(outputs: Sequence[_Output], shape: Shape) -> dict[str, Floats]:
+    width = len(shape.answers)
+    if shape.answers == ("prediction",):
+        return {"prediction": np.array([each.prediction for each in outputs], dtype=np.float64)}
+    nothing = [None] * width
+    rows = [each.probabilities if len(each.probabilities) == width else nothing for each in outputs]
+    matrix = np.array(rows, dtype=np.float64).reshape(len(rows), width)
+    return {name: matrix[:, place] for place, name in enumerate(shape.answers)}
+
+
+class _Absent:
+    """What stands for a column that a row does not have."""
+
+
+class _Columns:
+    """Columns from rows of named values, and what was wrong with them."""
+
+    def __init__(self, rows: Sequence[Mapping[str, Scalar]]) -> None:
+        self._rows = rows
+        self.absent: dict[str, int] = {}
+        self.mistyped: dict[str, int] = {}
+
+    def _values(self, name: str, fitting: set[type]) -> list[Any]:
+        """The column's values, None for whatever is no value of these types."""
+        values: list[Any] = [row.get(name, _Absent) for row in self._rows]
+        kinds = {_Absent if each is _Absent else type(each) for each in values}
+        if kinds <= fitting | {type(None)}:
+            return values
+        absent = sum(each is _Absent for each in values)
+        kept = [each if each is not _Absent and type(each) in fitting else None for each in values]
+        lost = sum(each is None for each in kept) - sum(each is None for each in values) - absent
+        if absent:
+            self.absent[name] = absent
+        if lost:
+            self.mistyped[name] = lost
+        return kept
+
+    def text(self, name: str) -> Text:
+        table: dict[str, int] = {}
+        values = self._values(name, {str})
+        places = [-1 if each is None else table.setdefault(each, len(table)) for each in values]
+        return Text(np.array(places, dtype=np.int64), tuple(table))
+
+    def numbers(self, name: str) -> Floats:
+        return np.array(self._values(name, {float, int, bool}), dtype=np.float64)
+
+    def unknown(self, known: frozenset[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for row in self._rows:
+            for name in row.keys() - known:
+                if name in found or len(found) < MOST_EXTRA:
+                    found[name] = found.get(name, 0) + 1
+        return found
+
+
+def _parquet(stream: IO[bytes], shape: Shape, tally: Tally) -> Iterator[Batch]:
+    from ordain.adapters.predictions_parquet import read
+
+    for found in read(stream, shape, PARQUET_ROWS):
+        if isinstance(found, Batch):
+            yield found
+            continue
+        records = [each for each in _converted(found, tally) if _whole(each, tally)]
+        if records:
+            yield batch_of(records, shape)
+
+
+def _converted(found: Sequence[Any], tally: Tally) -> Iterator[Record]:
+    for each in found:
+        try:
+            yield msgspec.convert(each, Record)
+        except msgspec.ValidationError:
+            tally.corrupt += 1

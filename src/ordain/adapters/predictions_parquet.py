@@ -1,0 +1,98 @@
+"""Prediction logs in Parquet: one column for each feature and answer, or the server's records as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import compute as pc
+from pyarrow import parquet
+
+from ordain.adapters import predictions
+from ordain.adapters.keys import keys_of
+
+INPUTS, OUTPUTS = "inputs.", "outputs."
+BUFFER = 2**18  # bytes of each column
+
+
+def read(
+    stream: IO[bytes], shape: predictions.Shape, rows: int
+) -> Iterator[predictions.Batch | Sequence[Any]]:
+    """Batches of a flat file; of any other, lists of what may be the server's records.
+
+    A flat file has `time`, `model`, `version`, `id`, optionally `row`, and a column `inputs.<feature>` and
+    `outputs.<answer>` for each feature and answer.
+
+    Raises:
+        ValueError, OSError: for what is no such file.
+    """
+    texts = ["model", "version", *(f"{INPUTS}{name}" for name in shape.text)]
+    # Without a buffer, whole columns of a row group would be held at once.
+    file = parquet.ParquetFile(stream, read_dictionary=texts, buffer_size=BUFFER)
+    names = file.schema_arrow.names
+    if "inputs" in names:
+        for each in file.iter_batches(rows):
+            yield each.to_pylist()
+        return
+    wanted = [f"{INPUTS}{name}" for name in (*shape.text, *shape.numbers)]
+    wanted += [f"{OUTPUTS}{name}" for name in shape.answers]
+    columns = [each for each in ("time", "model", "version", "id", "row", *wanted) if each in names]
+    shares = {name: name.removeprefix(INPUTS) for name in names if name.startswith(INPUTS)}
+    extra = [name for name in shares.values() if name not in shape.known][: predictions.MOST_EXTRA]
+    for group in range(file.num_row_groups):  # one by one: readers give their memory back at a group's end
+        for each in file.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False):
+            yield _flat(each, shape, extra)
+
+
+def _flat(table: Any, shape: predictions.Shape, extra: Sequence[str]) -> predictions.Batch:
+    names, rows = set(table.schema.names), table.num_rows
+    mistyped: dict[str, int] = {}
+    inputs: dict[str, predictions.Values] = {}
+    for name in shape.text:
+        if f"{INPUTS}{name}" in names:
+            inputs[name] = _text(table[f"{INPUTS}{name}"], name, mistyped)
+    for name in shape.numbers:
+        if f"{INPUTS}{name}" in names:
+            inputs[name] = _numbers(table[f"{INPUTS}{name}"], name, mistyped)
+    nothing = np.full(rows, np.nan)
+    outputs = {
+        name: _numbers(table[f"{OUTPUTS}{name}"], name, mistyped) if f"{OUTPUTS}{name}" in names else nothing
+        for name in shape.answers
+    }
+    places = _numbers(table["row"], "row", mistyped) if "row" in names else np.zeros(rows)
+    ids = pc.fill_null(table["id"].cast(pa.string()), "").to_pylist() if "id" in names else [""] * rows
+    micros = table["time"].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+    return predictions.Batch(
+        keys=keys_of(ids, np.nan_to_num(places).astype(np.uint64)),
+        times=micros.to_numpy(zero_copy_only=False) / 1e6,
+        models=_text(table["model"], "model", mistyped),
+        versions=_text(table["version"], "version", mistyped),
+        inputs=inputs,
+        outputs=outputs,
+        absent={name: rows for name in (*shape.text, *shape.numbers) if name not in inputs},
+        mistyped=mistyped,
+        extra=dict.fromkeys(extra, rows),
+    )
+
+
+def _text(column: Any, name: str, mistyped: dict[str, int]) -> predictions.Text:
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        mistyped.update({name: len(column) - column.null_count} if column.null_count < len(column) else {})
+        return predictions.Text(np.full(len(column), -1, dtype=np.int64), ())
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    places = pc.fill_null(encoded.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
+    return predictions.Text(places, tuple(encoded.dictionary.to_pylist()))
+
+
+def _numbers(column: Any, name: str, mistyped: dict[str, int]) -> predictions.Floats:
+    kind = column.type
+    if pa.types.is_boolean(kind):
+        column = column.cast(pa.uint8())
+    elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        mistyped.update({name: len(column) - column.null_count} if column.null_count < len(column) else {})
+        return np.full(len(column), np.nan)
+    wide: predictions.Floats = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return wide

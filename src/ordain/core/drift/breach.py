@@ -1,0 +1,62 @@
+"""Whether a spec's gates still hold by late labels, in the three states of the gates themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ordain.core import gates
+from ordain.core.drift.evidence import Measurement
+from ordain.core.gates import Group
+from ordain.core.spec import Gates, QualityGate
+from ordain.core.verdicts import Outcome, Verdict
+
+
+def quality(gate: QualityGate, measured: Measurement | None) -> Verdict:
+    """A quality gate under uncertainty: `fail` only when the whole 95 % interval is beyond a bound.
+
+    A release is judged once, on a holdout that is large enough; a monitor looks every day, and a point
+    value would cross a near bound by chance soon enough.
+    """
+    name, bound = f"quality.{gate.metric}", gate.min if gate.min is not None else gate.max
+    if measured is None or measured.value is None or measured.interval is None:
+        detail = f"{gate.metric} cannot be told from these labels"
+        return Verdict(gate=name, outcome="insufficient", bound=bound, detail=detail)
+    low, high = measured.interval
+    asked = [] if gate.min is None else [(f"at least {gate.min:g}", high < gate.min, low >= gate.min)]
+    asked += [] if gate.max is None else [(f"at most {gate.max:g}", low > gate.max, high <= gate.max)]
+    failed, held = any(fails for _, fails, _ in asked), all(holds for _, _, holds in asked)
+    outcome: Outcome = "fail" if failed else "pass" if held else "insufficient"
+    words = " and ".join(text for text, _, _ in asked) or "no bound"
+    return Verdict(
+        gate=name,
+        outcome=outcome,
+        value=measured.value,
+        bound=bound,
+        interval=measured.interval,
+        detail=f"{gate.metric} is {measured.value:.4f} ({low:.4f} to {high:.4f}); {words} is asked",
+    )
+
+
+def verdicts(
+    declared: Gates, measured: Mapping[str, Measurement], groups: Mapping[str, Sequence[Group]]
+) -> Iterator[Verdict]:
+    """Every gate that labels can speak about.
+
+    Args:
+        measured: by metric; empty with too few labels.
+        groups: of each sensitive column that the labels or the log tell.
+    """
+    for gate in declared.quality:
+        yield quality(gate, measured.get(gate.metric))
+    known = [each for each in declared.fairness if each.column in groups]
+    family = max(1, gates.comparisons(known, groups))
+    for fair in declared.fairness:
+        if fair.column in groups:
+            yield gates.fairness(fair, groups[fair.column], family)
+        else:
+            yield Verdict(
+                gate=f"fairness.{fair.column}",
+                outcome="insufficient",
+                bound=fair.max,
+                detail=f"neither labels nor log tell `{fair.column}`: give it as a column of the labels",
+            )

@@ -1,0 +1,50 @@
+"""Why a model's world may have changed: suspicions in the order of how well they explain what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ordain.core.drift.evidence import Cause, Finding, Kind
+
+_INPUTS: frozenset[Kind] = frozenset({"drift", "unseen-categories", "out-of-range", "joint-shift"})
+
+
+def suspected(findings: Sequence[Finding]) -> tuple[Cause, ...]:
+    """Suspicions that the alarms support, the likeliest first.
+
+    A changed schema or a broken feed explains everything that follows from it, so it comes before a
+    change of the world; inputs that moved explain moved predictions; and only what neither inputs nor
+    labels explain is a changed relation between the two.
+    """
+    alarms = [each for each in findings if each.alarm]
+    return tuple(_causes(alarms))
+
+
+def _causes(alarms: Sequence[Finding]) -> Iterator[Cause]:
+    schema, missing = _columns(alarms, {"schema-change"}), _columns(alarms, {"missingness"})
+    moved, target = _columns(alarms, _INPUTS), _columns(alarms, {"target-drift"})
+    if schema:
+        yield Cause(
+            suspect="schema-change", because=f"{schema} no longer arrive as the model was made for them"
+        )
+    if missing:
+        yield Cause(
+            suspect="upstream-missingness", because=f"values of {missing} are missing as never before"
+        )
+    if moved:
+        yield Cause(suspect="population-shift", because=f"inputs moved: {moved}")
+    if target:
+        also = "as they may when inputs move" if moved else "while inputs did not move"
+        yield Cause(suspect="label-shift", because=f"labels are distributed differently, {also}")
+    breached = [each for each in alarms if each.kind == "performance"]
+    if breached and not (schema or missing or moved or target):
+        because = "performance fell while neither inputs nor labels moved: what they mean has changed"
+        yield Cause(suspect="concept-shift", because=because)
+
+
+def _columns(alarms: Sequence[Finding], kinds: frozenset[Kind] | set[Kind]) -> str:
+    """The columns of these alarms in words; empty without any."""
+    names = dict.fromkeys(name for each in alarms if each.kind in kinds for name in each.columns)
+    shown = list(names)[:8]
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    return ", ".join(shown) + more

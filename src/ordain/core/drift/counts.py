@@ -1,0 +1,124 @@
+"""What a window of the prediction log holds, as counts, and the same view of a reference profile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+from msgspec import Struct
+
+from ordain.core.drift.tails import Draw
+from ordain.core.profile import Column, Numbers
+
+
+class Counted(Struct, frozen=True, kw_only=True):
+    """One column's rows.
+
+    Attributes:
+        cells: rows by bin or category. labels: of the cells, for people. ordered: whether they are bins.
+        missing: rows without a value.
+        beyond: rows with a category that the reference does not list, which are in no cell; or with a
+            number beyond the reference's extremes, which are in the first or last one as well.
+    """
+
+    cells: tuple[int, ...]
+    labels: tuple[str, ...]
+    ordered: bool
+    missing: int = 0
+    beyond: int = 0
+
+    @property
+    def present(self) -> int:
+        """Rows with a value."""
+        return sum(self.cells) + (0 if self.ordered else self.beyond)
+
+    @property
+    def absent_of_all(self) -> Draw:
+        """Missing rows of all rows."""
+        return Draw(self.missing, self.missing + self.present)
+
+    @property
+    def beyond_of_present(self) -> Draw:
+        """Rows beyond the reference of those with a value."""
+        return Draw(self.beyond, self.present)
+
+    def __add__(self, other: Counted) -> Counted:
+        """The rows of both; the cells are the same."""
+        return Counted(
+            cells=tuple(a + b for a, b in zip(self.cells, other.cells, strict=True)),
+            labels=self.labels,
+            ordered=self.ordered,
+            missing=self.missing + other.missing,
+            beyond=self.beyond + other.beyond,
+        )
+
+
+class Joint(Struct, frozen=True, kw_only=True):
+    """What a domain classifier says to a window.
+
+    Attributes:
+        p: chance of so large a separation without any drift.
+        effect: separation of the two samples' scores in standard deviations.
+        columns: those whose values, or products with another's, the classifier relies on.
+    """
+
+    p: float
+    effect: float
+    columns: tuple[str, ...]
+
+
+class Window(Struct, frozen=True, kw_only=True):
+    """One window of the log.
+
+    Attributes:
+        start, end: RFC 3339 in UTC; for windows of a number of rows, times of their first and last row.
+        features, answers: by column name.
+        joint: None when there are too few rows or dimensions for it.
+    """
+
+    start: str
+    end: str
+    rows: int
+    features: Mapping[str, Counted]
+    answers: Mapping[str, Counted]
+    joint: Joint | None = None
+
+
+class Reference(Struct, frozen=True, kw_only=True):
+    """What a window is compared with: the profile, or windows of other seasons."""
+
+    features: Mapping[str, Counted]
+    answers: Mapping[str, Counted]
+
+
+def reference_of(features: Mapping[str, Column], answers: Mapping[str, Numbers]) -> Reference:
+    """A profile's columns as a reference."""
+    return Reference(
+        features={name: counted(column) for name, column in features.items()},
+        answers={name: counted(column) for name, column in answers.items()},
+    )
+
+
+def counted(column: Column) -> Counted:
+    """A profile's column as counts."""
+    if isinstance(column, Numbers):
+        return Counted(
+            cells=column.counts, labels=bins(column), ordered=True, missing=column.missing,
+            beyond=column.outside,
+        )  # fmt: skip
+    return Counted(
+        cells=tuple(column.categories.values()),
+        labels=tuple(column.categories),
+        ordered=False,
+        missing=column.missing,
+        beyond=column.other,
+    )
+
+
+def bins(column: Numbers) -> tuple[str, ...]:
+    """Each bin in words, such as `20 to 45.3`."""
+    shown = [f"{edge:.4g}" for edge in column.edges]
+    if not shown:
+        return ("any value",)
+    inner = [f"{low} to {high}" for low, high in pairwise(shown)]
+    return (f"at most {shown[0]}", *inner, f"above {shown[-1]}")

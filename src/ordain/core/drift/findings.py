@@ -1,0 +1,170 @@
+"""What is worth saying about a model: alarms that somebody should act on, and notices for the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec import Struct
+
+from ordain.core.drift.evidence import (
+    ColumnReport,
+    Finding,
+    Kind,
+    Performance,
+    Reading,
+    Settings,
+    Test,
+    Tested,
+)
+
+TOLERATED = 0.01  # share of a log that may be damaged, foreign or of the future before it is an alarm
+_SHAPES: frozenset[Test] = frozenset({"distribution", "location"})
+_BY_ROLE: Mapping[str, Kind] = {"feature": "drift", "answer": "prediction-drift", "target": "target-drift"}
+_BY_TEST: Mapping[Test, Kind] = {"missing": "missingness", "joint": "joint-shift"}
+_WORDS: Mapping[Test, str] = {
+    "distribution": "is distributed differently",
+    "missing": "is missing more or less often",
+    "joint": "differ from the reference together",
+}
+
+
+class Freshness(Struct, frozen=True, kw_only=True):
+    """How long the log has been silent.
+
+    Attributes:
+        silent: hours since the newest prediction; None without one.
+        patience: hours that are no alarm.
+    """
+
+    silent: float | None
+    patience: float
+
+
+def of_columns(columns: Sequence[ColumnReport], settings: Settings) -> Iterator[Finding]:
+    """One finding for each column and kind with an alarm."""
+    for column in columns:
+        kinds: dict[Kind, list[Test]] = {}
+        for test in column.alarms:
+            kinds.setdefault(kind_of(column, test), []).append(test)
+        for kind, tests in kinds.items():
+            detail = _detail(column, tests, settings)
+            yield Finding(kind=kind, alarm=True, columns=(column.column,), detail=detail)
+
+
+def of_joint(columns: Sequence[str], report: ColumnReport, settings: Settings) -> Iterator[Finding]:
+    """The finding of a joint shift.
+
+    Args:
+        columns: those that the classifier relies on.
+    """
+    if report.alarms:
+        detail = _detail(report, report.alarms, settings)
+        yield Finding(kind="joint-shift", alarm=True, columns=tuple(columns), detail=detail)
+
+
+def kind_of(column: ColumnReport, test: Test) -> Kind:
+    """What an alarm of a column is called."""
+    if test in _SHAPES or (test == "beyond" and column.role != "feature"):
+        return _BY_ROLE[column.role]
+    if test == "beyond":
+        return "out-of-range" if column.ordered else "unseen-categories"
+    return _BY_TEST[test]
+
+
+def _detail(column: ColumnReport, tests: Sequence[Test], settings: Settings) -> str:
+    often = f"in {column.drifted} of the last {settings.windows} windows"
+    newest = [each for each in column.tests if each.test in tests]
+    if not newest:
+        return f"{column.column} drifted {often}; the newest one has too few values to tell"
+    shown = max(newest, key=lambda each: (each.drifted, each.test == "location", each.effect))
+    size = f"effect {shown.effect:.2f}, adjusted p {shown.adjusted:.1e} in the newest window"
+    return f"{column.column} {_words(column, shown)} {often}: {size}"
+
+
+def _words(column: ColumnReport, tested: Tested) -> str:
+    if tested.test == "location":
+        return f"lies {tested.direction}"
+    if tested.test == "beyond":
+        return "exceeds the reference's range" if column.ordered else "has categories the reference lacks"
+    return _WORDS[tested.test]
+
+
+def of_reading(reading: Reading, model: str, fresh: Freshness) -> Iterator[Finding]:
+    """What the log itself is found to be: absent, foreign, silent, damaged, ahead of time, misshapen."""
+    yield from _source(reading, model, fresh)
+    whole = max(1, reading.records)
+    damaged = reading.corrupt + reading.unreadable
+    if damaged:
+        alarm = reading.corrupt > TOLERATED * whole or reading.unreadable > TOLERATED * reading.files
+        detail = (
+            f"{reading.corrupt} records and {reading.unreadable} of {reading.files} files are not readable"
+        )
+        yield Finding(kind="log-damaged", alarm=alarm, detail=detail)
+    if reading.future:
+        alarm = reading.future > TOLERATED * whole
+        detail = f"{reading.future} predictions are dated in the future and left out: a clock is wrong"
+        yield Finding(kind="log-future", alarm=alarm, detail=detail)
+    yield from _shape(reading, whole)
+
+
+def _source(reading: Reading, model: str, fresh: Freshness) -> Iterator[Finding]:
+    others = ", ".join(f"{name} ({rows})" for name, rows in sorted(reading.other_models.items())[:5])
+    versions = ", ".join(f"{name} ({rows})" for name, rows in sorted(reading.other_versions.items())[:5])
+    if not reading.files:
+        yield Finding(kind="log-absent", alarm=True, detail="there is no prediction log there")
+    elif others:
+        alarm = not reading.records
+        detail = (
+            f"the log also holds other models than {model}" if not alarm else f"the log is not of {model}"
+        )
+        yield Finding(kind="log-foreign", alarm=alarm, detail=f"{detail}: {others}")
+    if versions:
+        alarm = not reading.records
+        detail = "only other versions answered" if alarm else "other versions answered too"
+        yield Finding(kind="log-foreign", alarm=alarm, detail=f"{detail}: {versions}")
+    if reading.files and fresh.silent is None and not (others or versions):
+        yield Finding(kind="log-absent", alarm=True, detail="the prediction log is empty")
+    if fresh.silent is not None and fresh.silent > fresh.patience:
+        detail = f"the newest prediction is {fresh.silent:.1f} hours old; {fresh.patience:g} are normal"
+        yield Finding(kind="log-stale", alarm=True, detail=detail)
+
+
+def _shape(reading: Reading, whole: int) -> Iterator[Finding]:
+    """Columns that are gone, of another type, or new."""
+    said = (
+        (reading.absent, "is not in the log", True),
+        (reading.mistyped, "holds another type than the model takes", True),
+        (reading.extra, "is in the log and unknown to the model", False),
+    )
+    for columns, words, matters in said:
+        for name, rows in sorted(columns.items()):
+            alarm = matters and rows > TOLERATED * whole
+            detail = f"{name} {words} ({rows} of {reading.records} rows)"
+            yield Finding(kind="schema-change", alarm=alarm, columns=(name,), detail=detail)
+
+
+def of_performance(performance: Performance, settings: Settings) -> Iterator[Finding]:
+    """What late labels say, and whether they come at all."""
+    if not performance.known:
+        yield Finding(kind="labels-absent", alarm=True, detail="there are no labels there")
+    elif not performance.labelled:
+        detail = (
+            f"none of {performance.known} labels belongs to a prediction since {performance.start}"
+            if performance.predictions
+            else f"there is no prediction since {performance.start} that a label could belong to"
+        )
+        yield Finding(kind="labels-stale", alarm=bool(performance.predictions), detail=detail)
+    elif performance.newest < performance.middle:
+        detail = f"no prediction since {performance.newest} has a label"
+        yield Finding(kind="labels-stale", alarm=True, detail=detail)
+    if 0 < performance.labelled < settings.labelled:
+        detail = f"{performance.labelled} predictions have labels; {settings.labelled} are needed to judge"
+        yield Finding(kind="performance", alarm=False, detail=detail)
+    for verdict in performance.verdicts:
+        fair = verdict.gate.startswith("fairness.")
+        yield Finding(
+            kind="fairness" if fair else "performance",
+            alarm=verdict.outcome == "fail",
+            groups=(verdict.gate.partition(".")[2],) if fair else (),
+            detail=f"{verdict.gate} {verdict.outcome}: {verdict.detail}",
+        )

@@ -1,0 +1,154 @@
+"""What `ordain monitor` watches: a release's profile and signature, and the spec where there is a clone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from ordain.adapters.artifacts import read_folder, store_of
+from ordain.adapters.files import inside, read_bytes, read_state
+from ordain.core import profile, signature
+from ordain.core.artifact import FILES, LAYOUT, digest_of_files, read_layout
+from ordain.core.instance import is_state_path, read_instance
+from ordain.core.profile import Profile
+from ordain.core.reasons import Reason
+from ordain.core.release import Release
+from ordain.core.signature import Signature
+from ordain.core.spec import Spec
+from ordain.core.verdicts import Verdict
+from ordain.errors import UserError
+
+DIGITS = 12  # of a digest that stands for the version of what was never released
+
+
+class Approved(Struct, frozen=True, kw_only=True):
+    """What a pod is told by its environment; empty where it is not.
+
+    Attributes:
+        release: such as `churn@7`. artifact: digest.
+    """
+
+    release: str = ""
+    artifact: str = ""
+
+
+class Watched(Struct, frozen=True, kw_only=True):
+    """One release in one environment.
+
+    Attributes:
+        release: such as `churn@7`; empty when it is not known. versions: names of it in a log.
+        spec: None without a clone. calibration: what its gate said; None when that is not known.
+    """
+
+    model: str
+    environment: str
+    release: str
+    artifact: str
+    profile: Profile
+    signature: Signature
+    spec: Spec | None
+    calibration: Verdict | None
+
+    @property
+    def versions(self) -> frozenset[str]:
+        """By release number, and by digest for what was served before it was released."""
+        digits = self.artifact.removeprefix("sha256:")[:DIGITS]
+        return frozenset({digits, self.release.partition("@")[2]} - {""})
+
+
+def watched(root: Path, target: str, artifact: Path | None, approved: Approved) -> Watched:
+    """Find what a target means.
+
+    Args:
+        root: a repository, or any folder when `artifact` is given. target: `MODEL@ENV`.
+        artifact: folder of an extracted artifact or of an OCI layout; None for what `root` pins there.
+
+    Raises:
+        UserError: for an unknown target, or an artifact that is absent, altered or without a profile.
+    """
+    model, _, environment = target.partition("@")
+    if not model or not environment:
+        fix = "write it as in churn@production"
+        raise UserError(f"{target!r} does not name a model and an environment", fix=fix)
+    spec, release = _declared(root, model, environment, needed=artifact is None)
+    files = _files(artifact) if artifact else _stored(root, release)
+    digest, described = digest_of_files(files), signature.decode(files[signature.FILE])
+    where = str(artifact or root)
+    if approved.artifact and digest != approved.artifact:
+        what, fix = (
+            f"the artifact is {digest}, and {approved.artifact} was approved",
+            "fetch the approved one",
+        )
+        raise UserError(what, where=where, fix=fix, reason=Reason.RELEASE_INVALID)
+    if described.model != model:
+        what = f"the artifact is of the model `{described.model}`, not of `{model}`"
+        raise UserError(what, where=where, fix="name the model that the artifact is of")
+    known = release if release is not None and release.artifact == digest else None
+    gates = [] if known is None else [each for each in known.verdicts if each.gate == "calibration"]
+    return Watched(
+        model=model,
+        environment=environment,
+        release=approved.release or (known.ref.label if known else ""),
+        artifact=digest,
+        profile=profile.decode(files[profile.FILE]),
+        signature=described,
+        spec=spec,
+        calibration=gates[0] if gates else None,
+    )
+
+
+def _declared(
+    root: Path, model: str, environment: str, *, needed: bool
+) -> tuple[Spec | None, Release | None]:
+    """The spec and the pinned release's record, as far as the folder declares them."""
+    if not (root / "models.yaml").is_file():
+        if needed:
+            raise UserError(
+                "there is no models.yaml here, and no artifact was named",
+                where=str(root),
+                fix="run it in a clone, or name an artifact with --artifact",
+            )
+        return None, None
+    instance = read_instance(read_state(root, is_state_path))
+    if model not in instance.models.models:
+        names = ", ".join(sorted(instance.models.models)) or "none"
+        raise UserError(
+            f"there is no model `{model}`; declared: {names}", where="models.yaml", fix="ordain status"
+        )
+    if environment not in instance.environments:
+        names = ", ".join(sorted(instance.environments)) or "none"
+        raise UserError(
+            f"there is no environment `{environment}`; declared: {names}",
+            where="environments/",
+            fix="ordain status",
+        )
+    pin = instance.environments[environment].models.get(model)
+    number = pin.release if pin else None
+    release = instance.releases.get(model, {}).get(number) if number is not None else None
+    if needed and release is None:
+        raise UserError(
+            f"no release of {model} is pinned in {environment}",
+            where=f"environments/{environment}.yaml",
+            fix="ordain status",
+        )
+    return instance.models.models[model], release
+
+
+def _stored(root: Path, release: Release | None) -> dict[str, bytes]:
+    return read_layout(store_of(root).get(release.artifact if release else "").blobs)
+
+
+def _files(artifact: Path) -> dict[str, bytes]:
+    """The artifact's files, from either form; what it is, only its digest can say."""
+    if (artifact / LAYOUT).is_file():
+        return read_layout(read_folder(artifact).blobs)
+    names = sorted(each.name for each in artifact.iterdir()) if artifact.is_dir() else []
+    if names != sorted(FILES):
+        raise UserError(
+            f"an artifact holds {', '.join(FILES)} and nothing else",
+            where=str(artifact),
+            fix="name the folder of an extracted artifact, or of an OCI layout",
+            reason=Reason.ARTIFACT_ABSENT,
+        )
+    return {name: read_bytes(inside(artifact, name)) for name in FILES}

@@ -1,0 +1,270 @@
+"""Prediction logs as they come: whole, cut off, damaged, in Parquet, on another file system."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from ordain.adapters.outcomes import read_outcomes, text_of
+from ordain.adapters.places import Place
+from ordain.adapters.predictions import Batch, Shape, Tally, Text, read_log
+from ordain.errors import RetryLater, UserError
+
+SHAPE = Shape(
+    text=("plan",),
+    numbers=("price",),
+    answers=("p_No", "p_Yes"),
+    known=frozenset({"plan", "price", "female"}),
+)
+
+
+def record(number: int, **inputs: Any) -> dict[str, Any]:
+    return {
+        "id": f"r-{number}", "time": f"2026-11-19T00:00:{number:02d}Z", "model": "churn", "version": "7",
+        "latency": 0.1, "inputs": [{"plan": "x", "price": 1.5, **inputs}],
+        "outputs": [{"label": "No", "probabilities": [0.75, 0.25]}],
+    }  # fmt: skip
+
+
+def lines(*records: Any) -> bytes:
+    return b"".join(json.dumps(each).encode() + b"\n" for each in records)
+
+
+def read(place: Path | str) -> tuple[list[Batch], Tally]:
+    tally = Tally()
+    return list(read_log(Place(str(place), "the prediction log"), SHAPE, tally)), tally
+
+
+def values(batch: Batch, name: str) -> list[Any]:
+    column = batch.inputs[name]
+    if isinstance(column, Text):
+        return [column.values[at] if at >= 0 else None for at in column.places]
+    return list(column.tolist())
+
+
+def test_a_log_as_the_server_writes_it(tmp_path: Path) -> None:
+    (tmp_path / "predictions-a-1-1700000000002-1.jsonl").write_bytes(lines(record(3)))
+    (tmp_path / "predictions-b-1-1700000000001-1.jsonl").write_bytes(lines(record(1), record(2, plan="y")))
+    two = record(4)
+    two |= {"inputs": two["inputs"] * 2, "outputs": two["outputs"] * 2}
+    (tmp_path / "predictions-a-1-1700000000003-2.jsonl.open").write_bytes(lines(two) + b'{"id": "half')
+    (tmp_path / "notes.txt").write_text("not a log")
+    batches, tally = read(tmp_path)
+    assert [values(each, "plan") for each in batches] == [["x", "y"], ["x"], ["x", "x"]]
+    assert batches[2].keys[0] != batches[2].keys[1]
+    assert batches[0].times.tolist() == [1795046401.0, 1795046402.0]
+    assert batches[0].outputs["p_Yes"].tolist() == [0.25, 0.25]
+    assert (tally.files, tally.unreadable, tally.corrupt) == (3, 0, 0)
+
+
+def test_what_cannot_be_read_is_counted_and_the_rest_is_read(tmp_path: Path) -> None:
+    bad = [
+        b"not json\n",
+        b"\xff\xfe\n",
+        b"[" * 5000 + b"\n",
+        lines({**record(1), "time": "yesterday"}),
+        lines({**record(1), "time": "2026-11-19T00:00:00"}),
+        lines({**record(1), "inputs": []}),
+        lines({**record(1), "inputs": [{"plan": {"deep": 1}}]}),
+    ]
+    (tmp_path / "a.jsonl").write_bytes(b"".join(bad) + lines(record(2)) + lines(record(3))[:-5])
+    (tmp_path / "b.parquet").write_bytes(b"PAR1 is not enough")
+    (tmp_path / "c.jsonl").write_bytes(b"")
+    batches, tally = read(tmp_path)
+    assert sum(len(each.times) for each in batches) == 1
+    assert (tally.files, tally.unreadable, tally.corrupt) == (3, 1, len(bad) + 1)
+
+
+def test_a_file_that_vanishes_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.jsonl").write_bytes(lines(record(1)))
+    place = Place(str(tmp_path), "the prediction log")
+    monkeypatch.setattr(place, "files", lambda _: [str(tmp_path / "gone.jsonl"), str(tmp_path / "a.jsonl")])
+    tally = Tally()
+    assert len(list(read_log(place, SHAPE, tally))) == 1
+    assert tally.unreadable == 1
+
+
+def test_columns_that_changed_are_counted(tmp_path: Path) -> None:
+    without = record(2)
+    del without["inputs"][0]["price"]
+    rows = [record(1, price="12"), without, record(3, plan=7, new=1), record(4, price=None, female="hash")]
+    (tmp_path / "a.jsonl").write_bytes(lines(*rows, record(5, price=True)))
+    (batch,), _ = read(tmp_path)
+    assert np.isnan(batch.inputs["price"]).tolist() == [True, True, False, True, False]  # type: ignore[arg-type]
+    assert values(batch, "plan") == ["x", "x", None, "x", "x"]
+    assert batch.absent == {"price": 1}
+    assert batch.mistyped == {"price": 1, "plan": 1}
+    assert batch.extra == {"new": 1}
+
+
+def test_a_column_that_is_gone_is_absent(tmp_path: Path) -> None:
+    row = record(1)
+    del row["inputs"][0]["plan"]
+    (tmp_path / "a.jsonl").write_bytes(lines(row, row))
+    (batch,), _ = read(tmp_path)
+    assert "plan" not in batch.inputs
+    assert batch.absent == {"plan": 2}
+
+
+def test_an_answer_of_another_width_is_none(tmp_path: Path) -> None:
+    row = record(1)
+    row["outputs"] = [{"probabilities": [1.0]}]
+    (tmp_path / "a.jsonl").write_bytes(lines(row, {**record(2), "outputs": [{"probabilities": [None, 0.5]}]}))
+    (batch,), _ = read(tmp_path)
+    assert np.isnan(batch.outputs["p_No"]).all()
+    assert np.isnan(batch.outputs["p_Yes"]).tolist() == [True, False]
+
+
+def flat(**columns: Any) -> pa.Table:
+    made = {
+        "id": ["r-1", "r-2"], "model": ["churn"] * 2, "version": ["7"] * 2, "inputs.plan": ["x", None],
+        "time": pa.array([1795046401000000, 1795046402000000], pa.timestamp("us", "UTC")),
+        "inputs.price": pa.array([1.5, None]), "outputs.p_No": [0.75, 0.5], "outputs.p_Yes": [0.25, 0.5],
+    }  # fmt: skip
+    return pa.table({**made, **columns})
+
+
+def test_parquet_says_what_lines_say(tmp_path: Path) -> None:
+    (tmp_path / "lines").mkdir()
+    (tmp_path / "lines/a.jsonl").write_bytes(lines(record(1), record(2, plan=None, price=None)))
+    parquet.write_table(
+        flat(**{"outputs.p_No": [0.75, 0.75], "outputs.p_Yes": [0.25, 0.25]}), tmp_path / "a.parquet"
+    )
+    nested = pa.Table.from_pylist([record(1), record(2, plan=None, price=None)])
+    parquet.write_table(nested, tmp_path / "b.parquet")
+    (one,), _ = read(tmp_path / "lines")
+    for name in ("a.parquet", "b.parquet"):
+        (two,), tally = read(tmp_path / name)
+        assert tally == Tally(files=1)
+        assert values(two, "plan") == values(one, "plan")
+        np.testing.assert_array_equal(two.inputs["price"], one.inputs["price"])
+        for each in ("keys", "times"):
+            assert getattr(two, each).tolist() == getattr(one, each).tolist()
+        assert {key: each.tolist() for key, each in two.outputs.items()} == {
+            key: each.tolist() for key, each in one.outputs.items()
+        }
+
+
+def test_parquet_of_another_shape(tmp_path: Path) -> None:
+    strange = flat(
+        **{"inputs.price": ["a", None], "inputs.plan": [1, 2], "inputs.new": [1, 2], "row": [0, 1]}
+    )
+    parquet.write_table(strange.drop_columns(["id", "outputs.p_No"]), tmp_path / "a.parquet")
+    whole = flat(**{"inputs.price": [True, False], "inputs.plan": pa.array(["x", "y"]).dictionary_encode()})
+    parquet.write_table(whole.drop_columns(["inputs.plan"]), tmp_path / "b.parquet")
+    (one, two), _ = read(tmp_path)
+    assert one.mistyped == {"price": 1, "plan": 2}
+    assert one.extra == {"new": 2}
+    assert one.keys.tolist() == [0, 0]
+    assert np.isnan(one.outputs["p_No"]).all()
+    assert values(two, "price") == [1.0, 0.0]
+    assert two.absent == {"plan": 2}
+
+
+def test_records_in_parquet_that_are_none(tmp_path: Path) -> None:
+    rows = [record(1), {**record(2), "outputs": []}, {**record(3), "version": None}]
+    parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    (batch,), tally = read(tmp_path)
+    assert len(batch.times) == 1
+    assert tally.corrupt == 2
+
+
+def test_a_log_at_a_url() -> None:
+    files = fsspec.filesystem("memory")
+    files.pipe_file("/logs/one/a.jsonl", lines(record(1)))
+    (batch,), tally = read("memory://logs/one")
+    assert len(batch.times) == 1
+    assert read("memory://logs/none")[1].files == 0
+    assert tally.files == 1
+
+
+def test_places_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Place(str(tmp_path / "none"), "x").files((".jsonl",)) == []
+    with pytest.raises(UserError, match="cannot be read there"):
+        Place("nosuch://x?token=secret", "x")
+    with pytest.raises(UserError, match="chained"):
+        Place("simplecache::s3://x", "x")
+    place = Place(str(tmp_path), "the log")
+    for error, kind in ((PermissionError, UserError), (ConnectionError, RetryLater)):
+        monkeypatch.setattr(
+            type(place._files), "find", lambda *_, error=error, **__: (_ for _ in ()).throw(error())
+        )
+        with pytest.raises(kind):
+            place.files((".jsonl",))
+    monkeypatch.setattr(type(place._files), "find", lambda *_, **__: ["a.jsonl"] * 100_001)
+    with pytest.raises(UserError, match="more than"):
+        place.files((".jsonl",))
+
+
+@given(st.binary(max_size=300))
+@settings(deadline=None)
+def test_no_bytes_stop_a_reader(data: bytes) -> None:
+    files = fsspec.filesystem("memory")
+    for name in ("a.jsonl", "b.parquet", "c.jsonl.open"):
+        files.pipe_file(f"/fuzz/{name}", data)
+    assert read("memory://fuzz")[1].files == 3
+
+
+# --- labels -------------------------------------------------------------------------------------------
+
+
+def test_labels_in_every_format_are_the_same(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(
+        "id,row,label,time,female\nr-1,0,Yes,2026-11-20T00:00:00Z,true\nr-2,1,No,,false\n"
+    )
+    rows = [
+        {"id": "r-1", "row": 0, "label": "Yes", "time": "2026-11-20T00:00:00+00:00", "female": True},
+        {"id": "r-2", "row": 1, "label": "No", "time": None, "female": False},
+    ]
+    (tmp_path / "b.jsonl").write_bytes(lines(*rows))
+    parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "c.parquet")
+    read = [
+        read_outcomes(Place(str(tmp_path / name), "labels")) for name in ("a.csv", "b.jsonl", "c.parquet")
+    ]
+    for each in read:
+        assert each.keys.tolist() == read[0].keys.tolist()
+        assert each.labels == read[0].labels
+        assert each.groups == read[0].groups
+        np.testing.assert_array_equal(each.times, read[0].times)
+    assert sorted(read[0].labels) == ["No", "Yes"]
+
+
+def test_the_newest_label_of_a_prediction_counts(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(
+        "id,label,time\na,1,2026-11-21T00:00:00Z\na,0,2026-11-20T00:00:00Z\nb,0,\nb,1,\n,1,\nc,1,never\n"
+    )
+    made = read_outcomes(Place(str(tmp_path), "labels"))
+    assert len(made) == 3
+    assert set(made.labels) == {"1"}
+
+
+def test_no_labels_and_none_of_use(tmp_path: Path) -> None:
+    assert len(read_outcomes(Place(str(tmp_path), "labels"))) == 0
+    for name, data in (
+        ("a.csv", b"x,y\n1,2\n"),
+        ("a.csv", b'id,label\n"1,2'),
+        ("a.csv", b"\xff\xfe"),
+        ("a.jsonl", b"[1]\n"),
+        ("a.parquet", b"PAR1"),
+    ):
+        folder = tmp_path / "labels"
+        folder.mkdir(exist_ok=True)
+        for each in folder.iterdir():
+            each.unlink()
+        (folder / name).write_bytes(data)
+        with pytest.raises(UserError, match="of no use"):
+            read_outcomes(Place(str(folder), "labels"))
+
+
+def test_labels_are_read_as_people_write_them() -> None:
+    told = [text_of(each) for each in (None, float("nan"), True, 1.0, 1.5, 3, "Yes")]
+    assert told == ["", "", "true", "1", "1.5", "3", "Yes"]

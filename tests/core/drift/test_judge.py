@@ -1,0 +1,538 @@
+"""Windows in, verdicts out: flags, alarms over windows, reports, causes and what they ask for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ordain.core.drift import evidence as documents
+from ordain.core.drift.breach import quality, verdicts
+from ordain.core.drift.causes import suspected
+from ordain.core.drift.counts import Counted, Joint, Reference, Window, bins, counted, reference_of
+from ordain.core.drift.evidence import (
+    Estimate,
+    Evidence,
+    Finding,
+    Kind,
+    Measurement,
+    Performance,
+    Reading,
+    Settings,
+    Slice,
+    Test,
+)
+from ordain.core.drift.findings import Freshness, kind_of, of_performance, of_reading
+from ordain.core.drift.judge import (
+    JOINTLY,
+    beyond_shares,
+    column_reports,
+    joint_report,
+    judge,
+    spread,
+    target_report,
+    window_report,
+)
+from ordain.core.drift.refusal import Grounds, refusal
+from ordain.core.drift.season import season
+from ordain.core.drift.summary import Looked, Subject, findings_of, summary
+from ordain.core.drift.tails import Draw
+from ordain.core.drift.text import bar, document, text
+from ordain.core.gates import Group
+from ordain.core.profile import Categories, Numbers
+from ordain.core.spec import FairnessGate, Gates, QualityGate
+from ordain.core.statistics import Share
+from ordain.core.verdicts import Verdict
+from ordain.errors import UserError
+
+SETTINGS = Settings()
+FRESH = Freshness(silent=1.0, patience=24.0)
+PRICE = Numbers(edges=(10.0, 20.0), counts=(1000, 1000, 1000), missing=10, outside=6, low=0, high=30)
+PLAN = Categories(categories={"x": 2000, "y": 1000}, missing=0, other=10)
+ANSWER = Numbers(edges=(0.5,), counts=(700, 300), low=0.1, high=0.9)
+REFERENCE = reference_of({"price": PRICE, "plan": PLAN}, {"p_Yes": ANSWER})
+
+
+def window(
+    price: tuple[int, ...] = (100, 100, 100), plan: tuple[int, ...] = (200, 100), **more: int
+) -> Window:
+    """Counts of one window; `missing` and `beyond` are of the price, `unseen` of the plan."""
+    rows = sum(price) + more.get("missing", 0)
+    return Window(
+        start="2026-11-19T00:00:00Z",
+        end="2026-11-20T00:00:00Z",
+        rows=more.get("rows", rows),
+        features={
+            "price": Counted(
+                cells=price, labels=bins(PRICE), ordered=True, missing=more.get("missing", 1),
+                beyond=more.get("beyond", 0),
+            ),
+            "plan": Counted(
+                cells=plan, labels=("x", "y"), ordered=False, beyond=more.get("unseen", 1)
+            ),
+        },
+        answers={"p_Yes": Counted(cells=(210, 90), labels=bins(ANSWER), ordered=True)},
+    )  # fmt: skip
+
+
+STABLE, HIGHER = window(), window(price=(50, 100, 150))
+
+
+def reports(*windows: Window) -> dict[str, documents.ColumnReport]:
+    judged = [judge(each, REFERENCE, SETTINGS) for each in windows]
+    return {each.column: each for each in column_reports(judged, REFERENCE, SETTINGS)}
+
+
+def looked(*windows: Window, reading: Reading | None = None, **more: object) -> Looked:
+    judged = [judge(each, REFERENCE, SETTINGS) for each in windows]
+    return Looked(
+        judged=judged,
+        reference=REFERENCE,
+        reading=reading or Reading(files=1, records=900, newest="2026-11-20T00:00:00Z"),
+        fresh=FRESH,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def found(*windows: Window) -> dict[Kind, Finding]:
+    return {each.kind: each for each in findings_of(looked(*windows), "churn", SETTINGS)}
+
+
+def whole(seen: Looked, estimate: Estimate | None = None) -> Evidence:
+    subject = Subject(
+        model="churn", environment="production", release="churn@7", artifact="sha256:1", observed="now",
+        reference="profile",
+    )  # fmt: skip
+    return summary(subject, seen, findings_of(seen, "churn", SETTINGS), estimate, SETTINGS)
+
+
+# --- windows ------------------------------------------------------------------------------------------
+
+
+def test_a_stable_window_shows_nothing() -> None:
+    made = reports(STABLE, STABLE, STABLE)
+    assert {each.state for each in made.values()} == {"stable"}
+    assert all(each.spread is None for each in made.values())
+    assert window_report(judge(STABLE, REFERENCE, SETTINGS)).state == "stable"
+    assert found(STABLE, STABLE) == {}
+
+
+def test_one_window_is_no_alarm_and_two_of_three_are() -> None:
+    assert reports(STABLE, STABLE, HIGHER)["price"].alarms == ()
+    made = reports(HIGHER, STABLE, HIGHER)["price"]
+    assert made.state == "drift"
+    assert made.drifted == 2
+    assert "location" in made.alarms
+    assert {each.direction for each in made.tests if each.test == "location"} == {"higher"}
+    assert made.spread is not None
+    assert made.spread.reference[0] == pytest.approx(1000 / 3010, abs=1e-6)
+    assert window_report(judge(HIGHER, REFERENCE, SETTINGS)).state == "drift"
+    finding = found(HIGHER, STABLE, HIGHER)["drift"]
+    assert finding.alarm
+    assert "price lies higher in 2 of the last 3 windows" in finding.detail
+
+
+def test_lower_is_said_too() -> None:
+    lower = window(price=(150, 100, 50))
+    assert "price lies lower" in found(lower, lower)["drift"].detail
+
+
+def test_below_a_minimum_the_answer_is_insufficient_and_never_stable() -> None:
+    few = window(price=(3, 3, 3), plan=(6, 3))
+    judged = judge(few, REFERENCE, SETTINGS)
+    assert window_report(judged).state == "insufficient"
+    assert {each.state for each in reports(few, few, few).values()} == {"insufficient"}
+    assert whole(looked(few, few, few)).outcome == "insufficient"
+    assert judge(STABLE, None, SETTINGS).sufficient is False
+
+
+def test_a_window_without_any_value_of_a_column_is_missingness() -> None:
+    empty = window(price=(0, 0, 0), missing=300)
+    made = reports(empty, empty, empty)["price"]
+    assert made.alarms == ("missing",)
+    assert found(empty, empty)["missingness"].columns == ("price",)
+
+
+def test_categories_that_were_never_seen_and_numbers_out_of_range() -> None:
+    strange = window(unseen=60, beyond=40)
+    kinds = found(strange, strange)
+    assert kinds["unseen-categories"].columns == ("plan",)
+    assert "categories the reference lacks" in kinds["unseen-categories"].detail
+    assert kinds["out-of-range"].columns == ("price",)
+    assert "exceeds the reference's range" in kinds["out-of-range"].detail
+    shares = beyond_shares([judge(strange, REFERENCE, SETTINGS)])
+    assert shares["price"] == pytest.approx(40 / 300)
+    assert beyond_shares([]) == {}
+
+
+def test_another_mix_of_categories() -> None:
+    mixed = window(plan=(100, 200))
+    assert "plan is distributed differently" in found(mixed, mixed)["drift"].detail
+
+
+def test_an_alarm_whose_newest_window_cannot_tell() -> None:
+    empty = window(price=(5, 5, 5), missing=300)
+    assert "too few values to tell" in found(HIGHER, HIGHER, empty)["drift"].detail
+
+
+def test_a_constant_column_and_one_without_values() -> None:
+    constant = Numbers(edges=(), counts=(3000,), low=7, high=7)
+    nothing = Numbers(edges=(), counts=(0,), missing=3000)
+    reference = reference_of({"c": constant, "n": nothing}, {})
+    features = {
+        "c": Counted(cells=(300,), labels=bins(constant), ordered=True),
+        "n": Counted(cells=(0,), labels=bins(nothing), ordered=True, missing=300),
+    }
+    one = Window(start="a", end="b", rows=300, features=features, answers={})
+    made = {
+        each.column: each.state
+        for each in column_reports([judge(one, reference, SETTINGS)], reference, SETTINGS)
+    }
+    assert made == {"c": "constant", "n": "insufficient"}
+    moved = {**features, "c": Counted(cells=(300,), labels=("",), ordered=True, beyond=300)}
+    judged = judge(Window(start="a", end="b", rows=300, features=moved, answers={}), reference, SETTINGS)
+    assert judged.shows("c", "beyond")
+
+
+def test_a_column_that_left_the_log_is_not_compared() -> None:
+    gone = Window(start="a", end="b", rows=300, features={}, answers={})
+    assert reports(gone, gone)["price"].state == "insufficient"
+
+
+def test_a_joint_shift_names_its_columns() -> None:
+    joint = Joint(p=1e-9, effect=0.5, columns=("price", "plan"))
+    shifted = Window(
+        **{name: getattr(STABLE, name) for name in STABLE.__struct_fields__ if name != "joint"}, joint=joint
+    )
+    finding = found(shifted, shifted)["joint-shift"]
+    assert finding.columns == ("price", "plan")
+    assert joint_report([judge(shifted, REFERENCE, SETTINGS)], SETTINGS).state == "stable"
+    assert joint_report([judge(STABLE, REFERENCE, SETTINGS)], SETTINGS).state == "insufficient"
+    assert joint_report([], SETTINGS).column == JOINTLY
+
+
+def test_a_column_has_labels_for_its_cells() -> None:
+    assert counted(PRICE).labels == ("at most 10", "10 to 20", "above 20")
+    assert bins(Numbers(edges=(), counts=(0,))) == ("any value",)
+    assert counted(PLAN).beyond == 10
+
+
+def test_many_categories_are_shown_by_the_most_frequent() -> None:
+    many = Counted(cells=tuple(range(1, 101)), labels=tuple(map(str, range(100))), ordered=False)
+    made = spread(many, many)
+    assert len(made.cells) == 23
+    assert made.cells[0] == "99"
+    assert made.cells[-3:] == ("all others", "not in the reference's list", "missing")
+    assert sum(made.reference) == pytest.approx(1, abs=1e-4)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**31), st.integers(50, 2000))
+def test_whatever_is_counted_is_judged_without_a_fault(seed: int, rows: int) -> None:
+    source = np.random.default_rng(seed)
+    price = tuple(source.multinomial(rows, source.dirichlet([1, 1, 1])).tolist())
+    plan = tuple(source.multinomial(rows, source.dirichlet([0.2, 0.2])).tolist())
+    made = whole(looked(*[window(price=price, plan=plan, missing=int(source.integers(0, rows)))] * 3))
+    assert documents.decode(documents.encode(made), "x") == made
+    assert text(made)
+    assert document(made)
+
+
+# --- seasons ------------------------------------------------------------------------------------------
+
+
+def test_a_season_is_the_same_time_before_and_before_that() -> None:
+    windows = {0: HIGHER, 1: STABLE, 2: HIGHER, 3: STABLE, 4: HIGHER}
+    made = season(windows, 4, 2)
+    assert made is not None
+    assert made.features["price"].cells == (100, 200, 300)
+    assert judge(HIGHER, made, SETTINGS).shows("price", "location") is False
+    assert season(windows, 1, 2) is None
+    assert season({0: window(rows=0)}, 2, 2) is None
+
+
+# --- target -------------------------------------------------------------------------------------------
+
+
+def test_the_target_drifts_in_one_sample() -> None:
+    before = Counted(cells=(700, 300), labels=("No", "Yes"), ordered=False)
+    same, other = (Counted(cells=each, labels=("No", "Yes"), ordered=False) for each in ((70, 30), (40, 60)))
+    assert target_report(before, same, SETTINGS).state == "stable"
+    made = target_report(before, other, SETTINGS)
+    assert made.state == "drift"
+    assert kind_of(made, made.alarms[0]) == "target-drift"
+    numbers = Counted(cells=(300, 300, 300), labels=("", "", ""), ordered=True)
+    moved = target_report(numbers, Counted(cells=(50, 100, 150), labels=("", "", ""), ordered=True), SETTINGS)
+    assert "location" in moved.alarms
+    seen = looked(STABLE, STABLE, target=made)
+    assert [each.kind for each in findings_of(seen, "churn", SETTINGS)] == ["target-drift"]
+
+
+# --- the log itself -----------------------------------------------------------------------------------
+
+
+def said(reading: Reading, silent: float | None = 1.0) -> dict[Kind, Finding]:
+    made = of_reading(reading, "churn", Freshness(silent=silent, patience=24.0))
+    return {each.kind: each for each in made}
+
+
+def test_an_absent_an_empty_and_a_silent_log() -> None:
+    assert said(Reading(), None)["log-absent"].alarm
+    assert said(Reading(files=1), None)["log-absent"].alarm
+    assert said(Reading(files=1, records=5), 30.0)["log-stale"].alarm
+    assert said(Reading(files=1, records=5)) == {}
+
+
+def test_a_log_of_something_else() -> None:
+    other = said(Reading(files=1, other_models={"fraud": 10}), None)
+    assert other["log-foreign"].alarm
+    assert "fraud (10)" in other["log-foreign"].detail
+    assert "log-absent" not in other
+    assert not said(Reading(files=1, records=9, other_models={"fraud": 10}))["log-foreign"].alarm
+    assert said(Reading(files=1, other_versions={"6": 10}), None)["log-foreign"].alarm
+    assert not said(Reading(files=1, records=9, other_versions={"6": 10}))["log-foreign"].alarm
+
+
+@pytest.mark.parametrize(
+    ("reading", "kind", "alarm"),
+    [
+        (Reading(files=50, records=1000, corrupt=1), "log-damaged", False),
+        (Reading(files=1, records=1000, corrupt=20), "log-damaged", True),
+        (Reading(files=2, records=1000, unreadable=1), "log-damaged", True),
+        (Reading(files=1, records=1000, future=1), "log-future", False),
+        (Reading(files=1, records=1000, future=50), "log-future", True),
+        (Reading(files=1, records=1000, absent={"price": 1000}), "schema-change", True),
+        (Reading(files=1, records=1000, mistyped={"price": 3}), "schema-change", False),
+        (Reading(files=1, records=1000, extra={"new": 1000}), "schema-change", False),
+    ],
+)
+def test_what_is_wrong_with_a_log_is_said(reading: Reading, kind: Kind, alarm: bool) -> None:
+    assert said(reading)[kind].alarm is alarm
+
+
+# --- labels -------------------------------------------------------------------------------------------
+
+
+def labelled(**more: object) -> Performance:
+    facts: dict[str, object] = {
+        "start": "2026-11-01T00:00:00Z", "middle": "2026-11-10T00:00:00Z", "end": "2026-11-20T00:00:00Z",
+        "newest": "2026-11-19T00:00:00Z", "known": 500, "predictions": 1000, "labelled": 500,
+    }  # fmt: skip
+    return Performance(**{**facts, **more})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("more", "kind", "alarm"),
+    [
+        ({"known": 0, "labelled": 0}, "labels-absent", True),
+        ({"labelled": 0}, "labels-stale", True),
+        ({"labelled": 0, "predictions": 0}, "labels-stale", False),
+        ({"newest": "2026-11-02T00:00:00Z"}, "labels-stale", True),
+        ({"labelled": 60}, "performance", False),
+        ({"verdicts": (Verdict(gate="fairness.female", outcome="fail"),)}, "fairness", True),
+        ({"verdicts": (Verdict(gate="quality.f1", outcome="insufficient"),)}, "performance", False),
+    ],
+)
+def test_what_is_wrong_with_labels_is_said(more: dict[str, object], kind: Kind, alarm: bool) -> None:
+    (made,) = of_performance(labelled(**more), SETTINGS)
+    assert (made.kind, made.alarm) == (kind, alarm)
+    assert made.groups == (("female",) if kind == "fairness" else ())
+
+
+def test_coverage() -> None:
+    assert labelled().coverage == 0.5
+    assert labelled(predictions=0).coverage is None
+    assert list(of_performance(labelled(), SETTINGS)) == []
+
+
+@pytest.mark.parametrize(
+    ("gate", "interval", "outcome"),
+    [
+        (QualityGate(metric="f1", min=0.8), (0.7, 0.79), "fail"),
+        (QualityGate(metric="f1", min=0.8), (0.7, 0.85), "insufficient"),
+        (QualityGate(metric="f1", min=0.8), (0.81, 0.85), "pass"),
+        (QualityGate(metric="rmse", max=0.8), (0.81, 0.85), "fail"),
+        (QualityGate(metric="rmse", min=0.1, max=0.8), (0.2, 0.3), "pass"),
+        (QualityGate(metric="f1"), (0.2, 0.3), "pass"),
+        (QualityGate(metric="f1", min=0.8), None, "insufficient"),
+    ],
+)
+def test_a_quality_gate_fails_only_beyond_doubt(
+    gate: QualityGate, interval: tuple[float, float] | None, outcome: str
+) -> None:
+    assert quality(gate, Measurement(value=0.75, interval=interval)).outcome == outcome
+
+
+def test_fairness_has_the_gates_own_states() -> None:
+    gate = FairnessGate(
+        column="female", metric="demographic_parity_difference", max=0.2, min_group=50, rationale="x"
+    )
+    declared = Gates(quality=(QualityGate(metric="f1", min=0.5),), fairness=(gate,))
+
+    def groups(first: int, second: int) -> dict[str, list[Group]]:
+        nothing = Share(0, 1000)
+        return {
+            "female": [
+                Group("false", Share(first, 1000), nothing, nothing),
+                Group("true", Share(second, 1000), nothing, nothing),
+            ]
+        }
+
+    outcomes = [
+        [each.outcome for each in verdicts(declared, {}, told)]
+        for told in (groups(500, 500), groups(100, 900), groups(400, 590), {})
+    ]
+    assert outcomes == [
+        ["insufficient", "pass"],
+        ["insufficient", "fail"],
+        ["insufficient", "insufficient"],
+        ["insufficient", "insufficient"],
+    ]
+
+
+# --- estimates ----------------------------------------------------------------------------------------
+
+PASSED = Verdict(gate="calibration", outcome="pass", bound=0.08)
+GOOD, BAD = Measurement(value=0.02, interval=(0.01, 0.05)), Measurement(value=0.2, interval=(0.15, 0.3))
+UNSURE = Measurement(value=0.1, interval=(0.02, 0.3))
+
+
+@pytest.mark.parametrize(
+    ("task", "gate", "seen", "why"),
+    [
+        ("binary", PASSED, None, ""),
+        ("binary", PASSED, GOOD, ""),
+        ("binary", None, GOOD, ""),
+        ("binary", PASSED, UNSURE, ""),
+        ("binary", None, Measurement(value=0.01), ""),
+        ("binary", None, None, "nothing shows"),
+        ("binary", None, UNSURE, "nothing shows"),
+        ("binary", Verdict(gate="calibration", outcome="insufficient"), None, "nothing shows"),
+        ("binary", PASSED, BAD, "contradict"),
+        ("multiclass", PASSED, GOOD, "one of two classes"),
+    ],
+)
+def test_an_estimate_is_refused_when_its_conditions_fail(
+    task: str, gate: Verdict | None, seen: Measurement | None, why: str
+) -> None:
+    reason = refusal(task, Grounds(gate=gate, seen=seen, beyond={"price": 0.01}), ())
+    assert bool(reason) is bool(why)
+    assert why in reason
+
+
+def test_an_estimate_is_refused_where_the_model_was_never_checked() -> None:
+    grounds = Grounds(gate=PASSED, seen=GOOD, beyond={"price": 0.2})
+    assert "price" in refusal("binary", grounds, ())
+    broken = Finding(kind="missingness", alarm=True, detail="", columns=("plan",))
+    assert "plan" in refusal("binary", Grounds(gate=PASSED, seen=GOOD, beyond={}), (broken,))
+
+
+# --- what follows -------------------------------------------------------------------------------------
+
+
+def alarm(kind: Kind, *columns: str) -> Finding:
+    return Finding(kind=kind, alarm=True, detail="", columns=columns)
+
+
+@pytest.mark.parametrize(
+    ("alarms", "suspects"),
+    [
+        ([alarm("schema-change", "a"), alarm("missingness", "a")], ["schema-change", "upstream-missingness"]),
+        ([alarm("drift", "a"), alarm("performance")], ["population-shift"]),
+        ([alarm("target-drift", "(target)")], ["label-shift"]),
+        ([alarm("drift", "a"), alarm("target-drift", "t")], ["population-shift", "label-shift"]),
+        ([alarm("performance")], ["concept-shift"]),
+        ([Finding(kind="drift", alarm=False, detail="", columns=("a",))], []),
+    ],
+)
+def test_suspected_causes(alarms: list[Finding], suspects: list[str]) -> None:
+    assert [each.suspect for each in suspected(alarms)] == suspects
+
+
+def test_many_columns_are_counted() -> None:
+    (cause,) = suspected([alarm("drift", *(f"c{place}" for place in range(20)))])
+    assert cause.because.endswith("and 12 more")
+
+
+def test_drift_drafts_and_a_breach_opens() -> None:
+    assert documents.request_of(()) == "none"
+    assert documents.request_of((alarm("log-stale"),)) == "none"
+    assert documents.request_of((alarm("drift", "a"),)) == "draft"
+    assert documents.request_of((alarm("drift", "a"), alarm("fairness"))) == "open"
+
+
+def test_a_storm_has_one_key_and_another_release_another() -> None:
+    one = whole(looked(HIGHER, HIGHER))
+    two = whole(looked(HIGHER, HIGHER, window(unseen=60)))
+    assert one.key == two.key
+    assert one.key != documents.key_of("churn", "production", "sha256:2")
+
+
+# --- documents ----------------------------------------------------------------------------------------
+
+
+def full() -> Evidence:
+    metrics = {"f1": Measurement(value=0.5, interval=(0.4, 0.6)), "log_loss": Measurement(value=None)}
+    slices = Slice(name="all", rows=500, metrics=metrics), Slice(name="female=1", rows=200, metrics=metrics)
+    performance = labelled(overall=slices[0], recent=slices[0], groups=slices[1:], delay=(24.0, 48.0))
+    reading = Reading(files=2, records=900, duplicates=3, extra={"<b>": 900})
+    estimate = Estimate(rows=900, metrics={"f1": Measurement(value=0.51)})
+    return whole(looked(HIGHER, HIGHER, HIGHER, reading=reading, performance=performance), estimate)
+
+
+def test_a_report_for_a_terminal() -> None:
+    told = text(full())
+    assert "churn@production (churn@7): ALARM" in told
+    assert "900 predictions in 2 files; not judged: 3 duplicate" in told
+    assert "labels: 500 of 1000 predictions (50.0%)" in told
+    assert "estimate without labels, over 900 predictions: f1 0.510" in told
+    assert "suspected: population-shift" in told
+    assert "next: ordain retrain churn --because FILE" in told
+    assert "above 20" in told
+
+
+def test_a_report_of_nothing() -> None:
+    told = text(whole(looked(STABLE, STABLE), Estimate(refused="too few")))
+    assert "nothing to act on" in told
+    assert "refused: too few" in told
+    assert "next:" not in told
+    assert "labels: 0 of 0 predictions since" in text(
+        whole(looked(STABLE, STABLE, performance=labelled(predictions=0, labelled=0)))
+    )
+
+
+def test_a_report_as_markdown_holds_no_markup_from_outside() -> None:
+    told = document(full())
+    assert "<b>" not in told
+    assert "| **alarm** | drift | price |" in told
+    assert "| female=1 | 200 | 0.5000 | - |" in told
+    assert "<details>" in told
+    assert document(whole(looked(STABLE))).endswith("\n")
+
+
+def test_bars() -> None:
+    assert bar(0) == ""
+    assert bar(1) == "█" * 24
+    assert bar(0.5) == "█" * 12
+
+
+def test_what_is_no_evidence_is_refused() -> None:
+    for data in (b"", b"{}", b"[" * 5000, b"x" * (documents.LIMIT + 1)):
+        with pytest.raises(UserError, match="not evidence"):
+            documents.decode(data, "file.json")
+
+
+def test_tests_name_their_kinds() -> None:
+    report = reports(STABLE)["price"]
+    kinds: dict[Test, Kind] = {"missing": "missingness", "joint": "joint-shift", "beyond": "out-of-range"}
+    assert {test: kind_of(report, test) for test in kinds} == kinds
+
+
+def test_a_reference_may_have_no_rows() -> None:
+    empty = Reference(features={"c": Counted(cells=(0,), labels=("",), ordered=True)}, answers={})
+    current = {"c": Counted(cells=(0,), labels=("",), ordered=True)}
+    judged = judge(Window(start="", end="", rows=100, features=current, answers={}), empty, SETTINGS)
+    assert judged.tests == {}
+    assert beyond_shares([judged]) == {}
+    assert counted(Numbers(edges=(), counts=(0,))).absent_of_all == Draw(0, 0)

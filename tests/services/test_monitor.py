@@ -1,0 +1,464 @@
+"""`ordain monitor` on logs of every kind: what drifts, what is broken, what labels say, what stays quiet."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from ordain.core.drift.evidence import Evidence, Finding, Kind, Settings
+from ordain.core.spec import FairnessGate, Gates, QualityGate
+from ordain.core.verdicts import Verdict
+from ordain.errors import UserError
+from ordain.services.monitor import Ask, monitor
+from ordain.services.watched import Approved, Watched, watched
+from tests.watch.world import DAY, END, NOW, Log, artifact, columns, trained
+
+ROWS = 600
+Inputs = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def subject(tmp_path_factory: pytest.TempPathFactory) -> Watched:
+    folder = artifact(tmp_path_factory.mktemp("artifact"))
+    return watched(folder, "churn@production", folder, Approved(release="churn@7"))
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Log:
+    log = Log(tmp_path_factory.mktemp("quiet") / "log")
+    for days in range(3):
+        log.day(days, ROWS)
+    return log
+
+
+def look(subject: Watched, log: Path, settings: Settings | None = None, **more: Any) -> Evidence:
+    ask = Ask(**{"log": str(log), "now": NOW, "end": END, **more})
+    return monitor(subject, ask, settings or Settings())
+
+
+def alarms(found: Evidence) -> dict[Kind, Finding]:
+    return {each.kind: each for each in found.findings if each.alarm}
+
+
+def raised(inputs: Inputs) -> None:
+    inputs["price"] = inputs["price"] * 1.25
+
+
+# --- drift --------------------------------------------------------------------------------------------
+
+
+def test_without_drift_there_is_nothing_to_say(subject: Watched, quiet: Log) -> None:
+    found = look(subject, quiet.folder)
+    assert (found.outcome, found.request, found.findings) == ("pass", "none", ())
+    assert [each.state for each in found.windows] == ["stable"] * 3
+    assert {each.column: each.state for each in found.columns}["constant"] == "constant"
+    assert "female" not in {each.column for each in found.columns}  # personal: the log does not hold it
+    assert found.reading.records == 3 * ROWS
+
+
+def test_a_price_rise_names_the_column_and_drafts_a_request(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(3):
+        log.day(days, ROWS, raised if days < 2 else None)
+    found = look(subject, log.folder)
+    kinds = alarms(found)
+    assert kinds["drift"].columns == ("price",)
+    assert {"prediction-drift", "joint-shift"} <= set(kinds)
+    assert kinds["joint-shift"].columns[0] == "price"
+    assert (found.outcome, found.request) == ("fail", "draft")
+    assert found.causes[0].suspect == "population-shift"
+    (report,) = [each for each in found.columns if each.column == "price"]
+    assert report.spread is not None
+    assert report.spread.current[-2] > 2 * report.spread.reference[-2]
+
+
+def test_one_bad_day_is_no_alarm(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(3):
+        log.day(days, ROWS, raised if days == 1 else None)
+    found = look(subject, log.folder)
+    assert found.outcome == "pass"
+    assert [each.state for each in found.windows] == ["stable", "drift", "stable"]
+    one = look(subject, log.folder, Settings(needed=1))
+    assert alarms(one)["drift"].columns == ("price",)
+
+
+def test_columns_that_part_ways_are_a_joint_shift_alone(subject: Watched, tmp_path: Path) -> None:
+    def shuffled(inputs: Inputs) -> None:
+        inputs["visits"] = np.random.default_rng(0).permutation(inputs["visits"])
+
+    log = Log(tmp_path / "log")
+    for days in range(3):
+        log.day(days, 2000, shuffled)
+    found = alarms(look(subject, log.folder))
+    assert set(found) == {"joint-shift"}
+    assert set(found["joint-shift"].columns[:2]) == {"price", "visits"}
+
+
+def test_dates_booleans_and_categories_drift_too(subject: Watched, tmp_path: Path) -> None:
+    def changed(inputs: Inputs) -> None:
+        rows = len(inputs["vip"])
+        inputs["since"] = inputs["since"] + 1500
+        inputs["vip"] = np.random.default_rng(1).random(rows) < 0.5
+        inputs["plan"] = np.where(np.arange(rows) % 4 == 0, "enterprise", inputs["plan"])
+        inputs["town"] = np.where(np.arange(rows) % 2 == 0, "", inputs["town"])
+
+    log = Log(tmp_path / "log")
+    for days in range(3):
+        log.day(days, ROWS, changed)
+    found = look(subject, log.folder)
+    drifted = {(each.kind, each.columns[0]) for each in found.findings if each.alarm}
+    assert {
+        ("drift", "since"),
+        ("drift", "vip"),
+        ("unseen-categories", "plan"),
+        ("missingness", "town"),
+    } <= drifted
+    assert found.causes[0].suspect == "upstream-missingness"
+    assert found.estimate is not None
+    assert "town" in found.estimate.refused
+
+
+def test_windows_of_rows_take_the_newest(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in (4, 3, 2, 1, 0):
+        log.day(days, 500, raised if days < 2 else None)
+    found = look(subject, log.folder, rows=450, length=0.0)
+    assert [each.rows for each in found.windows] == [450, 450, 450]
+    assert alarms(found)["drift"].columns == ("price",)
+    assert look(subject, log.folder, rows=10_000, length=0.0).outcome == "insufficient"
+
+
+def test_a_season_is_no_drift(subject: Watched, tmp_path: Path) -> None:
+    """Every other day is expensive: against training it drifts, against the same day before it does not."""
+    log = Log(tmp_path / "log")
+    for days in range(8):
+        log.day(days, ROWS, raised if days % 2 == 0 else None)
+    assert look(subject, log.folder, Settings(needed=2)).outcome == "fail"
+    found = look(subject, log.folder, Settings(needed=1), season=2)
+    assert (found.outcome, found.reference) == ("pass", "windows 2 before and before that")
+    lonely = look(subject, log.folder, season=2, horizon=3)
+    assert lonely.outcome == "insufficient"
+
+
+# --- bad input: a clear finding each ------------------------------------------------------------------
+
+
+def test_no_log_and_an_empty_one(subject: Watched, tmp_path: Path) -> None:
+    assert "log-absent" in alarms(look(subject, tmp_path / "none"))
+    (tmp_path / "predictions-a-1-1-1.jsonl").write_text("")
+    found = look(subject, tmp_path)
+    assert "log-absent" in alarms(found)
+    assert found.request == "none"
+
+
+def test_a_log_that_went_silent(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    log.day(4, ROWS)
+    found = look(subject, log.folder)
+    assert "log-stale" in alarms(found)
+    assert found.outcome == "fail"
+    assert {each.state for each in found.windows} == {"insufficient"}
+
+
+@pytest.mark.parametrize(("model", "version"), [("fraud", "7"), ("churn", "6")])
+def test_a_log_from_another_model_or_version(
+    subject: Watched, tmp_path: Path, model: str, version: str
+) -> None:
+    log = Log(tmp_path / "log", model=model, version=version)
+    log.day(0, ROWS, raised)
+    found = look(subject, log.folder)
+    assert "log-foreign" in alarms(found)
+    assert found.reading.records == 0
+    assert {**found.reading.other_models, **found.reading.other_versions} == {
+        (model if model != "churn" else version): ROWS
+    }
+    assert all(each.state in {"insufficient", "constant"} for each in found.columns)
+
+
+def test_versions_that_answer_at_once_are_judged_apart(subject: Watched, quiet: Log, tmp_path: Path) -> None:
+    canary = Log(tmp_path / "log", version="8")
+    canary.day(0, ROWS, raised, seed=9)
+    for path in quiet.folder.iterdir():
+        (canary.folder / f"x{path.name}").write_bytes(path.read_bytes())
+    found = look(subject, canary.folder)
+    assert found.outcome == "pass"
+    assert found.reading.other_versions == {"8": ROWS}
+    assert [each.kind for each in found.findings] == ["log-foreign"]
+
+
+def test_columns_that_changed(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(3):
+        records = log.day(days, ROWS)
+        for each in records:
+            row = each["inputs"][0]
+            row["price"] = f"{row['price']} EUR"
+            row["cost"] = row.pop("visits")
+        log.write(records, f"predictions-pod-1-{1_700_000_000_001 + 2 - days}-1.jsonl")
+    for path in sorted(log.folder.iterdir()):
+        text = path.read_text()
+        if "EUR" not in text:
+            path.unlink()
+    found = look(subject, log.folder)
+    shapes = {each.columns[0] for each in found.findings if each.kind == "schema-change" and each.alarm}
+    assert shapes == {"price", "visits"}
+    assert found.causes[0].suspect == "schema-change"
+    assert "cost" in found.reading.extra
+
+
+def test_a_window_of_nothing_but_missing_values(subject: Watched, tmp_path: Path) -> None:
+    def nothing(inputs: Inputs) -> None:
+        for name in ("price", "visits", "since", "constant"):
+            inputs[name] = np.full(len(inputs[name]), np.nan)
+
+    log = Log(tmp_path / "log")
+    for days in range(3):
+        log.day(days, ROWS, nothing)
+    found = look(subject, log.folder)
+    gone = {each.columns[0] for each in found.findings if each.kind == "missingness"}
+    assert gone == {"price", "visits", "since", "constant"}
+
+
+def test_a_single_row(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    log.day(0, 1)
+    found = look(subject, log.folder)
+    assert found.outcome == "insufficient"
+    assert found.windows[-1].rows == 1
+
+
+def test_a_constant_that_changes(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(3):
+        log.day(days, ROWS, lambda inputs: inputs.update(constant=np.full(ROWS, 8.0)))
+    found = alarms(look(subject, log.folder))
+    assert found["out-of-range"].columns == ("constant",)
+
+
+def test_a_reference_with_one_category_and_a_window_with_ten_thousand(
+    subject: Watched, tmp_path: Path
+) -> None:
+    def same(inputs: Inputs) -> None:
+        inputs["town"] = np.full(len(inputs["town"]), "here", dtype=object)
+
+    def renamed(names: Any, inputs: Inputs) -> None:
+        inputs["town"] = names
+
+    made = subject.profile
+    town = type(made.features["town"])(categories={"here": 5000})  # type: ignore[call-arg]
+    one = replace(made, features={**made.features, "town": town}, coded=("price", "visits"), joint=(
+        replace(made.joint[0], means=made.joint[0].means[:2], products=made.joint[0].products[:3]),
+        replace(made.joint[1], means=made.joint[1].means[:2], products=made.joint[1].products[:3]),
+    ))  # fmt: skip
+    single = replace(subject, profile=one)
+    calm, wild = Log(tmp_path / "calm"), Log(tmp_path / "wild")
+    for days in range(3):
+        calm.day(days, ROWS, same)
+        names = np.array([f"t{days}-{place}" for place in range(4000)])
+        wild.day(days, 4000, partial(renamed, names))
+    quiet = look(single, calm.folder)
+    assert {each.column: each.state for each in quiet.columns}["town"] == "constant"
+    assert "unseen-categories" not in alarms(quiet)
+    assert alarms(look(single, wild.folder))["unseen-categories"].columns == ("town",)
+    assert alarms(look(subject, wild.folder))["unseen-categories"].columns == ("town",)
+
+
+def test_times_in_the_future(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(-2, 3):
+        log.day(days, ROWS)
+    found = look(subject, log.folder)
+    assert "log-future" in alarms(found)
+    assert found.reading.future > ROWS
+    assert [each.rows for each in found.windows] == [ROWS] * 3
+
+
+def test_late_doubled_unordered_and_damaged_records(subject: Watched, quiet: Log, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for place, path in enumerate(sorted(quiet.folder.iterdir())):
+        text = path.read_text()
+        (log.folder / f"predictions-b-1-{place + 1}-1.jsonl").write_text(text)
+        (log.folder / f"again-{path.name}").write_text(text)
+    (log.folder / "broken.jsonl").write_text('{"id": \n' * 5)
+    (log.folder / "broken.parquet").write_text("PAR1")
+    found = look(subject, log.folder)
+    assert found.reading.duplicates == 3 * ROWS
+    assert found.reading.records == 3 * ROWS
+    assert found.reading.corrupt == 5
+    assert found.reading.unreadable == 1
+    assert found.reading.out_of_order > 0
+    assert [each.rows for each in found.windows] == [ROWS] * 3
+    assert "log-damaged" in alarms(found)
+
+
+# --- labels -------------------------------------------------------------------------------------------
+
+
+def test_late_labels_measure_performance_by_group(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(10):
+        log.day(days, ROWS)
+    known = [each for each in log.labels if not each["id"].startswith(("churn-0-", "churn-1-"))]
+    labels = log.write_labels(tmp_path / "labels.jsonl", [*known, {"id": "nobody", "label": "Yes"}])
+    found = look(subject, log.folder, labels=str(labels))
+    measured = found.performance
+    assert measured is not None
+    assert (measured.predictions, measured.labelled, measured.known) == (6000, 4800, 4801)
+    assert measured.coverage == 0.8
+    assert measured.unmatched == 1
+    assert measured.delay == (24.0, 24.0)
+    assert measured.overall is not None
+    assert measured.recent is not None
+    assert measured.recent.rows == 1800
+    auc = measured.overall.metrics["roc_auc"]
+    assert auc.interval is not None
+    assert auc.interval[0] < (auc.value or 0) < auc.interval[1]
+    assert {each.name for each in measured.groups} == {"female=0", "female=1"}
+    assert found.outcome == "pass"
+    estimate = found.estimate
+    assert estimate is not None
+    assert estimate.refused == ""
+    interval = estimate.metrics["roc_auc"].interval
+    assert interval is not None
+    assert interval[0] - 0.02 < (auc.value or 0) < interval[1] + 0.02
+
+
+def declared(subject: Watched, gates: Gates) -> Watched:
+    """The same release in a clone whose spec has these gates."""
+    from ordain.adapters.files import read_state
+    from ordain.core.instance import is_state_path, read_instance
+
+    spec = read_instance(read_state(Path(__file__).parents[2], is_state_path)).models.models["churn"]
+    return replace(
+        subject, spec=replace(spec, gates=replace(spec.gates, quality=gates.quality, fairness=gates.fairness))
+    )
+
+
+def test_a_breach_opens_a_request_and_fairness_is_told_by_group(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(3):
+        log.day(days, 1000)
+    turned = [{**each, "label": "No" if each["label"] == "Yes" and each["female"] else each["label"]}
+              for each in log.labels]  # fmt: skip
+    labels = log.write_labels(tmp_path / "labels.jsonl", turned)
+    gates = Gates(
+        quality=(QualityGate(metric="roc_auc", min=0.9),),
+        fairness=(
+            FairnessGate(
+                column="female", metric="equalized_odds_difference", max=0.5, min_group=20, rationale="x"
+            ),
+            FairnessGate(column="senior_citizen", metric="equalized_odds_difference", max=0.2, rationale="x"),
+        ),
+    )
+    found = look(declared(subject, gates), log.folder, labels=str(labels))
+    assert found.request == "open"
+    assert "quality.roc_auc fail" in alarms(found)["performance"].detail
+    assert found.performance is not None
+    outcomes = {each.gate: each.outcome for each in found.performance.verdicts}
+    assert outcomes["fairness.senior_citizen"] == "insufficient"
+    assert outcomes["fairness.female"] in {"insufficient", "fail"}
+    assert "target-drift" in alarms(found)
+    assert "label-shift" in {each.suspect for each in found.causes}
+
+
+def test_labels_that_do_not_come(subject: Watched, quiet: Log, tmp_path: Path) -> None:
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
+    assert "labels-absent" in alarms(look(subject, quiet.folder, labels=str(nothing)))
+    strangers = quiet.write_labels(tmp_path / "labels.jsonl", [{"id": "x", "label": "Yes"}])
+    assert "labels-stale" in alarms(look(subject, quiet.folder, labels=str(strangers)))
+    old = [each for each in quiet.labels if each["id"].startswith("churn-2-")]
+    quiet.write_labels(tmp_path / "labels.jsonl", old)
+    stale = look(subject, quiet.folder, labels=str(tmp_path / "labels.jsonl"), horizon=3)
+    assert "labels-stale" in alarms(stale)
+
+
+def test_an_estimate_needs_calibration(subject: Watched, quiet: Log, tmp_path: Path) -> None:
+    unknown = look(subject, quiet.folder).estimate
+    assert unknown is not None
+    assert "nothing shows" in unknown.refused
+    passed = replace(subject, calibration=Verdict(gate="calibration", outcome="pass", bound=0.05))
+    known = look(passed, quiet.folder).estimate
+    assert known is not None
+    assert known.metrics
+    wrong = [{**each, "label": "No"} for each in quiet.labels]
+    labels = quiet.write_labels(tmp_path / "labels.jsonl", wrong)
+    contradicted = look(passed, quiet.folder, labels=str(labels)).estimate
+    assert contradicted is not None
+    assert "contradict" in contradicted.refused
+    silent = look(passed, tmp_path / "none").estimate
+    assert silent is not None
+    assert "too few" in silent.refused
+
+
+# --- what is watched ----------------------------------------------------------------------------------
+
+
+def test_only_the_approved_artifact_is_watched(tmp_path: Path) -> None:
+    folder = artifact(tmp_path / "a")
+    whole = watched(tmp_path, "churn@production", folder, Approved())
+    assert watched(tmp_path, "churn@production", folder, Approved(artifact=whole.artifact)) == whole
+    assert whole.versions == frozenset({whole.artifact[7:19]})
+    with pytest.raises(UserError, match="was approved"):
+        watched(tmp_path, "churn@production", folder, Approved(artifact="sha256:" + "0" * 64))
+    with pytest.raises(UserError, match="is of the model"):
+        watched(tmp_path, "fraud@production", folder, Approved())
+    (folder / "extra").write_text("x")
+    for target in (folder, tmp_path / "none"):
+        with pytest.raises(UserError, match="nothing else"):
+            watched(tmp_path, "churn@production", target, Approved())
+
+
+def test_a_profile_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
+    folder = artifact(tmp_path / "a")
+    (folder / "profile.json").write_text('{"version": 1}')
+    with pytest.raises(UserError, match="profile is of no use"):
+        watched(tmp_path, "churn@production", folder, Approved())
+
+
+@pytest.mark.parametrize("target", ["churn", "@production", "churn@", ""])
+def test_a_target_names_both(target: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="does not name"):
+        watched(tmp_path, target, None, Approved())
+
+
+def test_without_an_artifact_a_clone_is_needed(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no artifact was named"):
+        watched(tmp_path, "churn@production", None, Approved())
+
+
+def test_a_clone_knows_its_models_and_environments(tmp_path: Path, state_files: dict[str, bytes]) -> None:
+    for name, data in state_files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    for target, match in (
+        ("fraud@production", "no model"),
+        ("churn@nowhere", "no environment"),
+        ("churn@staging", "no release"),
+    ):  # fmt: skip
+        with pytest.raises(UserError, match=match):
+            watched(tmp_path, target, None, Approved())
+    folder = artifact(tmp_path / "a")
+    known = watched(tmp_path, "churn@staging", folder, Approved())
+    assert known.spec is not None
+    assert known.release == ""
+
+
+def test_the_evidence_is_small_and_the_same_twice(subject: Watched, quiet: Log) -> None:
+    from ordain.core.drift.evidence import encode
+
+    one, two = (encode(look(subject, quiet.folder)) for _ in range(2))
+    assert one == two
+    assert len(one) < 30_000
+    assert json.loads(one)["version"] == 1
+    assert columns(1, 1)["price"].shape == (1,)
+    assert END - DAY < NOW < END + dt.timedelta(days=1)
+    assert trained(400).rows == 400

@@ -1,0 +1,159 @@
+"""The array side: codes, windows, duplicates, the domain classifier and estimates against what is known."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from ordain.adapters.keys import keys_of
+from ordain.core.profile import Categories, Column, Fold, Numbers, Profile, dimensions, pairs
+from ordain.learn import coding
+from ordain.watch.estimate import METRICS, estimated
+from ordain.watch.joint import joint
+from ordain.watch.seen import Seen
+from ordain.watch.spans import ByRows, ByTime
+from ordain.watch.tally import FINE
+from tests.watch.world import columns, trained
+
+# --- keys and duplicates ------------------------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(st.text(max_size=90), st.integers(0, 5)), max_size=40, unique=True))
+@settings(deadline=None)
+def test_a_key_is_of_the_id_and_the_place_alone(named: list[tuple[str, int]]) -> None:
+    ids, places = [each for each, _ in named], np.array([at for _, at in named], dtype=np.uint64)
+    keys = keys_of(ids, places)
+    alone = [int(keys_of([each], np.array([at], dtype=np.uint64))[0]) for each, at in named]
+    assert keys.tolist() == alone
+    told = [key for key, name in zip(keys.tolist(), ids, strict=True) if name]
+    assert len(set(told)) == len(told)
+    assert all((key == 0) is (name == "") for key, name in zip(keys.tolist(), ids, strict=True))
+
+
+def test_keys_of_many_ids_are_apart() -> None:
+    ids = [f"5d0c4e1f8a27beef-{place}" for place in range(200_000)]
+    assert len(np.unique(keys_of(ids, np.zeros(len(ids), np.uint64)))) == len(ids)
+    assert len(np.unique(keys_of(["a"] * 1000, np.arange(1000, dtype=np.uint64)))) == 1000
+    assert len(keys_of([], np.zeros(0, np.uint64))) == 0
+
+
+def test_a_prediction_is_fresh_once() -> None:
+    seen, keys = Seen(), keys_of([str(place) for place in range(100_000)], np.zeros(100_000, np.uint64))
+    assert seen.fresh(keys).mean() > 0.99999
+    assert not seen.fresh(keys).any()
+    twice = keys_of(["new", "new", ""] * 2, np.zeros(6, np.uint64))
+    assert seen.fresh(twice).tolist() == [True, False, True, False, False, True]
+
+
+# --- windows ------------------------------------------------------------------------------------------
+
+
+def test_windows_by_time_do_not_mind_the_order() -> None:
+    spans = ByTime(end=100.0, length=10.0, count=3)
+    times = np.array([99.9, 70.0, 69.9, 100.0, 80.0, np.nan])
+    assert spans.numbers(times).tolist() == [2, 0, -1, -1, 1, -1]
+    assert spans.bounds(0) == (70.0, 80.0)
+    assert spans.newest() == 2
+
+
+def test_windows_by_rows_wait_until_they_are_full() -> None:
+    spans = ByRows(rows=4)
+    assert spans.numbers(np.zeros(6)).tolist() == [0, 0, 0, 0, 1, 1]
+    assert spans.newest() == 0
+    assert spans.numbers(np.zeros(2)).tolist() == [1, 1]
+    assert spans.newest() == 1
+
+
+# --- the domain classifier ----------------------------------------------------------------------------
+
+
+def codes_of(made: Profile, rows: int, seed: int, *, apart: bool = False) -> dict[str, coding.Codes]:
+    """Coded columns; apart, visits no longer rise with the price while each column alone is as before."""
+    inputs = columns(rows, seed)
+    if apart:
+        inputs["visits"] = np.random.default_rng(seed).permutation(inputs["visits"])
+    found = {}
+    for name in made.coded:
+        column = made.features[name]
+        if isinstance(column, Numbers):
+            found[name] = coding.numbers(inputs[name], column)
+        else:
+            places = {each: place for place, each in enumerate(column.categories)}
+            places |= {"": len(places) + 1}
+            found[name] = np.array([places.get(each, len(column.categories)) for each in inputs[name]])
+    return found
+
+
+def test_columns_that_no_longer_move_together_are_told_apart() -> None:
+    made = trained()
+    found = joint(made, codes_of(made, 2000, 77, apart=True))
+    assert found is not None
+    assert found.p < 1e-6
+    assert found.effect > 0.1
+    assert set(found.columns[:2]) == {"price", "visits"}
+
+
+def test_without_drift_the_classifier_keeps_its_level() -> None:
+    made = trained()
+    found = [joint(made, codes_of(made, 1000, 500 + seed)) for seed in range(100)]
+    p_values = np.array([each.p for each in found if each is not None])
+    assert len(p_values) == 100
+    assert (p_values < 0.05).mean() < 0.1
+    assert (p_values < 0.001).mean() < 0.03
+
+
+def test_with_too_little_the_classifier_is_silent() -> None:
+    made = trained()
+    assert joint(made, codes_of(made, 100, 1)) is None
+    features: dict[str, Column] = {
+        "a": Numbers(edges=(0.5,), counts=(500, 500)),
+        "b": Numbers(edges=(0.5,), counts=(500, 500)),
+    }
+    count = len(dimensions(features))
+    fold = Fold(rows=500, means=(0.0,) * count, products=(1.0, 0.0, 1.0))
+    small = Profile(
+        version=2, rows=1000, answer_rows=0, features=features, answers={}, coded=("a", "b"),
+        target=Categories(categories={}), joint=(fold, fold),
+    )  # fmt: skip
+    assert len(pairs(count)) == 3
+    same = np.zeros(1000, dtype=np.int64)
+    assert joint(small, {"a": same, "b": same}) is None
+
+
+# --- estimates ----------------------------------------------------------------------------------------
+
+
+def test_an_estimate_is_what_labels_would_say_of_calibrated_probabilities() -> None:
+    source, inside = np.random.default_rng(0), Counter[str]()
+    for seed in range(20):
+        chance = np.random.default_rng(seed).beta(1, 2, 2000)
+        truth = source.random(2000) < chance
+        fine = np.bincount((chance * FINE).astype(int), minlength=FINE)
+        made = estimated(fine, 0.5)
+        label = chance >= 0.5
+        real = {
+            "accuracy": sk.accuracy_score(truth, label),
+            "precision": sk.precision_score(truth, label),
+            "recall": sk.recall_score(truth, label),
+            "roc_auc": sk.roc_auc_score(truth, chance),
+        }
+        for name, value in real.items():
+            interval = made.metrics[name].interval
+            assert interval is not None
+            inside[name] += interval[0] - 1e-3 <= value <= interval[1] + 1e-3
+    assert set(inside) == set(METRICS)
+    assert min(inside.values()) >= 16
+
+
+def test_an_estimate_without_a_positive_answer_has_no_precision() -> None:
+    fine = np.zeros(FINE, dtype=np.int64)
+    fine[10] = 500
+    made = estimated(fine, 0.5).metrics
+    assert made["precision"].value is None
+    assert made["precision"].interval is None
+    assert made["accuracy"].value == pytest.approx(0.9895)
