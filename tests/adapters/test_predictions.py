@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from ordain.adapters.log_places import LogPlace
 from ordain.adapters.outcomes import read_outcomes, text_of
-from ordain.adapters.places import Place
 from ordain.adapters.predictions import Batch, Shape, Tally, Text, read_log
 from ordain.errors import RetryLater, UserError
 
@@ -41,7 +41,7 @@ def lines(*records: Any) -> bytes:
 
 def read(place: Path | str) -> tuple[list[Batch], Tally]:
     tally = Tally()
-    return list(read_log(Place(str(place), "the prediction log"), SHAPE, tally)), tally
+    return list(read_log(LogPlace(str(place), "the prediction log"), SHAPE, tally)), tally
 
 
 def values(batch: Batch, name: str) -> list[Any]:
@@ -86,7 +86,7 @@ def test_what_cannot_be_read_is_counted_and_the_rest_is_read(tmp_path: Path) -> 
 
 def test_a_file_that_vanishes_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.jsonl").write_bytes(lines(record(1)))
-    place = Place(str(tmp_path), "the prediction log")
+    place = LogPlace(str(tmp_path), "the prediction log")
     monkeypatch.setattr(place, "files", lambda _: [str(tmp_path / "gone.jsonl"), str(tmp_path / "a.jsonl")])
     tally = Tally()
     assert len(list(read_log(place, SHAPE, tally))) == 1
@@ -188,12 +188,12 @@ def test_a_log_at_a_url() -> None:
 
 
 def test_places_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Place(str(tmp_path / "none"), "x").files((".jsonl",)) == []
+    assert LogPlace(str(tmp_path / "none"), "x").files((".jsonl",)) == []
     with pytest.raises(UserError, match="cannot be read there"):
-        Place("nosuch://x?token=secret", "x")
+        LogPlace("nosuch://x?token=secret", "x")
     with pytest.raises(UserError, match="chained"):
-        Place("simplecache::s3://x", "x")
-    place = Place(str(tmp_path), "the log")
+        LogPlace("simplecache::s3://x", "x")
+    place = LogPlace(str(tmp_path), "the log")
     for error, kind in ((PermissionError, UserError), (ConnectionError, RetryLater)):
         monkeypatch.setattr(
             type(place._files), "find", lambda *_, error=error, **__: (_ for _ in ()).throw(error())
@@ -228,7 +228,7 @@ def test_labels_in_every_format_are_the_same(tmp_path: Path) -> None:
     (tmp_path / "b.jsonl").write_bytes(lines(*rows))
     parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "c.parquet")
     read = [
-        read_outcomes(Place(str(tmp_path / name), "labels")) for name in ("a.csv", "b.jsonl", "c.parquet")
+        read_outcomes(LogPlace(str(tmp_path / name), "labels")) for name in ("a.csv", "b.jsonl", "c.parquet")
     ]
     for each in read:
         assert each.keys.tolist() == read[0].keys.tolist()
@@ -242,13 +242,13 @@ def test_the_newest_label_of_a_prediction_counts(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(
         "id,label,time\na,1,2026-11-21T00:00:00Z\na,0,2026-11-20T00:00:00Z\nb,0,\nb,1,\n,1,\nc,1,never\n"
     )
-    made = read_outcomes(Place(str(tmp_path), "labels"))
+    made = read_outcomes(LogPlace(str(tmp_path), "labels"))
     assert len(made) == 3
     assert set(made.labels) == {"1"}
 
 
 def test_no_labels_and_none_of_use(tmp_path: Path) -> None:
-    assert len(read_outcomes(Place(str(tmp_path), "labels"))) == 0
+    assert len(read_outcomes(LogPlace(str(tmp_path), "labels"))) == 0
     for name, data in (
         ("a.csv", b"x,y\n1,2\n"),
         ("a.csv", b'id,label\n"1,2'),
@@ -262,7 +262,7 @@ def test_no_labels_and_none_of_use(tmp_path: Path) -> None:
             each.unlink()
         (folder / name).write_bytes(data)
         with pytest.raises(UserError, match="of no use"):
-            read_outcomes(Place(str(folder), "labels"))
+            read_outcomes(LogPlace(str(folder), "labels"))
 
 
 def test_labels_are_read_as_people_write_them() -> None:

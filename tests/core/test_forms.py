@@ -29,6 +29,7 @@ from ordain.core.render import render_model
 from ordain.core.templating import parse
 from ordain.core.workload import Unit
 from tests.core.fleet import (
+    BATCH,
     COMBINED,
     FORMS,
     OTHER,
@@ -137,6 +138,14 @@ def test_a_batch_scores_by_the_command_and_the_artifact_that_everybody_else_uses
     mounts = {each["name"]: each["mountPath"] for each in worker["volumeMounts"]}
     assert mounts == {"model": "/srv/models/batch", "tmp": "/tmp", "data": "/srv/data"}
     assert pod["restartPolicy"] == "Never"
+
+
+def test_a_batch_scores_by_the_policy_and_keeps_the_columns_of_the_spec() -> None:
+    batch = replace(BATCH, keep=("customer id", "region"))
+    deploy = Deploy(mode="batch", batch=batch, invalid_input="accept")
+    job = files("batch", deploy=deploy)["cronjob"]["spec"]["jobTemplate"]["spec"]
+    (worker,) = job["template"]["spec"]["containers"]
+    assert worker["args"][3:] == ["--invalid-input=accept", "--keep=customer id", "--keep=region"]
 
 
 def test_a_batch_runs_only_once_a_change_to_run_it_was_approved() -> None:

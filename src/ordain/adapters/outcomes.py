@@ -19,7 +19,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from ordain.adapters.keys import keys_of
-from ordain.adapters.places import Place
+from ordain.adapters.log_places import LogPlace
 from ordain.errors import UserError
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
@@ -46,7 +46,7 @@ class Outcomes(Struct, frozen=True, kw_only=True):
         return len(self.keys)
 
 
-def read_outcomes(place: Place) -> Outcomes:
+def read_outcomes(place: LogPlace) -> Outcomes:
     """All labels at a place; none when nothing is there.
 
     Raises:

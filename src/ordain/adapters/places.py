@@ -1,75 +1,220 @@
-"""The door to data files at any URL: which files there are, opened for reading, with errors in one shape."""
+"""The door to data at fsspec URLs: large files, read in pieces, and written so that they appear whole.
+
+A path without a protocol, and `file://`, is the local disk: written beside the target, synced, renamed.
+Every other file system commits at the end, which object stores map to completing an upload. No message
+repeats a query or a user name of a URL, where secrets are.
+"""
 
 from __future__ import annotations
 
-import re
+import hashlib
+import json
+import os
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import IO, Any
 
+from ordain.adapters.files import TEMPORARY
 from ordain.errors import RetryLater, UserError
 
-MOST_FILES = 100_000
-_WRITTEN = re.compile(r"-(\d{1,19})-(\d{1,19})\.jsonl")  # how the server ends a file's name: time, number
+# What a file system may say about a version of a file; whatever of it is there goes into the fingerprint.
+_VERSION_KEYS = (
+    "size",
+    "mtime",
+    "ino",
+    "created",
+    "ETag",
+    "etag",
+    "LastModified",
+    "last_modified",
+    "md5",
+    "crc32c",
+)
+_CHAINED = "::"
 
 
 class Place:
-    """A folder or file, local or at an fsspec URL.
+    """One file or folder somewhere.
 
     Args:
-        url: a path, or a URL whose driver is installed.
-        what: what lies there, for messages, such as `the prediction log`.
-
-    Raises:
-        UserError: when nothing reads such URLs.
+        files: the fsspec file system. path: within it. shown: how messages name it.
     """
 
-    def __init__(self, url: str, what: str) -> None:
-        import fsspec
+    def __init__(self, files: Any, path: str, shown: str) -> None:
+        self.files, self.path, self.shown = files, path, shown
 
-        self.where, self._what = url.split("?", maxsplit=1)[0], what
-        if "::" in url:
-            raise UserError(f"{what} is at a chained URL", where=self.where, fix="name the place itself")
-        try:
-            self._files: Any
-            self._files, self.root = fsspec.core.url_to_fs(url)
-        except (ValueError, ImportError) as error:
-            raise UserError(
-                f"{what} cannot be read there: {error}",
-                where=self.where,
-                fix="use a folder, or install the fsspec driver for this URL",
-            ) from error
+    @property
+    def local(self) -> bool:
+        """Whether it is on this machine's disk."""
+        return "file" in self.files.protocol
 
-    def files(self, endings: tuple[str, ...]) -> list[str]:
-        """The files of a folder and below, or the one file, as they were written; none when nothing is there.
+    @property
+    def name(self) -> str:
+        """The last segment."""
+        return self.path.rstrip("/").rpartition("/")[2]
+
+    def beside(self, name: str) -> Place:
+        """Another name in the same folder."""
+        head, _, shown = (
+            self.path.rstrip("/").rpartition("/")[0],
+            "",
+            self.shown.rstrip("/").rpartition("/")[0],
+        )
+        return Place(self.files, f"{head}/{name}", f"{shown}/{name}" if shown else name)
+
+    def below(self, name: str) -> Place:
+        """A name in this folder."""
+        return Place(self.files, f"{self.path.rstrip('/')}/{name}", f"{self.shown.rstrip('/')}/{name}")
+
+    def exists(self) -> bool:
+        """Whether something is there."""
+        with self._told():
+            return bool(self.files.exists(self.path))
+
+    def open(self) -> Any:
+        """The file's bytes as a seekable stream; on the local disk Arrow's own, which needs no Python."""
+        with self._told():
+            if self.local:
+                import pyarrow as pa
+
+                return pa.OSFile(self.path)
+            return self.files.open(self.path, "rb")
+
+    def text(self) -> Any:
+        """The file's bytes from first to last, unpacked when its name ends in `.gz` or the like."""
+        with self._told():
+            return self.files.open(self.path, "rb", compression="infer")
+
+    def read(self, limit: int) -> bytes:
+        """A small file.
 
         Raises:
-            UserError: when reading is not allowed, or there are too many.
-            RetryLater: when the place does not answer.
+            UserError: when it is absent or larger than `limit` bytes.
         """
-        try:
-            if self._files.isfile(self.root):
-                return [self.root]
-            found = [each for each in self._files.find(self.root) if each.endswith(endings)]
-        except FileNotFoundError:
-            return []
-        except PermissionError as error:
-            fix = "give this process the right to read it"
-            raise UserError(f"{self._what} may not be read", where=self.where, fix=fix) from error
-        except OSError as error:
-            raise RetryLater(f"{self.where} did not answer: {error}") from error
-        if len(found) > MOST_FILES:
-            fix = "name a folder of one month, or compact the files"
-            raise UserError(f"there are more than {MOST_FILES} files", where=self.where, fix=fix)
-        return sorted(found, key=_age)
+        with self._told(), self.files.open(self.path, "rb") as stream:
+            data: bytes = stream.read(limit + 1)
+        if len(data) > limit:
+            raise UserError(f"the file is larger than {limit} bytes", where=self.shown)
+        return data
+
+    def fingerprint(self) -> str:
+        """Names this version of the file: 32 hexadecimal digits of what its file system says about it."""
+        with self._told():
+            self.files.invalidate_cache()
+            facts = self.files.info(self.path)
+        known = {key: str(facts[key]) for key in _VERSION_KEYS if facts.get(key) is not None}
+        return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:32]
+
+    def size(self) -> int:
+        """Bytes."""
+        with self._told():
+            return int(self.files.info(self.path).get("size") or 0)
+
+    def names(self) -> list[str]:
+        """What lies in the folder, sorted; nothing when it is absent."""
+        with self._told(), suppress(FileNotFoundError, NotADirectoryError):
+            self.files.invalidate_cache()
+            found = self.files.ls(self.path, detail=False)
+            return sorted(str(each).rstrip("/").rpartition("/")[2] for each in found)
+        return []
+
+    def write(self, data: bytes) -> None:
+        """Put a whole file there."""
+        with self.writing() as stream:
+            stream.write(data)
+
+    def remove(self) -> None:
+        """Remove the file or folder; nothing happens when it is absent."""
+        with self._told(), suppress(FileNotFoundError):
+            self.files.rm(self.path, recursive=True)
 
     @contextmanager
-    def opened(self, path: str) -> Iterator[IO[bytes]]:
-        """One file, for reading; whatever its driver raises passes through."""
-        with self._files.open(path, "rb") as stream:
+    def writing(self) -> Iterator[IO[bytes]]:
+        """A stream whose content appears at the end, and not at all when the body raises."""
+        with self._told():
+            if self.local:
+                with _local_writing(Path(self.path)) as stream:
+                    yield stream
+            else:
+                with _remote_writing(self.files, self.path) as stream:
+                    yield stream
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise UserError(
+                "there is nothing here", where=self.shown, fix="correct the path or URL"
+            ) from error
+        except OSError as error:
+            said = error.strerror or type(error).__name__
+            if self.local:
+                raise UserError(
+                    f"cannot be read or written: {said}", where=self.shown, fix="mend that"
+                ) from error
+            raise RetryLater(f"{self.shown} did not answer: {said}") from error
+
+
+def place_of(text: str, root: Path) -> Place:
+    """The place that a path or URL names.
+
+    Args:
+        text: an fsspec URL, or a path below `root` (or an absolute one).
+
+    Raises:
+        UserError: a chained URL, or one whose protocol has no driver here.
+    """
+    shown = _shown(text)
+    if _CHAINED in text or "\0" in text:
+        raise UserError("chained URLs are not read", where=shown, fix="name the file itself")
+    if "://" not in text:
+        text = f"file://{(root / text).absolute()}"
+    import fsspec
+
+    try:
+        files, path = fsspec.core.url_to_fs(text)
+    except (ValueError, ImportError, TypeError) as error:
+        fix = "use a path, or install the fsspec driver of this protocol"
+        raise UserError("nothing here reads such a URL", where=shown, fix=fix) from error
+    return Place(files, str(path), shown)
+
+
+def _shown(url: str) -> str:
+    """A URL without what may be secret: user, password, query and fragment."""
+    scheme, mark, rest = url.partition("://")
+    if not mark:
+        return url
+    rest = rest.partition("?")[0].partition("#")[0]
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+
+
+@contextmanager
+def _remote_writing(files: Any, path: str) -> Iterator[IO[bytes]]:
+    stream = files.open(path, "wb", autocommit=False)
+    try:
+        yield stream
+        stream.close()
+        getattr(stream, "commit", lambda: None)()
+    except BaseException:
+        getattr(stream, "discard", lambda: None)()
+        raise
+
+
+@contextmanager
+def _local_writing(path: Path) -> Iterator[IO[bytes]]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=TEMPORARY, dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
             yield stream
-
-
-def _age(path: str) -> tuple[int, int, str]:
-    written = _WRITTEN.search(path)
-    return (int(written[1]), int(written[2]), path) if written else (0, 0, path)
+            stream.flush()
+            os.fchmod(stream.fileno(), 0o644)
+            os.fsync(stream.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
 from ordain.adapters.keys import keys_of
-from ordain.adapters.places import Place
+from ordain.adapters.log_places import LogPlace
 
 LINES, OPEN, PARQUET = ".jsonl", ".jsonl.open", ".parquet"
 LINE_LIMIT = 32 * 2**20
@@ -102,7 +102,7 @@ class Record(Struct):
     id: str = ""
 
 
-def read_log(place: Place, shape: Shape, tally: Tally) -> Iterator[Batch]:
+def read_log(place: LogPlace, shape: Shape, tally: Tally) -> Iterator[Batch]:
     """Every prediction in the order in which its file was begun.
 
     Args:

@@ -14,6 +14,7 @@ from ordain.core.parts import (
     BRANCH_WORDS,
     Bytes,
     Cidr,
+    Column,
     Count,
     Cpu,
     GitUrl,
@@ -95,6 +96,9 @@ class Batch(Job, frozen=True, kw_only=True):
 
     input: Annotated[Url, Meta(description="Parquet, CSV or JSON lines; `{shard}` is the part, from 0.")]
     output: Annotated[Url, Meta(description="Where scores go; `{shard}` is the part, from 0.")]
+    keep: Annotated[
+        tuple[Column, ...], Meta(description="Columns of the input that the output repeats, such as an id.")
+    ] = ()
     shards: Annotated[int, Meta(ge=1, le=10000, description="Parts, each by a pod of its own.")] = 1
     parallelism: Annotated[Count | None, Meta(description="Parts at once; default: all.")] = None
     concurrency: Annotated[

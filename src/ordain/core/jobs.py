@@ -81,13 +81,20 @@ def _batch(unit: Unit, batch: Batch) -> JobValues:
         name=model,
         component="batch",
         command=("ordain", "score"),
-        arguments=(f"{MODELS}/{model}", *places),
+        arguments=(f"{MODELS}/{model}", *places, *_choices(unit, batch)),
         suspend=batch.suspend,
         concurrency={"forbid": "Forbid", "replace": "Replace"}[batch.concurrency],
         sharded=batch.shards > 1,
         shards=batch.shards,
         parallelism=min(batch.parallelism or batch.shards, batch.shards),
     )
+
+
+def _choices(unit: Unit, batch: Batch) -> tuple[str, ...]:
+    """Options that are not the command's defaults; one word each, as a column may be called anything."""
+    policy = unit.deploy.invalid_input
+    chosen = () if policy == "reject" else (f"--invalid-input={policy}",)
+    return (*chosen, *(f"--keep={name}" for name in batch.keep))
 
 
 def _watch(unit: Unit, watch: Watch) -> JobValues:

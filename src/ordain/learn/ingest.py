@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import compute as pc
 
+from ordain.core.celltext import DATE, FALSE, INTEGER, NUMBER, TRUE
 from ordain.core.problems import did_you_mean
 from ordain.core.signature import feature_columns
 from ordain.core.spec import ColumnContract, Data
@@ -23,11 +24,6 @@ from ordain.learn.faults import raise_faults, rows_text
 ID = "_id"
 ID_DIGITS = 32
 FIX = "correct the data, or its contract under `data.columns` in models.yaml"
-
-INTEGER = r"^[+-]?\d{1,18}(\.0*)?$"
-NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?$"
-DATE = r"^\d{4}-\d{2}-\d{2}$"
-TRUE, FALSE = ("true", "1", "1.0"), ("false", "0", "0.0")
 
 
 def ingest(table: pa.Table, data: Data) -> pa.Table:

@@ -94,7 +94,7 @@ def judge_column(feature: Feature, values: Sequence[Any], missing: str) -> Judge
             packed.append(converted)
             kind = kind or _limits(feature, converted)
         if kind is not None:
-            violations.append(Violation(kind, feature.name, row, _sentence(kind, feature)))
+            violations.append(Violation(kind, feature.name, row, sentence(kind, feature)))
     return Judged(packed, violations)
 
 
@@ -194,7 +194,8 @@ WANTED = {
 }
 
 
-def _sentence(kind: Kind, feature: Feature) -> str:
+def sentence(kind: Kind, feature: Feature) -> str:
+    """What is wrong with a value, without the value."""
     if kind is Kind.TYPE:
         return f"not {WANTED[feature.type]}"
     if kind is Kind.INFINITE:

@@ -94,7 +94,7 @@ def check_graph(data: bytes) -> None:
     if data.startswith(PICKLES):
         _refuse("it is a pickle or an archive, not an ONNX graph; nothing in it was read")
     graphs = opsets = 0
-    for number, _, start, end in _message(data, (0, len(data)), "model", MODEL):
+    for number, _, start, end in message(data, (0, len(data)), "model", MODEL):
         if number == 7:
             graphs += 1
             _check_graph_message(data, (start, end))
@@ -109,7 +109,7 @@ def check_graph(data: bytes) -> None:
 
 def _check_opset(data: bytes, span: tuple[int, int]) -> None:
     domain, version = "", 0
-    for number, wire, start, end in _message(data, span, "opset", OPSET):
+    for number, wire, start, end in message(data, span, "opset", OPSET):
         if number == 1:
             domain = _domain(data[start:end])
         elif wire == VARINT:
@@ -120,7 +120,7 @@ def _check_opset(data: bytes, span: tuple[int, int]) -> None:
 
 def _check_graph_message(data: bytes, span: tuple[int, int]) -> None:
     nodes = 0
-    for number, _, start, end in _message(data, span, "graph", GRAPH):
+    for number, _, start, end in message(data, span, "graph", GRAPH):
         if number == 1:
             nodes += 1
             _check_node(data, (start, end))
@@ -131,17 +131,17 @@ def _check_graph_message(data: bytes, span: tuple[int, int]) -> None:
 
 
 def _check_node(data: bytes, span: tuple[int, int]) -> None:
-    for number, _, start, end in _message(data, span, "node", NODE):
+    for number, _, start, end in message(data, span, "node", NODE):
         if number == 7:
             _domain(data[start:end])
         elif number == 5:
-            for inner, _, first, last in _message(data, (start, end), "attribute", ATTRIBUTE):
+            for inner, _, first, last in message(data, (start, end), "attribute", ATTRIBUTE):
                 if inner in {5, 10}:
                     _check_tensor(data, (first, last))
 
 
 def _check_tensor(data: bytes, span: tuple[int, int]) -> None:
-    for number, _, start, _ in _message(data, span, "tensor", TENSOR):
+    for number, _, start, _ in message(data, span, "tensor", TENSOR):
         if number == 14 and start != 0:
             _refuse("it holds external data")
 
@@ -153,7 +153,7 @@ def _domain(raw: bytes) -> str:
     return name
 
 
-def _message(data: bytes, span: tuple[int, int], kind: str, allowed: dict[int, str]) -> Iterator[Field]:
+def message(data: bytes, span: tuple[int, int], kind: str, allowed: dict[int, str]) -> Iterator[Field]:
     """The fields of one message, each of them allowed."""
     skip = RUN.match if kind == "attribute" else None
     place, end = span
@@ -161,12 +161,12 @@ def _message(data: bytes, span: tuple[int, int], kind: str, allowed: dict[int, s
         if skip is not None and (run := skip(data, place, end)):
             place = run.end()
             continue
-        field, place = _field(data, place, end)
-        if field[0] not in allowed:
-            _refuse(f"it has {REFUSED.get((kind, field[0]), f'the unknown field {field[0]} in a {kind}')}")
-        if field[1] != BYTES and _is_nested(kind, field[0]):
+        each, place = field(data, place, end)
+        if each[0] not in allowed:
+            _refuse(f"it has {REFUSED.get((kind, each[0]), f'the unknown field {each[0]} in a {kind}')}")
+        if each[1] != BYTES and _is_nested(kind, each[0]):
             _refuse("it is not well-formed")
-        yield field
+        yield each
 
 
 def _is_nested(kind: str, number: int) -> bool:
@@ -175,7 +175,7 @@ def _is_nested(kind: str, number: int) -> bool:
     return number in nested.get(kind, ())
 
 
-def _field(data: bytes, place: int, end: int) -> tuple[Field, int]:
+def field(data: bytes, place: int, end: int) -> tuple[Field, int]:
     """One field of the wire format, and where the next one starts."""
     tag, place = _varint(data, place, end)
     number, wire = tag >> 3, tag & 7

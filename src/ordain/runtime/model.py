@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -62,7 +62,7 @@ class Model:
     def __init__(self, identity: Identity, verified: Verified, threads: int = 1) -> None:
         self.identity = identity
         self.signature = verified.signature
-        self._session = _session(verified.model, threads)
+        self._session = open_session(verified.model, threads)
         _check_interface(self._session, self.signature)
         self._outputs = [self.signature.graph.output]
         self._widths = {name: each.width for name, each in self.signature.graph.inputs.items()}
@@ -87,7 +87,12 @@ class Model:
         if "floats" in self._widths:
             numbers = [value for job in jobs for value in job.floats] if len(jobs) > 1 else jobs[0].floats
             feed["floats"] = np.array(numbers, dtype=np.float32).reshape(rows, self._widths["floats"])
-        answers: list[list[float]] = self._session.run(self._outputs, feed)[0].tolist()
+        answers: list[list[float]] = self.answer(feed).tolist()
+        return answers
+
+    def answer(self, feed: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+        """The graph's output for matrices that are packed already; float32 [N, width]."""
+        answers: NDArray[np.float32] = self._session.run(self._outputs, feed)[0]
         return answers
 
     def label(self, answer: Sequence[float]) -> str:
@@ -98,7 +103,7 @@ class Model:
         return classes[answer.index(max(answer))]
 
 
-def _session(model: bytes, threads: int) -> Any:
+def open_session(model: bytes, threads: int) -> Any:
     """An ONNX Runtime session from bytes, on the CPU; a graph from bytes cannot name other files."""
     import onnxruntime
 

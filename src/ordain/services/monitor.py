@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
+from ordain.adapters.log_places import LogPlace
 from ordain.adapters.outcomes import read_outcomes
-from ordain.adapters.places import Place
 from ordain.adapters.predictions import Tally as Met
 from ordain.adapters.predictions import read_log
 from ordain.core.drift.breach import verdicts
@@ -119,11 +119,11 @@ def _read(subject: Watched, ask: Ask, settings: Settings) -> _Read:
     who = Who(model=subject.model, versions=subject.versions)
     collector = Collector((subject.profile, subject.signature), who, spans, (kept, sampled))
     met, limit = Met(), max(ask.now, ask.end).timestamp() + SKEW
-    batches = read_log(Place(ask.log, "the prediction log"), collector.coder.shape, met)
+    batches = read_log(LogPlace(ask.log, "the prediction log"), collector.coder.shape, met)
     if not ask.labels:
         collector.read(batches, limit, _ignored)
         return _Read(collector, met)
-    joiner = Joiner(read_outcomes(Place(ask.labels, "the labels")), subject.signature, start)
+    joiner = Joiner(read_outcomes(LogPlace(ask.labels, "the labels")), subject.signature, start)
     collector.read(batches, limit, joiner.add)
     joined = joiner.joined()
     rows = max(ask.rows * settings.windows, RECENT * settings.labelled)

@@ -1,0 +1,75 @@
+"""The door to logs at any URL: which files there are, in the order in which they were written, opened for reading."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+from ordain.errors import RetryLater, UserError
+
+MOST_FILES = 100_000
+_WRITTEN = re.compile(r"-(\d{1,19})-(\d{1,19})\.jsonl")  # how the server ends a file's name: time, number
+
+
+class LogPlace:
+    """A folder or file, local or at an fsspec URL.
+
+    Args:
+        url: a path, or a URL whose driver is installed.
+        what: what lies there, for messages, such as `the prediction log`.
+
+    Raises:
+        UserError: when nothing reads such URLs.
+    """
+
+    def __init__(self, url: str, what: str) -> None:
+        import fsspec
+
+        self.where, self._what = url.split("?", maxsplit=1)[0], what
+        if "::" in url:
+            raise UserError(f"{what} is at a chained URL", where=self.where, fix="name the place itself")
+        try:
+            self._files: Any
+            self._files, self.root = fsspec.core.url_to_fs(url)
+        except (ValueError, ImportError) as error:
+            raise UserError(
+                f"{what} cannot be read there: {error}",
+                where=self.where,
+                fix="use a folder, or install the fsspec driver for this URL",
+            ) from error
+
+    def files(self, endings: tuple[str, ...]) -> list[str]:
+        """The files of a folder and below, or the one file, as they were written; none when nothing is there.
+
+        Raises:
+            UserError: when reading is not allowed, or there are too many.
+            RetryLater: when the place does not answer.
+        """
+        try:
+            if self._files.isfile(self.root):
+                return [self.root]
+            found = [each for each in self._files.find(self.root) if each.endswith(endings)]
+        except FileNotFoundError:
+            return []
+        except PermissionError as error:
+            fix = "give this process the right to read it"
+            raise UserError(f"{self._what} may not be read", where=self.where, fix=fix) from error
+        except OSError as error:
+            raise RetryLater(f"{self.where} did not answer: {error}") from error
+        if len(found) > MOST_FILES:
+            fix = "name a folder of one month, or compact the files"
+            raise UserError(f"there are more than {MOST_FILES} files", where=self.where, fix=fix)
+        return sorted(found, key=_age)
+
+    @contextmanager
+    def opened(self, path: str) -> Iterator[IO[bytes]]:
+        """One file, for reading; whatever its driver raises passes through."""
+        with self._files.open(path, "rb") as stream:
+            yield stream
+
+
+def _age(path: str) -> tuple[int, int, str]:
+    written = _WRITTEN.search(path)
+    return (int(written[1]), int(written[2]), path) if written else (0, 0, path)

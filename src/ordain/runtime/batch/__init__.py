@@ -1,0 +1,1 @@
+"""Batch scoring: tables in, scores out, in constant memory."""

@@ -1,0 +1,178 @@
+"""A batch from file to file: every format, every row in its place, refused rows with their reasons."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import numpy as np
+import pytest
+
+from ordain.errors import UserError
+from tests.runtime.batch.desk import answers, command, read_table, rejects, rows, run, write_table
+
+FORMATS = (".parquet", ".csv", ".jsonl")
+
+
+def check(found: list[dict[str, Any]], content: list[dict[str, Any]]) -> None:
+    wanted = answers(content)
+    assert [row["id"] for row in found] == [row["id"] for row in content]
+    np.testing.assert_allclose([[row["p_No"], row["p_Yes"]] for row in found], wanted, rtol=0, atol=1e-5)
+    assert [row["label"] for row in found] == ["Yes" if each >= 0.5 else "No" for each in wanted[:, 1]]
+
+
+@pytest.mark.parametrize("given", FORMATS)
+@pytest.mark.parametrize("asked", FORMATS)
+def test_every_format_into_every_format(folder: Path, tmp_path: Path, given: str, asked: str) -> None:
+    content = rows(333)
+    source, target = write_table(tmp_path / f"in{given}", content), tmp_path / f"out{asked}"
+    report = run(folder, source, target, keep=("id",), partition=100, threads=2)
+    assert (report.rows, report.rejected, report.resumed) == (333, 0, 0)
+    check(read_table(target), content)
+    assert rejects(target) == []
+    assert sorted(each.name for each in tmp_path.iterdir() if each != source) == [
+        target.name, f"{target.name}.rejects.jsonl", f"{target.name}.report.json",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("given", FORMATS)
+def test_a_refused_row_keeps_its_place(folder: Path, tmp_path: Path, given: str) -> None:
+    content = rows(30)
+    content[4] |= {"plan": "unheard of"}
+    content[17] |= {"visits": 61, "amount": 1e5}
+    content[29] |= {"visits": None}
+    target = tmp_path / "out.parquet"
+    report = run(folder, write_table(tmp_path / f"in{given}", content), target, keep=("id",), partition=10)
+    assert (report.rows, report.rejected) == (30, 3)
+    found = read_table(target)
+    assert [row["id"] for row in found] == [row["id"] for row in content]
+    assert [number for number, row in enumerate(found) if row["p_Yes"] is None] == [4, 17, 29]
+    assert all(row["label"] is None for row in found if row["p_Yes"] is None)
+    good = [number for number in range(30) if number not in {4, 17, 29}]
+    check([found[number] for number in good], [content[number] for number in good])
+    told = {each["row"]: [(r["column"], r["kind"]) for r in each["reasons"]] for each in rejects(target)}
+    assert told == {
+        4: [("plan", "unknown_category")],
+        17: [("amount", "out_of_range"), ("visits", "out_of_range")],
+        29: [("visits", "missing_value")],
+    }
+    assert "unheard of" not in (tmp_path / "out.parquet.rejects.jsonl").read_text()
+
+
+def test_the_policy_accept_scores_what_the_graph_can_answer(folder: Path, tmp_path: Path) -> None:
+    content = rows(6)
+    content[1] |= {"plan": "unheard of"}
+    content[2] |= {"visits": 61}
+    content[3] |= {"amount": 1e300}
+    source = write_table(tmp_path / "in.jsonl", content)
+    report = run(folder, source, tmp_path / "out.jsonl", policy="accept", keep=("id",))
+    assert report.rejected == 1
+    assert report.violations == (
+        ("amount", "infinite", "rejected", 1),
+        ("plan", "unknown_category", "accepted", 1),
+        ("visits", "out_of_range", "accepted", 1),
+    )
+    found = read_table(tmp_path / "out.jsonl")
+    check(found[:3] + found[4:], content[:3] + content[4:])
+
+
+def test_arrow_types_that_hold_the_values_are_read(folder: Path, tmp_path: Path) -> None:
+    """Dates as dates, numbers as any number, text as codes of a dictionary."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    content = rows(40)
+    columns = {name: [row[name] for row in content] for name in content[0]}
+    days = [dt.date.fromisoformat(each) for each in columns["since"]]
+    table = pa.table(
+        {
+            "id": columns["id"],
+            "plan": pa.array(columns["plan"]).dictionary_encode(),
+            "town": pa.array(columns["town"], pa.large_string()),
+            "amount": pa.array(columns["amount"], pa.float32()),
+            "visits": pa.array(columns["visits"], pa.uint8()),
+            "vip": pa.array([int(each) for each in columns["vip"]], pa.int8()),
+            "since": pa.array([dt.datetime.combine(each, dt.time()) for each in days], pa.timestamp("us")),
+        }
+    )
+    parquet.write_table(table, tmp_path / "in.parquet")
+    run(folder, tmp_path / "in.parquet", tmp_path / "out.parquet", keep=("id", "plan"))
+    found = read_table(tmp_path / "out.parquet")
+    check(found, content)
+    assert [row["plan"] for row in found] == columns["plan"]
+
+
+def test_at_a_url(folder: Path, tmp_path: Path) -> None:
+    content = rows(25)
+    files = fsspec.filesystem("memory")
+    with files.open("/lake/in.jsonl", "wb") as stream:
+        stream.write(write_table(tmp_path / "in.jsonl", content).read_bytes())
+    report = run(folder, "memory://lake/in.jsonl", "memory://lake/out.csv", keep=("id",), partition=10)
+    assert report.rows == 25
+    (tmp_path / "out.csv").write_bytes(files.cat_file("/lake/out.csv"))
+    check(read_table(tmp_path / "out.csv"), content)
+    assert sorted(each.rpartition("/")[2] for each in files.ls("/lake", detail=False)) == [
+        "in.jsonl", "out.csv", "out.csv.rejects.jsonl", "out.csv.report.json",
+    ]  # fmt: skip
+
+
+def test_packed_text_is_read(folder: Path, tmp_path: Path) -> None:
+    content = rows(20)
+    for suffix in (".csv", ".jsonl"):
+        plain = write_table(tmp_path / f"in{suffix}", content)
+        packed = tmp_path / f"in{suffix}.gz"
+        packed.write_bytes(gzip.compress(plain.read_bytes()))
+        run(folder, packed, tmp_path / f"out{suffix}", keep=("id",))
+        check(read_table(tmp_path / f"out{suffix}"), content)
+
+
+def test_no_rows_give_no_rows(folder: Path, tmp_path: Path) -> None:
+    for suffix in FORMATS:
+        source = write_table(tmp_path / f"in{suffix}", rows(1))
+        if suffix == ".parquet":
+            from pyarrow import parquet
+
+            parquet.write_table(parquet.read_table(source).slice(0, 0), source)
+        else:
+            header = source.read_text().splitlines(keepends=True)[:1]
+            source.write_text("".join(header) if suffix == ".csv" else "")
+        target = tmp_path / f"out{suffix}"
+        assert run(folder, source, target, keep=("id",)).rows == 0
+        assert read_table(target) == []
+
+
+def test_all_rows_refused_is_an_error_and_stays_one(folder: Path, tmp_path: Path) -> None:
+    source = write_table(tmp_path / "in.csv", rows(9, plan="w"))
+    for _ in range(2):
+        with pytest.raises(UserError, match="none of 9 rows"):
+            run(folder, source, tmp_path / "out.csv")
+    assert len(rejects(tmp_path / "out.csv")) == 9
+
+
+def test_the_command_as_a_job_runs_it(folder: Path, tmp_path: Path) -> None:
+    """Arguments and environment as the CronJob renders them; the result on stdout, nothing on stderr."""
+    write_table(tmp_path / "in.parquet", rows(50))
+    pod = {"ORDAIN_RELEASE": "toy@7", "ORDAIN_INTENT": "i1", "ORDAIN_ENVIRONMENT": "staging"}
+    words = (str(folder), f"file://{tmp_path}/in.parquet", f"file://{tmp_path}/out.parquet")
+    done = command(*words, "--json", **pod)
+    assert (done.returncode, done.stderr) == (0, "")
+    facts = json.loads(done.stdout)
+    assert (facts["rows"], facts["version"], facts["release"], facts["intent"]) == (50, "7", "toy@7", "i1")
+    assert json.loads((tmp_path / "out.parquet.report.json").read_text()) == facts
+    refused = command(*words, **pod, ORDAIN_ARTIFACT="sha256:" + "0" * 64)
+    assert refused.returncode == 1
+    assert "it is not loaded" in refused.stderr
+
+
+def test_people_read_a_sentence(folder: Path, tmp_path: Path) -> None:
+    write_table(tmp_path / "in.csv", [*rows(5), *rows(1, visits=99)])
+    done = command(str(folder), "in.csv", "out.jsonl", "-C", str(tmp_path))
+    assert done.returncode == 0
+    assert "scored 6 rows with toy/" in done.stdout
+    assert "1 rows are outside the contract" in done.stdout
+    again = command(str(folder), "in.csv", "out.jsonl", "-C", str(tmp_path))
+    assert "6 rows were scored already" in again.stdout
