@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from ordain.core.signature import Feature
 from ordain.runtime.admission import Admission, InvalidInput, Packed
+from ordain.runtime.bulk import BulkDecoder
 from ordain.runtime.contract import ABSENT, FLOAT_MAX, Kind, judge_column
 from ordain.runtime.decoders import InferDecoder, RowDecoder
+from ordain.runtime.protocol import read_request
 from tests.runtime.toy import DATATYPES, DAYS, FEATURES, ROW, signature, tensors
 
 BY_NAME = {each.name: each for each in FEATURES}
@@ -140,9 +142,12 @@ def reference(rows: list[dict[str, Any]]) -> Packed | None:
 
 
 def same(fast: Packed, slow: Packed | None) -> bool:
-    return slow is not None and (fast.rows, [*fast.strings], [*fast.floats]) == (
-        slow.rows, [*slow.strings], [*slow.floats],
-    )  # fmt: skip
+    """Equal values; and a number that is true, 1 or 1.0 is the same one of these, as the log shows it."""
+    return (
+        slow is not None
+        and (fast.rows, [*fast.strings], [*fast.floats]) == (slow.rows, [*slow.strings], [*slow.floats])
+        and [type(each) for each in fast.floats] == [type(each) for each in slow.floats]
+    )
 
 
 @settings(max_examples=400, deadline=None)
@@ -175,9 +180,79 @@ def test_what_the_compiled_infer_decoder_accepts_the_reference_accepts(
         assert same(fast.packed, reference(rows))
 
 
+def matrices(packed: Packed) -> dict[str, Any]:
+    """A request of the graph's own tensors."""
+    kinds = (("strings", "BYTES", packed.strings, 2), ("floats", "FP32", packed.floats, 4))
+    return {
+        "inputs": [
+            {"name": name, "shape": [packed.rows, width], "datatype": datatype, "data": [*data]}
+            for name, datatype, data, width in kinds
+        ]
+    }
+
+
+def by_reference(body: bytes) -> Packed | None:
+    columns = read_request(body, None, SIGNATURE)
+    try:
+        return REJECT.columns(columns.values, columns.rows).packed
+    except InvalidInput:
+        return None
+
+
+FLOATS = st.one_of(st.none(), NUMBER, st.sampled_from([0, 1, 3.0, 0.5, DAYS, float(DAYS)]))
+PACKED_ROW = st.tuples(TEXT, TEXT | st.none(), FLOATS, FLOATS, FLOATS, FLOATS) | st.tuples(
+    st.just("x"), TEXT, st.floats(-100, 100), st.integers(0, 60), st.sampled_from([0, 1, 1.0]), st.just(DAYS)
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(PACKED_ROW, min_size=1, max_size=3))
+def test_what_the_decoders_of_packed_rows_accept_the_reference_accepts(rows: list[Any]) -> None:
+    text, numbers = ([value for row in rows for value in row[part]] for part in (slice(2), slice(2, 6)))
+    body = json.dumps(matrices(Packed(len(rows), text, numbers))).encode()
+    for decoder in (INFER, BulkDecoder(SIGNATURE)):
+        fast = decoder(body)
+        if fast is not None:
+            assert same(fast.packed, by_reference(body))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 300])
+def test_ordinary_packed_requests_take_a_compiled_path(rows: int) -> None:
+    packed = Packed(rows, ["x", "Uster"] * rows, [12.5, 3, True, None] * rows)
+    sent = Packed(rows, packed.strings, [12.5, 3.0, 1, None] * rows)
+    body = json.dumps(matrices(sent)).encode()
+    assert (INFER(body) is not None) == (rows == 1)
+    for decoder in (INFER, BulkDecoder(SIGNATURE)) if rows == 1 else (BulkDecoder(SIGNATURE),):
+        fast = decoder(body)
+        assert fast is not None
+        assert same(fast.packed, packed)
+        assert same(fast.packed, by_reference(body))
+
+
+def test_odd_packed_requests_are_left_to_the_reference() -> None:
+    whole = matrices(Packed(1, ["x", "Uster"], [12.5, 3, 1.0, None]))["inputs"]
+    text, numbers = whole
+    for inputs in (
+        [],
+        [text],
+        [text, text],
+        [text, numbers, numbers],
+        [text, tensors(ROW)[0]],
+        [text, {**numbers, "shape": [4]}],
+        [text, {**numbers, "shape": [4, 1]}],
+        [text, {**numbers, "shape": [0, 4], "data": []}],
+        [text, {**numbers, "shape": [2, 4], "data": numbers["data"] * 2}],
+        [text, {**numbers, "datatype": "INT64"}],
+        [text, {**numbers, "data": [True, 3, 1, None]}],
+    ):
+        body = json.dumps({"inputs": inputs}).encode()
+        assert INFER(body) is None
+        assert BulkDecoder(SIGNATURE)(body) is None
+
+
 def test_ordinary_requests_take_the_compiled_path() -> None:
     missing = {**ROW, "town": None, "amount": None, "since": None}
-    wanted = Packed(2, ["x", "Uster", "x", ""], [12.5, 3, True, DAYS, None, 3, True, None])
+    wanted = Packed(2, ["x", "Uster", "x", ""], [12.5, 3, True, float(DAYS), None, 3, True, None])
     fast = ROWS(json.dumps([ROW, missing]).encode())
     assert fast is not None
     assert same(fast, wanted)
@@ -213,6 +288,9 @@ def test_contracts_that_no_type_can_express_are_left_to_the_reference() -> None:
         odd = msgspec.structs.replace(SIGNATURE, features=features)
         assert RowDecoder(odd)(json.dumps(ROW).encode()) is None
         assert InferDecoder(odd)(json.dumps({"inputs": tensors(ROW)}).encode()) is None
+        packed_row = json.dumps(matrices(Packed(1, ["x", ""], [12.5, 3, 1.0, None]))).encode()
+        assert InferDecoder(odd)(packed_row) is None
+        assert BulkDecoder(odd)(packed_row) is None
     token = msgspec.structs.replace(SIGNATURE, missing_string="<none>")
     assert RowDecoder(token)(json.dumps(ROW).encode()) is None
     packed = Admission(token, "reject").rows([{**ROW, "town": "<none>"}]).packed

@@ -18,6 +18,7 @@ from ordain.runtime.admission import Packed
 from ordain.runtime.app import App
 from ordain.runtime.artifact import open_artifact
 from ordain.runtime.contract import ALWAYS_REFUSED, Kind, Violation
+from ordain.runtime.endpoints import Scored
 from ordain.runtime.guard import HEAD_BYTES
 from ordain.runtime.messages import Limits
 from ordain.runtime.metrics import Collector, Counted
@@ -113,8 +114,9 @@ def test_every_variable_has_its_row() -> None:
 def test_a_line_of_the_log_is_as_shown(served: Served) -> None:
     shown = json.loads(PAGE.split("```json\n")[1].split("```")[0])
     packed = Packed(1, ["x", "Uster"], [12.5, 3, True, 18321.0])
-    entry = Entry("5d0c4e1f8a27-1", ENTRY_TIME, 0.0004, packed, [[0.25, 0.75]], Describe(served.model, b""))
-    made: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(entry.describe.record(entry)))
+    scored = Scored("5d0c4e1f8a27-1", [[0.25, 0.75]], ["Yes"])
+    entry = Entry(scored, ENTRY_TIME, 0.0004, packed, Describe(served.model, b""))
+    made: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(entry.line()))
     assert shown == {**made, "model": "toy", "version": "7"}
     assert f"{predictionlog.CAPACITY:,} rows wait" in PAGE
     rotation = Rotation()

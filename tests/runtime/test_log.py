@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+import msgspec
 import pytest
 
 from ordain.errors import UserError
 from ordain.runtime import predictionlog
 from ordain.runtime.admission import Packed
 from ordain.runtime.artifact import open_artifact
+from ordain.runtime.endpoints import Scored
 from ordain.runtime.model import Identity, Model
 from ordain.runtime.predictionlog import Describe, Entry, LogStats, PredictionLog
 from ordain.runtime.sinks import FolderSink, Rotation, Sink, UrlSink, open_sink
@@ -52,18 +54,46 @@ def model(tmp_path: Path) -> Model:
 
 def entry(model: Model, describe: Describe, rows: int = 1) -> Entry:
     packed = Packed(rows, ["x", "Uster"] * rows, [12.5, 3, True, None] * rows)
-    return Entry("a-1", 1e9, 0.001, packed, model.run([packed]), describe)
+    answers = model.run([packed])
+    return Entry(Scored("a-1", answers, model.labels(answers)), 1e9, 0.001, packed, describe)
+
+
+def first_inputs(model: Model, salt: bytes) -> dict[str, Any]:
+    describe = Describe(model, salt)
+    shown: dict[str, Any] = json.loads(msgspec.json.encode(describe.line(entry(model, describe))))["inputs"][
+        0
+    ]
+    return shown
 
 
 def test_personal_columns_are_hashed_only_with_a_salt(model: Model) -> None:
-    plain = Describe(model, b"").record(entry(model, Describe(model, b"")))["inputs"][0]
+    plain = first_inputs(model, b"")
     assert set(plain) == {"plan", "amount", "visits", "since"}
-    salted = Describe(model, b"pepper").record(entry(model, Describe(model, b"pepper")))["inputs"][0]
-    other = Describe(model, b"other").record(entry(model, Describe(model, b"other")))["inputs"][0]
+    salted = first_inputs(model, b"pepper")
+    other = first_inputs(model, b"other")
     assert len(salted["town"]) == 16
     assert "Uster" not in json.dumps(salted)
     assert salted["town"] != other["town"]
     assert salted["town"] != salted["vip"]
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize(("salt", "columns"), [(b"", 0), (b"salt", 6)])
+def test_a_model_may_have_nothing_but_personal_columns(
+    model: Model, rows: int, salt: bytes, columns: int
+) -> None:
+    features = tuple(msgspec.structs.replace(each, personal=True) for each in model.signature.features)
+    model.signature = msgspec.structs.replace(model.signature, features=features)
+    describe = Describe(model, salt)
+    line = json.loads(msgspec.json.encode(describe.line(entry(model, describe, rows))))
+    assert [len(each) for each in line["inputs"]] == [columns] * rows
+
+
+def test_long_and_short_records_are_all_written(model: Model, tmp_path: Path) -> None:
+    for rows, entries in ((1, 500), (predictionlog.LARGE + 1, 3)):
+        stats = logged(model, FolderSink(tmp_path / str(rows), Rotation()), entries, rows)
+        assert (stats.written, stats.dropped) == (entries, 0)
+        assert [len(each["inputs"]) for each in lines(tmp_path / str(rows))] == [rows] * entries
 
 
 class Stuck:

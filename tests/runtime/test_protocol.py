@@ -137,7 +137,7 @@ def retyped(name: str, datatype: str, values: list[Any]) -> list[dict[str, Any]]
 
 @pytest.mark.parametrize("datatype", [each for each in NUMPY if each != "BOOL"])
 def test_every_numeric_datatype_fits_a_number(client: httpx.Client, datatype: str) -> None:
-    wanted = expected(PACKED._replace(floats=[12, 3, True, float(DAYS)]))
+    wanted = expected(Packed(1, PACKED.strings, [12, 3, True, float(DAYS)]))
     response = client.post(INFER, json={"inputs": retyped("amount", datatype, [12])})
     assert close(output(response, "probabilities")["data"], wanted)
 
@@ -162,7 +162,7 @@ def binary(inputs: list[dict[str, Any]], **extra: Any) -> tuple[bytes, dict[str,
 def test_binary_tensors_of_every_datatype(client: httpx.Client, datatype: str) -> None:
     content, headers = binary(retyped("amount", datatype, [12]))
     response = client.post(INFER, content=content, headers=headers)
-    wanted = expected(PACKED._replace(floats=[12, 3, True, float(DAYS)]))
+    wanted = expected(Packed(1, PACKED.strings, [12, 3, True, float(DAYS)]))
     assert close(output(response, "probabilities")["data"], wanted)
 
 

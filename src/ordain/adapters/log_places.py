@@ -1,4 +1,4 @@
-"""The door to logs at any URL: which files there are, in the order in which they were written, opened for reading."""
+"""The door to logs at any URL: their files in the order in which they were written, opened for reading."""
 
 from __future__ import annotations
 

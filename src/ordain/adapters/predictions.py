@@ -109,7 +109,7 @@ def read_log(place: LogPlace, shape: Shape, tally: Tally) -> Iterator[Batch]:
         tally: what is counted into it.
 
     Raises:
-        UserError, RetryLater: as `Place.files`.
+        UserError, RetryLater: as `LogPlace.files`.
     """
     for path in place.files((LINES, OPEN, PARQUET)):
         tally.files += 1

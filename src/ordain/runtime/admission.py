@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
+
+import msgspec
 
 from ordain.core.problems import did_you_mean
 from ordain.core.signature import Signature
@@ -22,7 +24,7 @@ ENOUGH = 100  # violations after which looking for more only costs time
 NAME_LENGTH = 60
 
 
-class Packed(NamedTuple):
+class Packed(msgspec.Struct, frozen=True):
     """Rows as the graph takes them.
 
     Attributes:
@@ -37,7 +39,7 @@ class Packed(NamedTuple):
     floats: Sequence[float | None]
 
 
-class Admitted(NamedTuple):
+class Admitted(msgspec.Struct, frozen=True):
     """Rows that may be scored, and what was let through with them."""
 
     packed: Packed

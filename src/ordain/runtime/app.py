@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from ordain.runtime import openapi
 from ordain.runtime.describe import model_metadata, server_metadata
@@ -32,7 +33,7 @@ logger = logging.getLogger("ordain.serve")
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-class Route(NamedTuple):
+class Route(msgspec.Struct, frozen=True):
     """What answers at one path, by one method."""
 
     method: str

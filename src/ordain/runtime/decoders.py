@@ -12,18 +12,20 @@ import datetime as dt
 import functools
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from ordain.core.signature import Feature, Signature
 from ordain.runtime.admission import Packed
-from ordain.runtime.contract import FLOAT_MAX, days
+from ordain.runtime.contract import FLOAT_MAX, Violation, days
 
 EXACT_INTEGER = 2**53
+# What a whole number in a packed tensor becomes.
+KINDS: dict[str, Callable[[float], float]] = {"integer": int, "boolean": bool}
 NOT_DECODED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 # A type without values: a column of it sends every request to the reference.
 NOTHING = Annotated[int, Meta(gt=0, lt=0)]
@@ -44,7 +46,7 @@ class RequestedOutput(msgspec.Struct):
     parameters: dict[str, Any] | None = None
 
 
-class Envelope(msgspec.Struct):
+class Envelope(msgspec.Struct, frozen=True):
     """What an inference request says beside its tensors."""
 
     id: str | None = None
@@ -52,11 +54,15 @@ class Envelope(msgspec.Struct):
     parameters: dict[str, Any] | None = None
 
 
-class Inference(NamedTuple):
-    """A decoded inference request."""
+NO_ENVELOPE = Envelope()
+
+
+class Question(msgspec.Struct, frozen=True):
+    """An admitted request: its rows, what was let through with them, and what it says beside."""
 
     packed: Packed
-    envelope: Envelope
+    violations: Sequence[Violation] = ()
+    envelope: Envelope = NO_ENVELOPE
 
 
 def value_type(feature: Feature, missing: str) -> Any:
@@ -74,6 +80,20 @@ def value_type(feature: Feature, missing: str) -> Any:
         kind = bool if feature.type == "boolean" else dt.date
         if feature.min is not None or feature.max is not None:
             kind = NOTHING  # a range over these is rare: the reference looks
+    return kind | None if feature.nullable else kind
+
+
+def packed_type(feature: Feature, missing: str) -> Any:
+    """The type of a column's valid values in the graph's own tensors: text, or a number for all else."""
+    if feature.type == "string":
+        return value_type(feature, missing)
+    if feature.type not in {"number", "integer"} and (feature.min, feature.max) != (None, None):
+        kind: Any = NOTHING
+    elif feature.type == "boolean":
+        kind = Annotated[float, Meta(ge=0, le=1, multiple_of=1)]
+    else:
+        low, high = _bounds(feature, FLOAT_MAX)
+        kind = Annotated[float, Meta(ge=low, le=high, multiple_of=None if feature.type == "number" else 1)]
     return kind | None if feature.nullable else kind
 
 
@@ -98,7 +118,16 @@ class _Places:
         self.missing = signature.missing_string
         text, numbers = self.features[: self.strings], self.features[self.strings :]
         self.nullable_text = [place for place, each in enumerate(text) if each.nullable]
+        self.kinds = [(place, KINDS[each.type]) for place, each in enumerate(numbers) if each.type in KINDS]
         self.dates = [self.strings + place for place, each in enumerate(numbers) if each.type == "date"]
+
+    def typed(self, row: Sequence[float | None]) -> list[float | None]:
+        """The numbers of one packed row, each of the type that its column has elsewhere."""
+        numbers = list(row)
+        for place, kind in self.kinds:
+            value = numbers[place]
+            numbers[place] = None if value is None else kind(value)
+        return numbers
 
     def finish(self, columns: list[Sequence[Any]]) -> None:
         """Give missing text its token, and dates their number, in place."""
@@ -141,11 +170,14 @@ class RowDecoder:
 
 
 class InferDecoder:
-    """`POST …/infer` with one tensor a column, flat data, any order."""
+    """`POST …/infer` with one tensor a column, flat data, any order; or with one packed row."""
 
     def __init__(self, signature: Signature) -> None:
         self._places = _Places(signature)
         tensors = [self._tensor(place, each) for place, each in enumerate(self._places.features)]
+        self._widths = {name: each.width for name, each in signature.graph.inputs.items()}
+        if not {each.name for each in signature.features} & set(self._widths):
+            tensors += [self._matrix(name, signature) for name in self._widths]
         fields = [("inputs", list[functools.reduce(operator.or_, tensors)])]  # type: ignore[misc]
         request = msgspec.defstruct("Request", fields, bases=(Envelope,), kw_only=True)
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(request)
@@ -161,13 +193,29 @@ class InferDecoder:
             f"Tensor{place}", fields, tag_field="name", tag=feature.name, namespace={"place": place}
         )
 
-    def __call__(self, body: bytes) -> Inference | None:
+    def _matrix(self, name: str, signature: Signature) -> type[msgspec.Struct]:
+        """The type of one packed row: the graph's own tensor, each column by its position."""
+        text = name == "strings"
+        features = signature.of("strings" if text else "floats")
+        values = tuple(packed_type(each, self._places.missing) for each in features)
+        fields = [
+            ("shape", list[int]),
+            ("datatype", Literal["BYTES"] if text else Literal["FP32", "FP64"]),
+            ("data", tuple[values]),  # type: ignore[valid-type]
+        ]
+        return msgspec.defstruct(
+            f"Matrix_{name}", fields, tag_field="name", tag=name, namespace={"place": name}
+        )
+
+    def __call__(self, body: bytes) -> Question | None:
         """The request; None when the reference has to look."""
         try:
             request = self._decoder.decode(body)
         except NOT_DECODED:
             return None
         inputs = request.inputs
+        if inputs and inputs[0].place in self._widths:
+            return self._packed_row(request)
         columns: list[Any] = [None] * len(self._places.features)
         if len(inputs) != len(columns):
             return None
@@ -179,7 +227,25 @@ class InferDecoder:
             columns[tensor.place] = tensor.data
         if rows == 0 or None in columns:
             return None
-        return Inference(_pack(self._places, columns, rows), request)
+        return Question(_pack(self._places, columns, rows), envelope=request)
+
+    def _packed_row(self, request: Any) -> Question | None:
+        """One row in the graph's own tensors; the types have counted and judged its values."""
+        inputs = request.inputs
+        if len(inputs) != len(self._widths) or {each.place for each in inputs} != self._widths.keys():
+            return None
+        text: Sequence[str] = ()
+        numbers: Sequence[float | None] = ()
+        for tensor in inputs:
+            if tensor.shape != [1, len(tensor.data)]:
+                return None
+            if tensor.place == "strings":
+                text = tensor.data
+            else:
+                numbers = self._places.typed(tensor.data)
+        if self._places.nullable_text and None in text:
+            text = [self._places.missing if each is None else each for each in text]
+        return Question(Packed(1, text, numbers), envelope=request)
 
 
 def _pack(places: _Places, columns: list[Sequence[Any]], rows: int) -> Packed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -50,7 +50,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     connections: int = 2048
 
 
-class Request(NamedTuple):
+class Request(msgspec.Struct, frozen=True):
     """A whole request.
 
     Attributes:
@@ -62,7 +62,7 @@ class Request(NamedTuple):
     body: bytes
 
 
-class Response(NamedTuple):
+class Response(msgspec.Struct, frozen=True):
     """A whole answer."""
 
     status: int

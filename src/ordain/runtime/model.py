@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -41,12 +42,6 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
         return stamp(self.intent, self.artifact)
 
 
-class Answers(NamedTuple):
-    """The graph's output, one list of floats a row."""
-
-    rows: list[list[float]]
-
-
 class Model:
     """A session and what it takes to ask it.
 
@@ -82,10 +77,14 @@ class Model:
         feed: dict[str, NDArray[Any]] = {}
         rows = sum(job.rows for job in jobs)
         if "strings" in self._widths:
-            text = [value for job in jobs for value in job.strings] if len(jobs) > 1 else jobs[0].strings
+            text = (
+                list(chain.from_iterable([job.strings for job in jobs])) if len(jobs) > 1 else jobs[0].strings
+            )
             feed["strings"] = np.array(text, dtype=object).reshape(rows, self._widths["strings"])
         if "floats" in self._widths:
-            numbers = [value for job in jobs for value in job.floats] if len(jobs) > 1 else jobs[0].floats
+            numbers = (
+                list(chain.from_iterable([job.floats for job in jobs])) if len(jobs) > 1 else jobs[0].floats
+            )
             feed["floats"] = np.array(numbers, dtype=np.float32).reshape(rows, self._widths["floats"])
         answers: list[list[float]] = self.answer(feed).tolist()
         return answers
@@ -95,12 +94,17 @@ class Model:
         answers: NDArray[np.float32] = self._session.run(self._outputs, feed)[0]
         return answers
 
-    def label(self, answer: Sequence[float]) -> str:
-        """The class that a row's probabilities give: by the threshold for two, else the likeliest."""
-        classes = self.signature.classes or ()
+    def labels(self, answers: Sequence[Sequence[float]]) -> list[str]:
+        """The class of each row's probabilities: by the threshold for two, else the likeliest.
+
+        Of a regression, nothing.
+        """
+        classes, threshold = self.signature.classes, self.signature.threshold
+        if classes is None:
+            return []
         if self.signature.task == "binary":
-            return classes[answer[1] >= self.signature.threshold]
-        return classes[answer.index(max(answer))]
+            return [classes[each[1] >= threshold] for each in answers]
+        return [classes[each.index(max(each))] for each in answers]
 
 
 def open_session(model: bytes, threads: int) -> Any:

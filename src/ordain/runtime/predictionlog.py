@@ -16,23 +16,29 @@ import asyncio
 import datetime as dt
 import hashlib
 import logging
+import operator
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import msgspec
 
-from ordain.core.signature import Signature
 from ordain.runtime.admission import Packed
+from ordain.runtime.endpoints import Scored
 from ordain.runtime.model import Model
 from ordain.runtime.sinks import Sink
 
 CAPACITY = 50_000  # rows that may wait
-SLICE = 128  # rows encoded at a time
-PAUSE, REST, TICK = 0.05, 0.002, 5.0  # seconds: before a slice, between two, between looks at the clock
-PENDING = 8  # slices that may wait for the disk
+SLICE = 32  # rows encoded at a time, more when many wait: the slower of two evils is a full queue
+BACKLOG = 64  # of what waits, one part in this many is encoded at a time
+BATCH = 64 * 2**10  # bytes handed to the thread at a time, unless nothing waits
+LARGE = 256  # rows of one entry that is encoded in the thread
+PAUSE, REST, TICK = 0.05, 0.001, 5.0  # seconds: before a slice, between two, between looks at the clock
+PENDING = 8  # batches that may wait for the disk
 logger = logging.getLogger("ordain.log")
+_ENCODER = msgspec.json.Encoder()
 
 
 class LogStats:
@@ -43,15 +49,37 @@ class LogStats:
         self.dropped = 0
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True):
     """One answered request."""
 
-    id: str
+    scored: Scored
     time: float
     latency: float
     packed: Packed
-    answers: list[list[float]]
     describe: Describe
+
+    def line(self) -> Line:
+        """As it is written."""
+        return self.describe.line(self)
+
+
+class Line(msgspec.Struct):
+    """One line of the log."""
+
+    id: str
+    time: dt.datetime
+    model: str
+    version: str
+    latency: float
+    inputs: list[Any]
+    outputs: list[Any]
+
+
+class Classified(msgspec.Struct):
+    """What was answered to one row."""
+
+    label: str
+    probabilities: list[float]
 
 
 class Describe:
@@ -63,47 +91,60 @@ class Describe:
     """
 
     def __init__(self, model: Model, salt: bytes) -> None:
-        self.model = model
-        self._head = {"model": model.identity.name, "version": model.identity.version}
-        signature: Signature = model.signature
-        self._widths = len(signature.of("strings")), len(signature.of("floats"))
-        features = (*signature.of("strings"), *signature.of("floats"))
-        self._shown = [(place, each.name) for place, each in enumerate(features) if not each.personal]
-        hidden = [(place, each.name) for place, each in enumerate(features) if each.personal]
-        self._hidden = hidden if salt else []
+        self._identity = model.identity
         self._salt = hashlib.blake2b(salt, digest_size=32).digest()
+        text, numbers = model.signature.of("strings"), model.signature.of("floats")
+        self._widths = len(text), len(numbers)
+        features = (*text, *numbers)
+        shown = [place for place, each in enumerate(features) if salt or not each.personal]
+        self._shown = shown
+        self._pick = _picker(shown)
+        self._hidden = [
+            (at, features[place].name) for at, place in enumerate(shown) if features[place].personal
+        ]
+        # A type of its own is made and encoded much faster than a dictionary.
+        fields = {f"c{place}": features[place].name for place in shown}
+        self._row = msgspec.defstruct("Row", list(fields), rename=fields)
 
-    def record(self, entry: Entry) -> dict[str, Any]:
+    def line(self, entry: Entry) -> Line:
         """One line, before it is encoded."""
-        text, numbers = self._widths
-        packed = entry.packed
-        rows = []
-        for row in range(packed.rows):
-            values = (
-                *packed.strings[row * text : (row + 1) * text],
-                *packed.floats[row * numbers : (row + 1) * numbers],
-            )
-            shown = {name: values[place] for place, name in self._shown}
-            for place, name in self._hidden:
-                shown[name] = self._hash(name, values[place])
-            rows.append(shown)
-        return {
-            "id": entry.id,
-            "time": dt.datetime.fromtimestamp(entry.time, dt.UTC),
-            **self._head,
-            "latency": entry.latency,
-            "inputs": rows,
-            "outputs": [self._output(answer) for answer in entry.answers],
-        }
+        packed, scored = entry.packed, entry.scored
+        if packed.rows == 1 and not self._hidden:
+            rows = [self._row(*self._pick((*packed.strings, *packed.floats)))]
+        elif self._shown:
+            rows = list(map(self._row, *self._columns(packed)))
+        else:
+            rows = [self._row()] * packed.rows
+        outputs: list[Any] = (
+            list(map(Classified, scored.labels, scored.answers))
+            if scored.labels
+            else [{"prediction": each[0]} for each in scored.answers]
+        )
+        time = dt.datetime.fromtimestamp(entry.time, dt.UTC)
+        identity = self._identity
+        return Line(scored.id, time, identity.name, identity.version, entry.latency, rows, outputs)
 
-    def _output(self, answer: list[float]) -> dict[str, Any]:
-        if self.model.signature.classes is None:
-            return {"prediction": answer[0]}
-        return {"label": self.model.label(answer), "probabilities": answer}
+    def _columns(self, packed: Packed) -> list[Sequence[Any]]:
+        """The columns that are shown, personal ones as hashes."""
+        text, numbers = self._widths
+        columns: list[Sequence[Any]] = [
+            packed.strings[place::text] if place < text else packed.floats[place - text :: numbers]
+            for place in self._shown
+        ]
+        for at, name in self._hidden:
+            columns[at] = [self._hash(name, value) for value in columns[at]]
+        return columns
 
     def _hash(self, name: str, value: Any) -> str:
         text = f"{name}\0{value}".encode()
         return hashlib.blake2b(text, key=self._salt, digest_size=8).hexdigest()
+
+
+def _picker(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """A function that takes these places of a sequence."""
+    if len(places) > 1:
+        return operator.itemgetter(*places)
+    return lambda values: [values[each] for each in places]
 
 
 class PredictionLog:
@@ -113,11 +154,11 @@ class PredictionLog:
         self._sink = sink
         self._stats = stats
         self._queue: deque[Entry] = deque()
-        self._rows = self._refused = 0
+        self._batch = bytearray()
+        self._rows = self._records = self._refused = 0
         self._timer: asyncio.TimerHandle | None = None
         self._writes: deque[Future[None]] = deque()
         self._thread = ThreadPoolExecutor(1, "prediction-log")
-        self._encoder = msgspec.json.Encoder()
         self._ticking: asyncio.TimerHandle | None = None
 
     def add(self, entry: Entry) -> None:
@@ -145,20 +186,31 @@ class PredictionLog:
         self._timer = None
         self._settle()
         if len(self._writes) < PENDING:
-            self._encode(SLICE)
+            self._take(max(SLICE, self._rows // BACKLOG))
         if self._queue:
             self._timer = asyncio.get_running_loop().call_later(REST, self._drain)
 
-    def _encode(self, rows: int) -> None:
-        lines: list[bytes] = []
+    def _take(self, rows: int) -> None:
+        """Encode entries of about so many rows, and hand them over when they are many or the last."""
+        lines: list[Line] = []
         while self._queue and rows > 0:
             entry = self._queue.popleft()
             rows -= entry.packed.rows
             self._rows -= entry.packed.rows
-            lines.append(self._encoder.encode(entry.describe.record(entry)))
-        if lines:
-            whole = b"\n".join(lines) + b"\n"
-            self._submit(lambda: self._sink.write(whole, len(lines)))
+            if entry.packed.rows > LARGE:
+                self._submit(partial(self._write_large, entry))
+            else:
+                lines.append(entry.line())
+        self._batch += _ENCODER.encode_lines(lines)
+        self._records += len(lines)
+        if self._batch and (len(self._batch) >= BATCH or not self._queue):
+            self._submit(partial(self._sink.write, bytes(self._batch), self._records))
+            self._batch.clear()
+            self._records = 0
+
+    def _write_large(self, entry: Entry) -> None:
+        """In the thread: a line so long that encoding it on the loop would be felt."""
+        self._sink.write(_ENCODER.encode_lines([entry.line()]), 1)
 
     def _submit(self, work: Callable[[], None]) -> None:
         self._writes.append(self._thread.submit(work))
@@ -177,8 +229,8 @@ class PredictionLog:
         for timer in (self._timer, self._ticking):
             if timer is not None:
                 timer.cancel()
-        while self._queue:
-            self._encode(SLICE)
+        while self._queue or self._batch:
+            self._take(SLICE)
         self._submit(self._sink.close)
         self._settle(wait=True)
         self._thread.shutdown()

@@ -33,7 +33,7 @@ class InputTensor(msgspec.Struct):
     parameters: dict[str, Any] | None = None
 
 
-class InferRequest(Envelope, kw_only=True):
+class InferRequest(Envelope, frozen=True, kw_only=True):
     """An inference request, before anything about its tensors is known."""
 
     inputs: list[InputTensor]
@@ -54,7 +54,7 @@ class InferResponse(msgspec.Struct, omit_defaults=True):
 
     model_name: str
     model_version: str
-    outputs: list[OutputTensor]
+    outputs: Sequence[OutputTensor]
     id: str | None = None
     parameters: dict[str, Any] | None = None
 
@@ -171,15 +171,6 @@ def _unpacked(values: Mapping[str, Sequence[Any]], signature: Signature) -> dict
     return columns
 
 
-class Output(NamedTuple):
-    """What a model gives under one name."""
-
-    name: str
-    datatype: str
-    shape: list[int]
-    values: list[Any]
-
-
 def check_requested(envelope: Envelope, known: Sequence[str]) -> None:
     """Refuse, before anything is scored, outputs that the model does not have.
 
@@ -192,25 +183,26 @@ def check_requested(envelope: Envelope, known: Sequence[str]) -> None:
 
 
 def encode_outputs(
-    outputs: Mapping[str, Output], envelope: Envelope
-) -> tuple[list[OutputTensor], list[bytes]]:
+    outputs: Sequence[OutputTensor], envelope: Envelope
+) -> tuple[Sequence[OutputTensor], list[bytes]]:
     """The outputs that a request wants, in the form that it wants; `check_requested` has seen them.
 
     Returns:
         the JSON part of each, and the binary data that follow the JSON.
     """
-    wanted = envelope.outputs or [RequestedOutput(name) for name in outputs]
+    if not envelope.outputs and not envelope.parameters:
+        return outputs, []
+    known = {each.name: each for each in outputs}
+    wanted = envelope.outputs or [RequestedOutput(name) for name in known]
     binary_by_default = bool((envelope.parameters or {}).get("binary_data_output"))
     tensors: list[OutputTensor] = []
     binary: list[bytes] = []
     for each in wanted:
-        output = outputs[each.name]
-        tensor = OutputTensor(output.name, output.datatype, output.shape)
+        tensor = known[each.name]
         if (each.parameters or {}).get("binary_data", binary_by_default):
-            raw = to_bytes(output.datatype, output.values)
-            tensor.parameters = {"binary_data_size": len(raw)}
+            raw = to_bytes(tensor.datatype, tensor.data or [])
+            size = {"binary_data_size": len(raw)}
+            tensor = OutputTensor(tensor.name, tensor.datatype, tensor.shape, parameters=size)
             binary.append(raw)
-        else:
-            tensor.data = output.values
         tensors.append(tensor)
     return tensors, binary

@@ -203,6 +203,7 @@ def _config(app: App, settings: Settings) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nothing here asks who the client is
         timeout_keep_alive=int(settings.limits.idle_seconds),
         timeout_graceful_shutdown=DRAIN_LIMIT,
     )

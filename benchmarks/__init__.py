@@ -1,0 +1,1 @@
+"""Measurements of Ordain beside others."""

@@ -1,0 +1,1 @@
+"""Ordain's server beside others: `python -m benchmarks.serving`."""
