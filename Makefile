@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 KEEP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-cluster demo lint types checkov-env lock clean
+.PHONY: help install test test-slow test-cluster demo lint types checkov-env signing-env lock clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,8 +29,11 @@ $(VENV)/test.stamp: $(VENV)/run.stamp requirements/test.txt
 
 install: $(VENV)/run.stamp  ## Install Ordain into .venv.
 
-test: $(VENV)/test.stamp checkov-env  ## Lint, check types and layers, run every test.
+test: $(VENV)/test.stamp checkov-env  ## Lint, check types and layers, run every test but the slow ones.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check
+
+test-slow: $(VENV)/test.stamp signing-env  ## The tests that take minutes: images, long runs, other people's clients.
+	@PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n 2 --dist loadfile -m slow
 
 test-cluster: $(VENV)/test.stamp  ## Apply what is rendered to the cluster of KUBECONFIG.
 	@TEST_CLUSTER=1 $(BIN)/pytest tests/cluster
@@ -53,9 +56,17 @@ types: $(VENV)/test.stamp  ## mypy --strict only.
 
 checkov-env: .venv-checkov/checkov.stamp  ## Install the manifest scanner that some tests use.
 
+.venv-signing/signing.stamp: requirements/signing.txt $(VENV)/python.stamp
+	@echo "installing the verifier of model signatures into .venv-signing"
+	@$(PYTHON) -m venv .venv-signing
+	@.venv-signing/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/signing.txt
+	@touch $@
+
+signing-env: .venv-signing/signing.stamp  ## Install the verifier of model signatures that some tests ask.
+
 lock: $(VENV)/test.stamp  ## Compile requirements/*.in into pinned, hashed files.
 	@$(PIP) uv
-	@for name in run test checkov; do \
+	@for name in run serve test checkov signing; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras \
 	    requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
