@@ -14,9 +14,10 @@ import msgspec
 
 from ordain.errors import UserError
 from ordain.services.demo import scenes
+from ordain.services.demo.month import A_DAY, DAYS, Month
 from ordain.services.demo.theatre import Theatre
 
-ACTS = 9
+ACTS = 10
 
 
 class Stage(msgspec.Struct, kw_only=True):
@@ -176,6 +177,35 @@ def roll_back(stage: Stage, earlier: str) -> None:
     stage.tell("The manifests are byte for byte those of churn@1.")
 
 
+def watch(stage: Stage) -> None:
+    """Drift comes home as one request, which is approved like any other."""
+    stage.title("A month later: prices rose three weeks in, and the prediction log shows it")
+    theatre, clone = stage.theatre, scenes.fresh_branch(stage.theatre, "dana", "main")
+    month = Month(theatre, stage.example, dt.datetime.now(tz=dt.UTC))
+    month.pass_by(theatre.root / "pod/srv/models/churn", "1")
+    stage.tell(
+        f"{DAYS * A_DAY} predictions were logged; the monitor compares them with the training of churn@1:"
+    )
+    words = ("--log", str(month.log), "--until", month.until, "--evidence", str(month.evidence))
+    seen = theatre.show("dana", "ordain", "monitor", "churn@production", *words)
+    if "monthly_charges" not in seen.output:
+        raise UserError("broken promise: the alarm names the column that drifted", where="demo")
+    rows = month.bring_outcomes(clone / "data/telco_churn.csv")
+    stage.tell(
+        f"What became of {rows} of those customers is in the data now. The evidence asks for a request:"
+    )
+    key = str(theatre.key("dana"))
+    because = ("ordain", "retrain", "churn", "--because", str(month.evidence), "--key", key)
+    theatre.show("dana", *because)
+    branch = theatre.run("dana", "git", "branch", "--show-current").output
+    stage.tell("The same evidence, a second time:")
+    theatre.show("dana", *because)
+    scenes.approve(theatre, branch, "ravi", "mei")
+    scenes.merge(theatre, branch)
+    scenes.reconcile(theatre)
+    promote(stage, 3)
+
+
 def prove(stage: Stage) -> None:
     """A second reconcile changes nothing, and everything can be checked from a clone."""
     stage.title("Anyone can check all of it, from a clone, offline")
@@ -199,6 +229,7 @@ def play(stage: Stage) -> None:
     second = promote(stage, 2)
     refuse(stage, second)
     roll_back(stage, first)
+    watch(stage)
     prove(stage)
 
 
