@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 from msgspec.structs import replace
@@ -458,7 +459,8 @@ def test_the_evidence_is_small_and_the_same_twice(subject: Watched, quiet: Log) 
     one, two = (encode(look(subject, quiet.folder)) for _ in range(2))
     assert one == two
     assert len(one) < 30_000
-    assert json.loads(one)["version"] == 1
+    schema = Path(__file__).parents[2] / "src/ordain/schemas/evidence.schema.json"
+    jsonschema.validate(json.loads(one), json.loads(schema.read_text()))
     assert columns(1, 1)["price"].shape == (1,)
     assert END - DAY < NOW < END + dt.timedelta(days=1)
     assert trained(400).rows == 400

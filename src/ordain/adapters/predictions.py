@@ -23,7 +23,7 @@ LINES, OPEN, PARQUET = ".jsonl", ".jsonl.open", ".parquet"
 LINE_LIMIT = 32 * 2**20
 ROWS = 20_000  # of a batch, and at least one record's
 MOST_EXTRA = 100
-PARQUET_ROWS = 2**14
+PARQUET_ROWS = 2**13
 
 Floats = NDArray[np.float64]
 

@@ -62,7 +62,7 @@ def _flat(table: Any, shape: predictions.Shape, extra: Sequence[str]) -> predict
         for name in shape.answers
     }
     places = _numbers(table["row"], "row", mistyped) if "row" in names else np.zeros(rows)
-    ids = pc.fill_null(table["id"].cast(pa.string()), "").to_pylist() if "id" in names else [""] * rows
+    ids = [each or "" for each in table["id"].cast(pa.string()).to_pylist()] if "id" in names else [""] * rows
     micros = table["time"].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
     return predictions.Batch(
         keys=keys_of(ids, np.nan_to_num(places).astype(np.uint64)),
@@ -83,7 +83,8 @@ def _text(column: Any, name: str, mistyped: dict[str, int]) -> predictions.Text:
         mistyped.update({name: len(column) - column.null_count} if column.null_count < len(column) else {})
         return predictions.Text(np.full(len(column), -1, dtype=np.int64), ())
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    places = pc.fill_null(encoded.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
+    indices = encoded.indices.cast(pa.int64())
+    places = (pc.fill_null(indices, -1) if indices.null_count else indices).to_numpy(zero_copy_only=False)
     return predictions.Text(places, tuple(encoded.dictionary.to_pylist()))
 
 

@@ -91,6 +91,7 @@ def command(
       ordain monitor churn@production --log log --labels labels.csv --evidence evidence.json
       ordain monitor churn@production --log log --window 1000rows --alarm 1/1 --json
     """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the matrices are small: more threads only wait
     import msgspec
 
     from ordain.core.drift.evidence import encode
