@@ -21,7 +21,7 @@ from gitdb.db.loose import LooseObjectDB
 
 from ordain.adapters.git import Repository
 from ordain.adapters.resources import templates
-from ordain.core import approval, attestation, commits
+from ordain.core import approval, attestation, commits, summary
 from ordain.core.canonical import bytes_digest
 from ordain.core.desired import desired
 from ordain.core.identity import Target, Transition, training_slice
@@ -306,6 +306,7 @@ def build(folder: Path, steps: int, models: int = 5) -> None:
         collector=Collector(
             key=ROBOT.key.fingerprint, ledger=ROBOT.signer(attestation.LEDGER_NAMESPACE),
             commit=ROBOT.signer(commits.NAMESPACE), request=ROBOT.signer(attestation.REQUEST_NAMESPACE),
+            summary=ROBOT.signer(summary.SUMMARY_NAMESPACE),
         ),
         forge=lambda _objects, _address: Given(writer.approvals), requests=lambda _: None,
         templates=templates(), present=lambda _: True, clock=lambda: START, pause=lambda _: None,

@@ -11,6 +11,7 @@ from ordain.core.approval import _Predicate
 from ordain.core.attested import Observed, Seen
 from ordain.core.decisions import Decision, Entry
 from ordain.core.identity import Transition
+from ordain.core.summary import Summary
 
 PAGE = (Path(__file__).parents[2] / "docs/attestations.md").read_text(encoding="utf-8")
 
@@ -19,7 +20,7 @@ def documented() -> list[set[str]]:
     """The fields of each table of the page, in their order."""
     tables = PAGE.split("| field | what it is |")[1:]
     rows = [re.findall(r"^\| (`[^|]*`) \|", each.partition("\n\n")[0], re.MULTILINE) for each in tables]
-    return [{name for cell in found for name in re.findall(r"`([a-z_]+)`", cell)} for found in rows]
+    return [{name for cell in found for name in re.findall(r"`([A-Za-z_]+)`", cell)} for found in rows]
 
 
 def fields(kind: type[msgspec.Struct]) -> set[str]:
@@ -28,5 +29,5 @@ def fields(kind: type[msgspec.Struct]) -> set[str]:
 
 def test_every_signed_field_has_a_row() -> None:
     assert documented() == [
-        fields(each) for each in (_Predicate, Transition, Entry, Decision, Observed, Seen)
+        fields(each) for each in (_Predicate, Transition, Entry, Decision, Observed, Seen, Summary)
     ]

@@ -24,29 +24,37 @@ MID = "allow_from: [gateway]  # who calls\n"
 
 # before, model, release, after
 SETS = {
-    "empty braces": ("models: {}\n", "models:\n  churn: {release: 7}\n"),
+    "empty braces": ("models: {}\n", "models:\n  churn:\n    release: 7\n"),
     "empty braces, comment": (
         "models: {}  # none yet\nlast: 1\n",
-        "models:  # none yet\n  churn: {release: 7}\nlast: 1\n",
+        "models:  # none yet\n  churn:\n    release: 7\nlast: 1\n",
     ),
-    "spaced braces": ("models:   { }\n", "models:  \n  churn: {release: 7}\n"),
-    "nothing": ("models:\nlast: 1\n", "models:\n  churn: {release: 7}\nlast: 1\n"),
-    "null": ("models: null\n", "models:\n  churn: {release: 7}\n"),
-    "tilde": ("models: ~ # c\n", "models: # c\n  churn: {release: 7}\n"),
-    "no key": ("", "models:\n  churn: {release: 7}\n"),
-    "no last line end": ("models: {}", "models:\n  churn: {release: 7}\n"),
+    "spaced braces": ("models:   { }\n", "models:  \n  churn:\n    release: 7\n"),
+    "nothing": ("models:\nlast: 1\n", "models:\n  churn:\n    release: 7\nlast: 1\n"),
+    "null": ("models: null\n", "models:\n  churn:\n    release: 7\n"),
+    "tilde": ("models: ~ # c\n", "models: # c\n  churn:\n    release: 7\n"),
+    "no key": ("", "models:\n  churn:\n    release: 7\n"),
+    "no last line end": ("models: {}", "models:\n  churn:\n    release: 7\n"),
     "other flow": ("models: {a: {release: 1}}\n", "models: {a: {release: 1}, churn: {release: 7}}\n"),
     "flow over lines": (
         "models: {\n  a: {release: 1},  # c\n}\n",
         "models: {\n  a: {release: 1}, churn: {release: 7},  # c\n}\n",
     ),
     "other block": (
-        "models:\n    # the first\n    a: {release: 1}  # x\n\n# the end\nlast: 1\n",
-        "models:\n    # the first\n    a: {release: 1}  # x\n    churn: {release: 7}\n\n# the end\nlast: 1\n",
+        "models:\n    # first\n    a: {release: 1}  # y\n\n# end\nlast: 1\n",
+        "models:\n    # first\n    a: {release: 1}  # y\n    churn:\n      release: 7\n\n# end\nlast: 1\n",
+    ),
+    "between others": (
+        "models:\n  a: {release: 1}  # x\n  # of z\n  z: {release: 2}\n",
+        "models:\n  a: {release: 1}  # x\n  churn:\n    release: 7\n  # of z\n  z: {release: 2}\n",
+    ),
+    "before others": (
+        "models:  # pins\n  z: {release: 2}\n",
+        "models:  # pins\n  churn:\n    release: 7\n  z: {release: 2}\n",
     ),
     "other nested block": (
         "models:\n  a:\n    release: 1\n",
-        "models:\n  a:\n    release: 1\n  churn: {release: 7}\n",
+        "models:\n  a:\n    release: 1\n  churn:\n    release: 7\n",
     ),
     "replace flow": (
         "models:\n  churn: {release: 12}  # why\n  z: {release: 1}\n",
@@ -57,8 +65,8 @@ SETS = {
         "models:\n  churn:\n    # why\n    release: 7 # when\n",
     ),
     "the same": ("models: {churn: {release: 7}} # kept\n", "models: {churn: {release: 7}} # kept\n"),
-    "windows": ("models: {}\r\nlast: 1\r\n", "models:\r\n  churn: {release: 7}\r\nlast: 1\r\n"),
-    "document end": ("last: 1\n...\n", "last: 1\nmodels:\n  churn: {release: 7}\n...\n"),
+    "windows": ("models: {}\r\nlast: 1\r\n", "models:\r\n  churn:\r\n    release: 7\r\nlast: 1\r\n"),
+    "document end": ("last: 1\n...\n", "last: 1\nmodels:\n  churn:\n    release: 7\n...\n"),
 }
 
 

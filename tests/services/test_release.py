@@ -251,7 +251,8 @@ def test_the_first_champion_is_recorded_and_pinned(work: Callable[[], Path]) -> 
     assert (found.data.row_count, found.metrics["roc_auc"] > 0.6) == (900, True)
     assert Store(root / STORE).get(found.artifact).size == found.artifact_bytes
     text = (root / "environments/staging.yaml").read_text()
-    assert text == ENVIRONMENT.replace("models: {}  # none yet", "models:  # none yet\n  churn: {release: 1}")
+    pin = "models:  # none yet\n  churn:\n    release: 1"
+    assert text == ENVIRONMENT.replace("models: {}  # none yet", pin)
     assert (root / "releases/churn/1.yaml").read_bytes() == encode(found)
 
 

@@ -22,7 +22,7 @@ from ordain.adapters.forge_local import LocalForge
 from ordain.adapters.git import Repository
 from ordain.adapters.resources import templates
 from ordain.adapters.ssh import public_key, signer
-from ordain.core import attestation, commits
+from ordain.core import attestation, commits, summary
 from ordain.core.identity import training_slice
 from ordain.core.release import Champion, DataRecord, Release
 from ordain.core.spec import Models, Params
@@ -352,6 +352,7 @@ class World:
             ledger=signer(path, attestation.LEDGER_NAMESPACE),
             commit=signer(path, commits.NAMESPACE),
             request=signer(path, attestation.REQUEST_NAMESPACE),
+            summary=signer(path, summary.SUMMARY_NAMESPACE),
         )
 
     def order(self, **changes: Any) -> Order:

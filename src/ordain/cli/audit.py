@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "json", "csv", "html"]),
+    type=click.Choice(["table", "json", "csv", "html", "vsa"]),
     default="table",
     show_default=True,
-    help="csv is safe to open in a spreadsheet; html is one page without scripts.",
+    help="csv is safe to open in a spreadsheet; html is one page without scripts; "
+    "vsa is one signed SLSA verification summary a line.",
 )
 @common_options
 def command(
@@ -41,13 +43,18 @@ def command(
       ordain audit --at 2026-11-24 --env production
       ordain audit --format csv > audit.csv
       ordain audit --at HEAD~3 --format html > audit.html
+      ordain audit --env production --format vsa > production.intoto.jsonl
     """
     import msgspec
 
     from ordain.core.history import as_csv
     from ordain.core.history_html import page
-    from ordain.services.audit import audit
+    from ordain.services.audit import audit, verification_summaries
 
+    if form == "vsa":
+        for each in verification_summaries(root, at, environment):
+            click.echo(json.dumps(each, sort_keys=True))
+        return
     found = audit(root, at, environment)
     if form in {"csv", "html"} and not as_json:
         text = as_csv(found.events) if form == "csv" else page(found.events, _title(found))

@@ -19,6 +19,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "fragment": ("fragment", "Carry what training jobs made to where it is recorded."),
     "release": ("release", "Judge and record champions that changed."),
     "commit": ("commit", "Commit what was generated, and push it."),
+    "renumber": ("renumber", "Give a release a free number where another request took its own."),
     "plan": ("plan", "Show what would change, and why."),
     "report": ("report", "Keep a request's comment up to date."),
     "retrain": ("retrain", "Open one request with a model trained anew, and why."),

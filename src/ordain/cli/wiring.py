@@ -14,7 +14,7 @@ from ordain.adapters.git import Repository, find_repository
 from ordain.adapters.requests_local import LocalRequests
 from ordain.adapters.resources import templates
 from ordain.adapters.ssh import public_key, signer
-from ordain.core import attestation, commits
+from ordain.core import attestation, commits, summary
 from ordain.core.decisions import Decision
 from ordain.core.gitnames import page_of
 from ordain.core.governance import Policy
@@ -93,6 +93,7 @@ def collector(key: Path) -> Collector:
         ledger=signer(key, attestation.LEDGER_NAMESPACE),
         commit=signer(key, commits.NAMESPACE),
         request=signer(key, attestation.REQUEST_NAMESPACE),
+        summary=signer(key, summary.SUMMARY_NAMESPACE),
     )
 
 

@@ -110,6 +110,7 @@ class Entry(Value, frozen=True, kw_only=True):
         pending: targets that are wanted otherwise than they run after this entry, sorted.
         repaired: paths below `manifests/` that somebody had edited and this entry's commit restored.
         requests: attestations of the merged requests since the entry before, oldest first.
+        summaries: SLSA verification summaries of the decisions on models, in the order of `decisions`.
     """
 
     sequence: int
@@ -127,6 +128,7 @@ class Entry(Value, frozen=True, kw_only=True):
     pending: tuple[Pending, ...] = ()
     repaired: tuple[str, ...] = ()
     requests: tuple[dict[str, Any], ...] = ()
+    summaries: tuple[dict[str, Any], ...] = ()
 
 
 class Deployed(Value, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ parsed again and must mean exactly the old content with the one change, or nothi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import yaml
@@ -161,12 +162,12 @@ def _after_line(text: str, place: int) -> int:
     return len(text) if found < 0 else found + 1
 
 
-def _new_line(text: str, place: int, line: str) -> _Splice:
-    """Insert a line after the one that holds `place`, with the file's own line ends."""
+def _new_lines(text: str, place: int, *lines: str) -> _Splice:
+    """Insert lines after the one that holds `place`, with the file's own line ends."""
     ending = "\r\n" if "\r\n" in text else "\n"
     start = _after_line(text, place)
     before = "" if text[:start].endswith("\n") else ending
-    return _Splice(start, start, f"{before}{line}{ending}")
+    return _Splice(start, start, before + "".join(f"{line}{ending}" for line in lines))
 
 
 def _key(name: str) -> str:
@@ -177,13 +178,14 @@ def _key(name: str) -> str:
 def _with_pin(text: str, model: str, release: int, file: str) -> str:
     root = yaml.compose(text, yaml.SafeLoader)
     top = _items(root)
-    entry = f"{_key(model)}: {{release: {release}}}"
+    # On two lines, so that Git merges changes of neighbouring models: it never merges neighbouring lines.
+    entry = (f"{_key(model)}:", f"  release: {release}")
     place = _find(top, "models")
     if place is None:
         if _in_braces(root):
             raise _by_hand(file, "it is written in braces")
-        line = f"models:\n  {entry}".replace("\n", "\r\n" if "\r\n" in text else "\n")
-        return _new_line(text, _end(top[-1][1]), line).on(text)
+        lines = ("models:", *(f"  {line}" for line in entry))
+        return _new_lines(text, _end(top[-1][1]), *lines).on(text)
     pins = top[place][1]
     items = _items(pins)
     at = _find(items, model)
@@ -193,9 +195,16 @@ def _with_pin(text: str, model: str, release: int, file: str) -> str:
         return _first_pin(text, top[place], entry)
     if _in_braces(pins):
         end = _end(items[-1][1])
-        return _Splice(end, end, f", {entry}").on(text)
+        return _Splice(end, end, f", {entry[0]} {{{entry[1].strip()}}}").on(text)
     indent = " " * items[0][0].start_mark.column
-    return _new_line(text, _end(pins), indent + entry).on(text)
+    return _new_lines(text, _before(top[place], model), *(indent + line for line in entry)).on(text)
+
+
+def _before(pair: tuple[yaml.Node, yaml.Node], model: str) -> int:
+    """Where what precedes a new pin ends: by name, so that two new models seldom meet at one place."""
+    key, pins = pair
+    smaller = [value for name, value in _items(pins) if name.value < model]
+    return _end(smaller[-1]) if smaller else _end(key)
 
 
 def _set_release(text: str, pin: yaml.Node, release: int, file: str) -> str:
@@ -207,12 +216,12 @@ def _set_release(text: str, pin: yaml.Node, release: int, file: str) -> str:
     return _Splice(value.start_mark.index, value.end_mark.index, str(release)).on(text)
 
 
-def _first_pin(text: str, pair: tuple[yaml.Node, yaml.Node], entry: str) -> str:
+def _first_pin(text: str, pair: tuple[yaml.Node, yaml.Node], entry: Sequence[str]) -> str:
     """Turn `models: {}` or `models:` into a block with one entry; a comment on the line stays."""
     key, empty = pair
     indent = " " * (key.start_mark.column + 2)
     start, end = empty.start_mark.index, empty.end_mark.index
-    added = _new_line(text, end, indent + entry).on(text)
+    added = _new_lines(text, end, *(indent + line for line in entry)).on(text)
     return _Splice(start - (text[start - 1 : start] == " " and end > start), end, "").on(added)
 
 

@@ -49,7 +49,9 @@ QUALITY: dict[str, dict[str, Any]] = {
 }
 
 GITIGNORE = ".venv/\n__pycache__/\n.ordain/local/\n.*.ordain-tmp\n"
-GITATTRIBUTES = "# Never splice two runs: a lock is rerun, not merged.\ndvc.lock -merge\n"
+GITATTRIBUTES = (
+    "# Never splice two runs of one model: a lock is rerun, not merged.\npipelines/*/dvc.lock -merge\n"
+)
 
 
 class Person(Part, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from ordain.core.conflicts import mended_by
 from ordain.core.problems import Problem
 from ordain.core.yamlscalars import HIDDEN, Fault, hidden_fault
 
@@ -46,12 +47,22 @@ def problem_at(file: str, place: Place, key: str, fault: Fault) -> Problem:
 
 def look_at_text(file: str, text: str) -> list[Problem]:
     """Merge-conflict markers, and characters that hide something from a reviewer."""
-    found = []
+    hidden = list(_HIDDEN_IN_FILE.finditer(text))[:MAX_PROBLEMS]
+    return conflicts(file, text) + [
+        problem_at(file, place_of(text, m.start()), "", hidden_fault(m.group())) for m in hidden
+    ]
+
+
+def conflicts(file: str, text: str) -> list[Problem]:
+    """Merge-conflict markers, each where a conflict opens."""
     markers = list(_CONFLICT.finditer(text.replace("\r\n", "\n")))
     opening = [m for m in markers if m.group().startswith("<")] or markers[:1]
-    for marker in opening[:MAX_PROBLEMS]:
-        message = f"merge-conflict marker `{marker.group()[:7]}`"
-        fault = Fault("merge-conflict", message, "resolve the conflict, then remove the marker lines")
-        found.append(problem_at(file, place_of(marker.string, marker.start()), "", fault))
-    hidden = list(_HIDDEN_IN_FILE.finditer(text))[:MAX_PROBLEMS]
-    return found + [problem_at(file, place_of(text, m.start()), "", hidden_fault(m.group())) for m in hidden]
+    return [
+        problem_at(
+            file,
+            place_of(marker.string, marker.start()),
+            "",
+            Fault("merge-conflict", f"merge-conflict marker `{marker.group()[:7]}`", mended_by(file)),
+        )
+        for marker in opening[:MAX_PROBLEMS]
+    ]

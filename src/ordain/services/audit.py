@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
 from ordain.core.decisions import Entry
 from ordain.core.history import Event, history, running, selected
+from ordain.core.ledger import path_of
 from ordain.core.plan import Point
+from ordain.core.reasons import Reason
+from ordain.core.summary import fault, summarised
+from ordain.core.trust import collectors
 from ordain.errors import UserError
 from ordain.services.clone import Clone, open_clone
 
@@ -51,6 +56,30 @@ def audit(root: Path, at: str | None, environment: str | None) -> Audit:
                 fix="ordain status",
             )
     return Audit(base=clone.base, at=meant, events=running(events) if at else events)
+
+
+def verification_summaries(root: Path, at: str | None, environment: str | None) -> tuple[dict[str, Any], ...]:
+    """The SLSA verification summaries that a clone's ledger carries, oldest first, as signed envelopes.
+
+    Args:
+        at: only those of entries that were there then. environment: only those for this one.
+
+    Raises:
+        UserError: as `audit`; also when a summary is not what its entry decided.
+    """
+    clone = open_clone(root)
+    found: list[dict[str, Any]] = []
+    for entry in _until(clone, at)[0]:
+        wrong = fault(entry, collectors(clone.states.needed_policy(entry.policy_source)))
+        if wrong is not None:
+            raise UserError(wrong, where=path_of(entry.sequence), fix="ordain verify --all",
+                            reason=Reason.LEDGER_BROKEN)  # fmt: skip
+        found += [
+            envelope
+            for decision, envelope in zip(summarised(entry), entry.summaries, strict=False)
+            if environment in {None, decision.transition.environment}
+        ]
+    return tuple(found)
 
 
 def _until(clone: Clone, at: str | None) -> tuple[list[Entry], str | None]:

@@ -20,6 +20,7 @@ from ordain.core.problems import Problem
 from ordain.core.yamldoc import Document
 from ordain.core.yamlscalars import Fault
 from ordain.errors import UserError
+from ordain.services.check_conflicts import conflict_problems
 from ordain.services.check_history import history_problems
 
 # Also the misspelt names, so that a `models.yml` is not simply never read.
@@ -65,6 +66,7 @@ def check(root: Path) -> Checked:
     loaded = load(files)
     problems += [each for each in loaded.problems if each.code != "missing-file" or each.file not in unread]
     problems += _schema_problems(root)
+    problems += conflict_problems(root, {each.file for each in problems if each.code == "merge-conflict"})
     instance = loaded.instance
     problems += history_problems(root, files, instance.policy.branch if instance else DEFAULT_BRANCH)
     if instance is None:

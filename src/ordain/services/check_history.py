@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ordain.adapters import files as disk
+from ordain.core.conflicts import mended_by
 from ordain.core.problems import Problem
 from ordain.core.yamldoc import Document
 from ordain.core.yamlscalars import Fault
+from ordain.core.yamltext import conflicts
 from ordain.errors import UserError
 
 if TYPE_CHECKING:
@@ -40,8 +42,7 @@ def history_problems(root: Path, files: Mapping[str, bytes], branch: str) -> lis
     base = repository.find(f"refs/remotes/origin/{branch}")
     try:
         return [
-            *_records(files, repository.read(head, (RELEASES,)), "HEAD"),
-            *(_records(files, repository.read(base, (RELEASES,)), f"origin/{branch}") if base else ()),
+            *_record_problems(files, repository, (head, base), branch),
             *_uncommitted(root, _ids(repository, head)),
             *(_committed(repository, base, head) if base else ()),
         ]
@@ -50,13 +51,36 @@ def history_problems(root: Path, files: Mapping[str, bytes], branch: str) -> lis
         return [Document(file=error.where).at_value((), fault)]
 
 
-def _records(files: Mapping[str, bytes], committed: Mapping[str, bytes], where: str) -> Iterator[Problem]:
-    """Records that are here with another content; one that is gone may have been reverted."""
-    for path, data in committed.items():
-        if path in files and files[path] != data:
-            message = f"differs from the record at {where}, and a record never changes"
-            advice = f"git checkout {where} -- {path}"
-            yield Document(file=path).at_value((), Fault("release-edited", message, advice))
+def _record_problems(
+    files: Mapping[str, bytes], repository: Repository, ends: tuple[str, str | None], branch: str
+) -> Iterator[Problem]:
+    """Records that were edited, and records that two requests gave one number; one that is gone may have
+    been reverted, and a conflict is told where its markers stand."""
+    head, base = ends
+    ours = repository.read(head, (RELEASES,))
+    theirs = repository.read(base, (RELEASES,)) if base else {}
+    fork = repository.merge_base(base, head) if base else None
+    shared = repository.listing(fork, (RELEASES,)) if fork else {}
+    for path in sorted(files.keys() & (ours.keys() | theirs.keys())):
+        now = files[path]
+        if conflicts(path, now.decode("utf-8", "replace")):
+            continue
+        known = theirs.get(path, now)
+        if path not in shared and now != known:
+            message = f"another request took this number first: origin/{branch} has another record"
+            yield Document(file=path).at_value((), Fault("number-taken", message, mended_by(path)))
+            continue
+        if ours.get(path, now) != now and theirs.get(path) != now:
+            yield _edited(path, "HEAD")
+        if known != now:
+            yield _edited(path, f"origin/{branch}")
+
+
+def _edited(path: str, where: str) -> Problem:
+    message = f"differs from the record at {where}, and a record never changes"
+    return Document(file=path).at_value(
+        (), Fault("release-edited", message, f"git checkout {where} -- {path}")
+    )
 
 
 def _uncommitted(root: Path, committed: Mapping[str, str]) -> list[Problem]:

@@ -25,6 +25,7 @@ from ordain.core.governance import Policy
 from ordain.core.ledger import FOLDER, Seen, advance, check_seen, encode, path_of
 from ordain.core.reasons import Reason
 from ordain.core.render import admitted_files
+from ordain.core.summary import summaries
 from ordain.core.trust import collectors
 from ordain.errors import RetryLater, UserError
 from ordain.ports import Forge, Objects, Requests
@@ -53,6 +54,7 @@ class Collector(Struct, frozen=True, kw_only=True):
     ledger: Signer
     commit: Signer
     request: Signer
+    summary: Signer
 
 
 class OpenForge(Protocol):
@@ -238,7 +240,8 @@ class _Attempt:
                 self._place(decision, judged)
         self._admit(advance(state, "", entry))
         digest = manifests_digest(self._states, self._manifests)
-        return replace(entry, manifests=digest, repaired=repaired)
+        summed = summaries(entry, self._order.collector.summary)
+        return replace(entry, manifests=digest, repaired=repaired, summaries=summed)
 
     def _place(self, decision: Decision, judged: Judged) -> None:
         target = decision.transition.target

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository
-from ordain.core import attestation, attested, verification
+from ordain.core import attestation, attested, summary, verification
 from ordain.core.approval import Evidence
 from ordain.core.attested import Attested
 from ordain.core.decisions import Entry, LedgerState
@@ -121,6 +121,7 @@ def entry_proofs(clone: Clone, records: Sequence[Record], proven: int = 0) -> It
     for record in records[proven:]:
         yield from approval_proofs(states, record.entry)
         yield from request_proofs(states, past, record.entry)
+        yield from summary_proofs(states, record.entry)
         yield from _judged(states, state, record.entry)
         yield from rendering_proofs(states, record.entry)
         state = advance(state, record.digest, record.entry)
@@ -149,6 +150,16 @@ def request_proofs(states: States, past: Past, entry: Entry) -> Iterator[Proof]:
             again = transitions_of(states, past, each.commit, (parent, policy))
             same = set(again) == set(each.transitions)
             yield ok("approval", what) if same else failed("approval", what, "it declares other transitions")
+
+
+def summary_proofs(states: States, entry: Entry) -> Iterator[Proof]:
+    """The verification summaries that an entry carries say what it decided, by a collector's word."""
+    wrong = summary.fault(entry, collectors(states.needed_policy(entry.policy_source)))
+    what = f"entry {entry.sequence}: {len(entry.summaries)} verification summaries"
+    if wrong is not None:
+        yield failed("ledger", f"entry {entry.sequence}", wrong)
+    elif entry.summaries:
+        yield ok("ledger", what, "as decided, signed by a collector")
 
 
 def approval_proofs(states: States, entry: Entry) -> Iterator[Proof]:

@@ -151,6 +151,11 @@ class Repository(Ancestry):
         """The branch that is checked out, or None."""
         return self.line("symbolic-ref", "--quiet", "--short", "HEAD", fine=(0, 1)) or None
 
+    def unmerged(self) -> set[str]:
+        """Paths that a merge under way left undecided in the index."""
+        listed = self.run("ls-files", "--unmerged", "-z").output.decode("utf-8", "replace")
+        return {row.partition("\t")[2] for row in listed.split("\0") if row}
+
     def branches(self) -> set[str]:
         """Every branch, here and as last seen at `origin`, by its short name."""
         rows = self.line("for-each-ref", "--format=%(refname)", "refs/heads", "refs/remotes/origin")
