@@ -15,6 +15,7 @@ from ordain.core.canonical import bytes_digest
 from ordain.core.signature import decode
 from ordain.core.spec import Data, Gates
 from ordain.learn.gate import Judged, check_packaged, judge
+from ordain.runtime.batch.forms import forms_of
 
 
 class Params(msgspec.Struct, frozen=True):
@@ -31,15 +32,17 @@ def main(stage: Stage) -> None:
     files = {name: read_bytes(stage.path(f"export/{name}")) for name in ("model.onnx", "signature.json")}
     check_packaged(files, package["files"])
     holdout = read_frame(stage.path("data/holdout.parquet"))
+    signature = decode(files["signature.json"])
     judged = Judged(
         model=files["model.onnx"],
-        signature=decode(files["signature.json"]),
+        signature=signature,
         size=package["bytes"],
         holdout=holdout,
         reference=read_frame(stage.path("export/reference.parquet")),
         data=params.data,
         gates=params.gates,
         seed=params.seed,
+        forms=forms_of(files["model.onnx"], signature),
     )
     report, curves = judge(judged)
     digest = bytes_digest(read_bytes(stage.path("data/holdout.parquet")))

@@ -1,4 +1,4 @@
-"""Batch scoring against the obvious script, for every estimator of the churn model: `python benchmarks/batch`.
+"""Batch scoring against the obvious script, for every estimator: `python benchmarks/batch`.
 
 Each command runs in a process of its own and is timed from start to exit, imports included; rounds of all
 sides are interleaved, and the best of each counts, because other work on a machine only ever adds time.
@@ -54,11 +54,10 @@ def compare(folder: Path, name: str, sides, table: Path, options) -> dict:
     """All sides on one candidate."""
     out = {side: folder / f"{name}-{side}.parquet" for side in ("ordain", "whole", "streamed")}
     report = Path(f"{out['ordain']}.report.json")
-    commands = {
-        "ordain": ["-c", ORDAIN, "score", str(sides.artifact), str(table), str(out["ordain"]), "--quiet",
-                   "--threads", str(options.threads), "--executor", options.executor],
-        **{side: [RIVAL, side, str(sides.pipeline), str(table), str(out[side])] for side in ("whole", "streamed")},
-    }  # fmt: skip
+    ours = ["-c", ORDAIN, "score", str(sides.artifact), str(table), str(out["ordain"]), "--quiet"]
+    commands = {"ordain": [*ours, "--threads", str(options.threads), "--executor", options.executor]}
+    for side in ("whole", "streamed"):
+        commands[side] = [RIVAL, side, str(sides.pipeline), str(table), str(out[side])]
     best: dict[str, Taken] = {}
     for _ in range(options.rounds):
         for side, words in commands.items():

@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 import httpx
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 from prometheus_client.parser import text_string_to_metric_families as parse
+from pyarrow import parquet
 
 from ordain.adapters.datasource import read_source
 from ordain.adapters.files import read_state
@@ -32,6 +34,7 @@ from ordain.learn.reference import KIND, reference_answers
 from ordain.learn.rows import Model, rows_of, signature_of
 from ordain.learn.split import Splitting, split
 from ordain.runtime.protocol import INPUT_DATATYPES
+from tests.runtime.batch.desk import command
 from tests.runtime.devices import Device
 from tests.runtime.toy import Running, serving, write
 
@@ -205,3 +208,27 @@ def test_real_rows_are_within_the_contract(trained: dict[str, Trained]) -> None:
         probes = rows_of_json(ours.reference.drop(real.index), ours.signature)
         assert running.client.post("/predict", json=probes).status_code == 400
         assert violations(running.client) > 0
+
+
+def test_a_batch_answers_as_the_server_does(
+    both: Running, trained: dict[str, Trained], tmp_path: Path
+) -> None:
+    """The same rows over HTTP, and from a table by every executor that the release offers."""
+    offered = {"logistic": ("graph", "prepared"), "trees": ("graph", "prepared", "trees")}
+    for name, ours in trained.items():
+        rows = rows_of_json(ours.reference, ours.signature)
+        response = both.client.post(f"/predict/{name}", json=rows).json()["predictions"]
+        labels = [each["label"] for each in response]
+        wanted = np.array([list(each["probabilities"].values()) for each in response])
+        parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "in.parquet")
+        for executor in offered[name]:
+            target = tmp_path / f"{name}-{executor}.parquet"
+            words = (str(ours.layout), str(tmp_path / "in.parquet"), str(target), "--executor", executor)
+            done = command(*words, "--invalid-input", "accept", ORDAIN_ARTIFACT=ours.digest)
+            assert done.returncode == 0, done.stderr
+            found = parquet.read_table(target)
+            answers = np.column_stack([found["p_No"].to_numpy(), found["p_Yes"].to_numpy()])
+            np.testing.assert_allclose(answers, ours.answers, rtol=0, atol=MOST)
+            np.testing.assert_allclose(answers, wanted, rtol=0, atol=MOST)
+            clear = np.abs(wanted[:, 1] - ours.signature.threshold) > MOST
+            assert np.array_equal(np.array(found["label"].to_pylist())[clear], np.array(labels)[clear])

@@ -59,8 +59,11 @@ def test_what_python_loads_is_declared(script: str, context: Context) -> None:
 
 
 def test_what_trains_nothing_retrains_nothing(context: Context) -> None:
+    """But the gate, which trains nothing itself, measures every form that serves, so it runs what serves."""
     for script, code in context.code.items():
-        assert not [path for path in code if path.removeprefix("src/ordain/").startswith(FORBIDDEN)], script
+        inner = [path.removeprefix("src/ordain/") for path in code]
+        inner = [path for path in inner if not (script == "gate" and path.startswith("runtime/"))]
+        assert not [path for path in inner if path.startswith(FORBIDDEN)], script
         assert [path for path in code if path.startswith("stages/")] == [f"stages/{script}.py"]
 
 

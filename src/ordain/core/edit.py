@@ -69,8 +69,8 @@ def set_appended(data: bytes, label: str, made: dict[str, str], file: str = "") 
     if _in_braces(root) or (place is not None and (_in_braces(top[place][1]) or not _items(top[place][1]))):
         raise _by_hand(file, "`appended` is written in braces, or empty")
     if place is None:
-        block = f"appended:\n  {entry}".replace("\n", "\r\n" if "\r\n" in text else "\n")
-        return _checked(_new_line(text, _end(top[-1][1]), block).on(text), after, file)
+        lines = ("appended:", f"  {entry}")
+        return _checked(_new_lines(text, _end(top[-1][1]), *lines).on(text), after, file)
     items = _items(top[place][1])
     at = _find(items, label)
     if at is not None:
@@ -78,7 +78,7 @@ def set_appended(data: bytes, label: str, made: dict[str, str], file: str = "") 
         replaced = _Splice(key.start_mark.index, _end(value), entry).on(text)
         return _checked(replaced, after, file)
     indent = " " * items[0][0].start_mark.column
-    return _checked(_new_line(text, _end(top[place][1]), indent + entry).on(text), after, file)
+    return _checked(_new_lines(text, _end(top[place][1]), indent + entry).on(text), after, file)
 
 
 class _Splice(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -38,6 +38,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
         model: bytes of the packaged graph; signature: the packaged one; size: the artifact's bytes.
         holdout: with labels; reference: see `learn.reference`.
         data, gates: as declared; seed: of the bootstrap.
+        forms: the other ways in which the graph will run, from a frame to its answers.
     """
 
     model: bytes
@@ -48,6 +49,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     data: Data
     gates: Gates
     seed: int
+    forms: Mapping[str, Callable[[pd.DataFrame], NDArray[np.float32]]] = {}
 
 
 def check_packaged(files: Mapping[str, bytes], packaged: Mapping[str, str]) -> None:
@@ -148,12 +150,14 @@ def _undefined(gate: FairnessGate) -> Verdict:
 
 
 def parity(judged: Judged, loaded: Any) -> Verdict:
-    """The graph against the training pipeline's own answers, on every holdout row and probe."""
+    """The graph, in every form, against the training pipeline's own answers: every holdout row and probe."""
     signature = judged.signature
     ours = run_graph(loaded, pack(judged.reference, signature), signature.graph.output)
     theirs = reference_answers(judged.reference, signature)
-    gap = largest_difference(ours, theirs, signature.task)
-    what = f"the largest difference over {len(theirs)} rows, unseen and missing values included,"
+    answers = [ours, *(ask(judged.reference) for ask in judged.forms.values())]
+    gap = float(np.max([largest_difference(each, theirs, signature.task) for each in answers]))
+    how = f" and {len(answers)} forms" if judged.forms else ""
+    what = f"the largest difference over {len(theirs)} rows{how}, unseen and missing values included,"
     return rules.at_most("parity", gap, judged.gates.parity.max_difference, what)
 
 

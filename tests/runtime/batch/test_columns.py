@@ -112,17 +112,21 @@ def test_a_time_of_day_is_no_date() -> None:
     assert found.values[1] == -1
 
 
+CELLS: dict[str, dict[str | None, Any]] = {
+    "number": {
+        "1e3": 1000.0, " +.5 ": 0.5, "nan": Kind.TYPE, "inf": Kind.TYPE, "1_000": Kind.TYPE,
+        "1e400": Kind.INFINITE, "": Kind.MISSING_VALUE,
+    },
+    "count": {"3.0": 3.0, "3.5": Kind.TYPE, "0x10": Kind.TYPE, "61": Kind.OUT_OF_RANGE},
+    "truth": {"TRUE": 1.0, "0": 0.0, "1.0": 1.0, "yes": Kind.TYPE, None: None},
+    "day": {"1970-01-02": 1.0, "2021-02-29": Kind.TYPE, "1.1.2020": Kind.TYPE, "  ": None},
+    "late": {"1970-01-02": Kind.OUT_OF_RANGE},
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("name", "cell", "value"),
-    [
-        ("number", "1e3", 1000.0), ("number", " +.5 ", 0.5), ("number", "nan", Kind.TYPE), ("number", "inf", Kind.TYPE),
-        ("number", "1_000", Kind.TYPE), ("number", "1e400", Kind.INFINITE), ("number", "", Kind.MISSING_VALUE),
-        ("count", "3.0", 3.0), ("count", "3.5", Kind.TYPE), ("count", "0x10", Kind.TYPE), ("count", "61", Kind.OUT_OF_RANGE),
-        ("truth", "TRUE", 1.0), ("truth", "0", 0.0), ("truth", "1.0", 1.0), ("truth", "yes", Kind.TYPE), ("truth", None, None),
-        ("day", "1970-01-02", 1.0), ("day", "2021-02-29", Kind.TYPE), ("day", "1.1.2020", Kind.TYPE), ("day", "  ", None),
-        ("late", "1970-01-02", Kind.OUT_OF_RANGE),
-    ],
-)  # fmt: skip
+    ("name", "cell", "value"), [(name, *each) for name, cells in CELLS.items() for each in cells.items()]
+)
 def test_cells_of_text(name: str, cell: str | None, value: Any) -> None:
     """By the rules that training data is read by."""
     each = next(one for one in FEATURES if one.name == name)
@@ -135,9 +139,8 @@ def test_cells_of_text(name: str, cell: str | None, value: Any) -> None:
 
 
 def test_text_that_is_no_utf8_is_not_text() -> None:
-    column = pa.Array.from_buffers(
-        pa.string(), 2, [None, pa.py_buffer(np.array([0, 1, 2], "<i4")), pa.py_buffer(b"x\xff")]
-    )
+    ends = pa.py_buffer(np.array([0, 1, 2], "<i4"))
+    column = pa.Array.from_buffers(pa.string(), 2, [None, ends, pa.py_buffer(b"x\xff")])
     found = judge_text(FEATURES[0], column, "")
     assert [found.kinds[0], KINDS[found.kinds[1]]] == [FINE, Kind.TYPE]
 

@@ -16,7 +16,8 @@ from pyarrow import parquet
 
 from ordain.adapters.places import place_of
 from ordain.errors import RetryLater, UserError
-from ordain.runtime.batch.reading import Wanted, open_source
+from ordain.runtime.batch.reading import open_source
+from ordain.runtime.batch.sources import Wanted
 from tests.runtime.batch.desk import command, read_table, rejects, rows, run, write_table
 from tests.runtime.toy import signature
 

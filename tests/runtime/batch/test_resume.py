@@ -1,4 +1,4 @@
-"""Killed anywhere, a batch started again ends with the same bytes, and what was finished is not done again."""
+"""Killed anywhere, a batch that is started again ends with the same bytes, and does nothing twice."""
 
 from __future__ import annotations
 
@@ -77,11 +77,13 @@ def wanted(folder: Path, table: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("number", range(WRITES))
+@pytest.mark.parametrize(
+    "moment", [(when, number) for when in ("before", "after") for number in range(WRITES)]
+)
 def test_killed_around_every_file_that_appears(
-    folder: Path, table: Path, wanted: dict[str, bytes], tmp_path: Path, when: str, number: int
+    folder: Path, table: Path, wanted: dict[str, bytes], tmp_path: Path, moment: tuple[str, int]
 ) -> None:
+    when, number = moment
     target = tmp_path / "out.csv"
     assert dying(folder, table, target, when, number) == KILLED
     report = tmp_path / "out.csv.report.json"

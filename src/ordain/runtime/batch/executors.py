@@ -30,7 +30,7 @@ from ordain.runtime.model import Model, open_session
 
 GRAPH, PREPARED, TREES = "graph", "prepared", "trees"
 MOST = 1e-5
-"""How far another form may be from the graph: absolute for probabilities, relative for predictions."""
+"""How far another form may be from the graph, measured as the parity gate measures (`learn.reference`)."""
 PROBE, ROUNDS = 2048, 3
 WORTH_COMPILING = 5.0
 """Seconds that a batch must take before compiling can pay."""
@@ -88,6 +88,11 @@ class Executors:
             if taken < seconds:
                 best, seconds = Choice(other, execute), taken
         return best
+
+    def every(self) -> dict[str, Executor]:
+        """All forms that the release offers, measured against nothing: the gate does that."""
+        made = {name: make() for name, make in self._others()}
+        return {GRAPH: self._graph, **{name: each for name, each in made.items() if each is not None}}
 
     def _named(self, name: str, some: Admitted, wanted: NDArray[np.float32]) -> Choice:
         make = dict(self._others()).get(name)
@@ -159,5 +164,5 @@ def agree(ours: NDArray[np.float32], wanted: NDArray[np.float32], signature: Sig
     """Whether answers are the graph's, within what the parity gate allows everywhere."""
     gap = np.abs(ours.astype(np.float64) - wanted)
     if signature.task == "regression":
-        gap /= np.maximum(np.abs(wanted), 1.0)
+        gap /= np.maximum(np.maximum(np.abs(wanted), wanted.std()), np.finfo(np.float32).tiny)
     return bool(ours.shape == wanted.shape and np.isfinite(ours).all() and (gap <= MOST).all())

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ordain.runtime.graphread import Attribute, Node
 
 LANES = 8
+BLOCK = 1024  # rows that stay in the processor's cache while all trees pass over them
 LEAF, LESS, AT_MOST = b"LEAF", b"BRANCH_LT", b"BRANCH_LEQ"
 _KINDS = {"TreeEnsembleClassifier": "class", "TreeEnsembleRegressor": "target"}
 Link = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -225,7 +226,8 @@ def compiled() -> Callable[..., None]:
                     n6 = step(rows[r + 6], n6, f, t, c)
                     n7 = step(rows[r + 7], n7, f, t, c)
                 for lane, node in enumerate((n0, n1, n2, n3, n4, n5, n6, n7)):
-                    for answer in range(v.shape[1]):
+                    sums[r + lane, 0] += v[node, 0]  # most models add up one number
+                    for answer in range(1, v.shape[1]):
                         sums[r + lane, answer] += v[node, answer]
 
     walker: Callable[..., None] = walk
@@ -249,6 +251,8 @@ class Walker:
         if whole != rows:
             matrix = np.concatenate([matrix, np.zeros((whole - rows, matrix.shape[1]), dtype=np.float32)])
         sums = np.tile(self._forest.base, (whole, 1))
-        self._walk(matrix, self._trees, sums)
+        for start in range(0, whole, BLOCK):
+            some = slice(start, start + BLOCK)
+            self._walk(matrix[some], self._trees, sums[some])
         answers: NDArray[np.float32] = self._forest.link(sums[:rows]).astype(np.float32)
         return answers

@@ -16,8 +16,9 @@ from ordain.errors import UserError
 from ordain.runtime.admission import Policy
 from ordain.runtime.batch.admitting import Admission, Chunk
 from ordain.runtime.batch.executors import Choice, Executors
-from ordain.runtime.batch.reading import CHUNK, Source, Wanted, format_of, open_source
+from ordain.runtime.batch.reading import open_source
 from ordain.runtime.batch.scoring import Scored, Scorer, in_order, output_schema
+from ordain.runtime.batch.sources import CHUNK, Source, Wanted, format_of
 from ordain.runtime.batch.work import Note, Part, Work
 from ordain.runtime.batch.writing import WRITERS, assemble, copy
 from ordain.runtime.model import Model

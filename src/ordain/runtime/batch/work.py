@@ -7,11 +7,13 @@ input and everything else that decides a byte, so another batch never takes up t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from ordain.adapters.files import TEMPORARY
 from ordain.adapters.places import Place
 from ordain.core.canonical import digest
 from ordain.errors import UserError
@@ -83,9 +85,11 @@ class Work:
 
     def clear(self) -> None:
         """Remove what this batch, and any other for the same output, left behind."""
-        mark = f".{self._output.name}{_MARK}"
+        folder = re.escape(f".{self._output.name}{_MARK}") + "[0-9a-f]{16}"
+        unfinished = re.escape(f".{self._output.name}") + r"(\.rejects\.jsonl|\.report\.json)?\.[^.]+"
+        ours = re.compile(f"{folder}|{unfinished}{re.escape(TEMPORARY)}")
         for name in self._output.beside("").names():
-            if name.startswith(mark):
+            if ours.fullmatch(name):
                 self._output.beside(name).remove()
 
     @staticmethod
