@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ordain.core import retraining
+from ordain.core.drift.evidence import Evidence, Reading, Settings, encode, key_of
+from ordain.core.drift.evidence import Finding as Alarm
 from ordain.core.request import Opened
 from ordain.core.retraining import Because, Earlier, Finding, Retraining
 from ordain.errors import UserError
@@ -42,6 +44,21 @@ def test_a_storm_has_one_key() -> None:
     key = "sha256:" + "a" * 64
     assert record(key=key).digest == record(key=key, observed="later").digest == key
     assert record(key="odd").digest not in {"odd", record().digest}
+
+
+def test_what_a_monitor_writes_is_evidence() -> None:
+    artifact = "sha256:" + "a" * 64
+    written = Evidence(
+        model="churn", environment="production", release="churn@1", artifact=artifact, reference="profile",
+        observed="2026-11-27T00:00:00Z", settings=Settings(), outcome="fail", request="draft", windows=(),
+        key=key_of("churn", "production", artifact), reading=Reading(),
+        findings=(Alarm(kind="drift", alarm=True, detail="tenure moved"), Alarm(
+            kind="log-stale", alarm=False, detail="an hour")),
+    )  # fmt: skip
+    found, whole = retraining.because(encode(written), "churn", "e.json")
+    assert [each.detail for each in found.alarms] == ["tenure moved"]
+    assert (found.environment, found.request) == ("production", "draft")
+    assert retraining.retraining(found, whole, NOW).digest == written.key
 
 
 def test_nothing_alarming_is_no_alarm() -> None:

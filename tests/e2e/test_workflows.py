@@ -18,7 +18,7 @@ import yaml
 from sklearn.datasets import load_breast_cancer
 
 from ordain.core.automation import WORKFLOWS
-from tests.e2e.actions import Actions
+from tests.e2e.actions import Actions, load
 from tests.registries import needs_registry, running_registry
 from tests.services.world import keys_folder
 
@@ -263,3 +263,15 @@ def test_the_workflows_of_an_instance_are_our_own(shop: Shop) -> None:
     root = Path(__file__).parents[2]
     for name in WORKFLOWS:
         assert shop.workflow(name).read_bytes() == (root / f".github/workflows/{name}.yml").read_bytes()
+
+
+def test_every_line_of_the_workflows_was_run(shop: Shop) -> None:
+    """But those of the job that watches, for which nothing here declares a prediction log."""
+    jobs = {
+        (name, job): content
+        for name in WORKFLOWS
+        for job, content in load(shop.workflow(name))["jobs"].items()
+    }
+    lines = {step["run"] for key, job in jobs.items() if key != ("monitor", "monitor")
+             for step in job["steps"] if "run" in step}  # fmt: skip
+    assert lines - set(shop.actions.commands) == set()
