@@ -28,10 +28,12 @@ def read(
     Raises:
         ValueError, OSError: for what is no such file.
     """
-    texts = ["model", "version", *(f"{INPUTS}{name}" for name in shape.text)]
+    names = parquet.ParquetFile(stream).schema_arrow.names
+    texts = [
+        each for each in ("model", "version", *(f"{INPUTS}{name}" for name in shape.text)) if each in names
+    ]
     # Without a buffer, whole columns of a row group would be held at once.
     file = parquet.ParquetFile(stream, read_dictionary=texts, buffer_size=BUFFER)
-    names = file.schema_arrow.names
     if "inputs" in names:
         for each in file.iter_batches(rows):
             yield each.to_pylist()

@@ -77,10 +77,9 @@ def command(
 ) -> int:  # fmt: skip
     """Say what the prediction log shows: drift, performance by late labels, fairness, a broken feed.
 
-    Compares the newest windows of the log with the release's reference profile. A column is drifting when
-    its difference is more than chance (false discoveries are controlled over all columns) and large enough
-    to matter, in k of the last m windows. With too few predictions the answer is `insufficient`, never "no
-    drift". It reads; it changes and deploys nothing.
+    A column drifts when its difference from the release's profile is more than chance (false discoveries
+    are controlled over all columns) and large enough to matter, in k of the last m windows. With too few
+    predictions the answer is `insufficient`, never "no drift". It reads; it changes and deploys nothing.
 
     In a clone, the artifact is the one pinned in the environment, and the spec's gates judge what labels
     say. In a pod (--artifact), the artifact must be the approved one ($ORDAIN_ARTIFACT).
@@ -94,6 +93,7 @@ def command(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the matrices are small: more threads only wait
     import msgspec
 
+    from ordain.adapters.files import write_atomic
     from ordain.core.drift.evidence import encode
     from ordain.core.drift.text import document, text
     from ordain.services.monitor import monitor
@@ -105,8 +105,6 @@ def command(
         ask = msgspec.structs.replace(ask, log=declared_log(subject))
     found = monitor(subject, ask, settings)
     if evidence is not None:
-        from ordain.adapters.files import write_atomic
-
         write_atomic(evidence.absolute(), encode(found))
     told = document(found).rstrip("\n") if form == "markdown" else text(found)
     Console(as_json=as_json, quiet=quiet).result(msgspec.to_builtins(found), told)
