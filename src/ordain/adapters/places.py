@@ -48,7 +48,8 @@ class Place:
     @property
     def local(self) -> bool:
         """Whether it is on this machine's disk."""
-        return "file" in self.files.protocol
+        names = self.files.protocol
+        return "file" in ((names,) if isinstance(names, str) else names)
 
     @property
     def name(self) -> str:

@@ -1,0 +1,130 @@
+"""Files at URLs: whole or not there, told apart by their version, and named without secrets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ordain.adapters.places import Place, place_of
+from ordain.errors import UserError
+
+
+@pytest.fixture(params=["path", "file", "memory"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "memory":
+        memory = fsspec.filesystem("memory")
+        if memory.exists("/lake"):
+            memory.rm("/lake", recursive=True)
+        return place_of("memory://lake/deep/a.csv", tmp_path)
+    return place_of(f"file://{tmp_path}/deep/a.csv" if request.param == "file" else "deep/a.csv", tmp_path)
+
+
+def write_half(place: Place) -> None:
+    with place.writing() as stream:
+        stream.write(b"half")
+        raise KeyError
+
+
+def test_what_is_written_is_read(place: Place) -> None:
+    assert not place.exists()
+    assert place.beside("").names() == []
+    place.write(b"one\n")
+    assert (place.exists(), place.read(4), place.size(), place.name) == (True, b"one\n", 4, "a.csv")
+    with place.open() as stream:
+        assert stream.read() == b"one\n"
+    with place.text() as stream:
+        assert stream.read() == b"one\n"
+    place.beside("b").below("c").write(b"two")
+    assert place.beside("").names() == ["a.csv", "b"]
+    place.beside("b").remove()
+    place.beside("b").remove()
+    assert place.beside("").names() == ["a.csv"]
+
+
+def test_a_body_that_raises_leaves_nothing(tmp_path: Path) -> None:
+    place = place_of("a.csv", tmp_path)
+    place.write(b"before")
+    with pytest.raises(KeyError):
+        write_half(place)
+    assert place.read(10) == b"before"
+    assert [each.name for each in tmp_path.iterdir()] == ["a.csv"]
+
+
+class Upload:
+    """What an object store's driver gives: nothing is there before `commit`."""
+
+    def __init__(self, store: dict[str, bytes], path: str) -> None:
+        self.store, self.path, self.data, self.ended = store, path, b"", ""
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+
+    def close(self) -> None:
+        assert self.path not in self.store
+
+    def commit(self) -> None:
+        self.store[self.path] = self.data
+
+    def discard(self) -> None:
+        self.ended = "discarded"
+
+
+def test_an_upload_is_completed_at_the_end_or_discarded() -> None:
+    store: dict[str, bytes] = {}
+    made: list[Upload] = []
+
+    class Files:
+        protocol = ("s3", "s3a")
+
+        def open(self, path: str, mode: str, **options: Any) -> Upload:
+            assert (mode, options) == ("wb", {"autocommit": False})
+            made.append(Upload(store, path))
+            return made[-1]
+
+    place = Place(Files(), "bucket/a", "s3://bucket/a")
+    place.write(b"whole")
+    assert store == {"bucket/a": b"whole"}
+    with pytest.raises(KeyError):
+        write_half(Place(Files(), "bucket/b", ""))
+    assert (made[-1].ended, list(store)) == ("discarded", ["bucket/a"])
+
+
+def test_a_fingerprint_names_a_version(place: Place) -> None:
+    place.write(b"one")
+    first = place.fingerprint()
+    assert first == place.fingerprint()
+    place.write(b"other")
+    assert place.fingerprint() != first
+
+
+def test_too_large_or_absent_is_one_sentence(place: Place) -> None:
+    with pytest.raises(UserError, match="there is nothing here"):
+        place.read(9)
+    with pytest.raises(UserError, match="there is nothing here"):
+        place.fingerprint()
+    place.write(b"0123456789")
+    with pytest.raises(UserError, match="larger than 9 bytes"):
+        place.read(9)
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(UserError, match="cannot be read or written: File exists"):
+        place_of("file/below", tmp_path).write(b"")
+
+
+@settings(deadline=None)  # drivers are imported on the way
+@given(st.text(alphabet="ab/:@?#.", max_size=20), st.sampled_from(["http", "memory", "s3"]))
+def test_no_name_shows_what_may_be_secret(rest: str, scheme: str) -> None:
+    try:
+        place = place_of(f"{scheme}://user:hunter2@host/{rest}?key=hunter2#hunter2", Path())
+    except UserError as error:
+        told = f"{error} {error.fix}"
+    else:
+        told = place.shown + place.beside("x").shown + place.below("y").shown
+    assert "hunter2" not in told
