@@ -1,8 +1,8 @@
 """Where the microseconds of one request go: `python -m benchmarks.serving.parts`.
 
 Each part is called in a loop by itself, so its code and data are in the processor's caches; inside the
-server, where one part evicts another, the sum is about half as much again. Processor time, not wall time:
-others may use the machine meanwhile.
+server, where one part evicts another, it costs more. Processor time, not wall time: others may use the
+machine meanwhile.
 """
 
 from __future__ import annotations

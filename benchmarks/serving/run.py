@@ -109,7 +109,7 @@ def _started(names: Sequence[str], prepared: Prepared, plan: Plan) -> Iterator[d
                 install(PEERS[name])
                 if name == "mlflow":
                     _write_mlflow(prepared.folder)
-                with ahead(plan.nice):
+                with ahead(plan.nice, []):
                     running[name] = Running(PEERS[name], words | {"port": str(PORTS[name])}, SERVER_CORE)
             except (subprocess.CalledProcessError, RuntimeError) as error:
                 _say(f"left out: {PEERS[name].label}: {error}")
@@ -165,7 +165,7 @@ def _load(bodies: Path, running: Running, plan: Plan, connections: int) -> Load:
     before = processor_seconds(family)
     command = ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{connections}", f"-d{plan.seconds:g}s"]
     options = ["--timeout", "10s", "--latency", "-s", str(HERE / "load.lua"), running.url + path]
-    with ahead(plan.nice):
+    with ahead(plan.nice, family):
         done = subprocess.run(
             [*command, *options, "--", str(bodies)], check=False, capture_output=True, text=True
         )

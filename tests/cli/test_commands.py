@@ -31,8 +31,10 @@ def verb(name: str) -> click.Command:
 
 @pytest.mark.parametrize("name", VERBS)
 def test_every_verb_takes_the_shared_options(name: str) -> None:
-    options = {each for parameter in verb(name).params for each in parameter.opts}
-    assert {"--json", "--quiet", "-q", "-C"} <= options
+    found = verb(name)
+    for each in found.commands.values() if isinstance(found, click.Group) else (found,):
+        options = {option for parameter in each.params for option in parameter.opts}
+        assert {"--json", "--quiet", "-q", "-C"} <= options
 
 
 @pytest.mark.parametrize("name", VERBS)
