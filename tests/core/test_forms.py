@@ -85,16 +85,17 @@ def test_a_spec_gives_the_objects_of_its_form_and_no_others(form: str) -> None:
     watch = {f"monitor-{kind}" for kind in ("cronjob", "networkpolicy", "serviceaccount")}
     pods = {"networkpolicy", "serviceaccount", "kustomization"}
     budget = "poddisruptionbudget"
+    served = {"deployment", "service", "horizontalpodautoscaler", budget, *monitors}
     expected = {
-        "rest": {"deployment", "service", "horizontalpodautoscaler", budget, *monitors, *watch},
+        "rest": {*served, *watch},
+        "appended": served,
         "canary": {"rollout", "analysistemplate", "service", "horizontalpodautoscaler", budget, *monitors},
         "kserve": {"inferenceservice", budget, "podmonitor", "prometheusrule", "configmap"},
         "edge": {"daemonset", "service", *monitors},
         "batch": {"cronjob", "prometheusrule"},
         "sharded": {"cronjob", "prometheusrule", *watch},
     }
-    named = {"knative": "kserve", "appended": "rest"}
-    kind = named.get(form, form.removesuffix("-copied").removesuffix("-appended"))
+    kind = "kserve" if form == "knative" else form.removesuffix("-copied").removesuffix("-appended")
     assert files(form).keys() == expected[kind] | pods
 
 
