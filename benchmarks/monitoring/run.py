@@ -71,9 +71,15 @@ def _percent(value: float) -> str:
 
 def _false_alarms(found: dict[str, Any]) -> list[str]:
     names = ["any flag", "any flag, reference of 1,000", "half of the columns"]
-    heads = ["rows of a window", "Ordain: any flag", "Ordain: alarm (2 of 3)", "Evidently: any column",
-             "Evidently, reference of 1,000", "Evidently: half of the columns",
-             "NannyML: any column"]  # fmt: skip
+    heads = [
+        "rows of a window",
+        "Ordain: any flag",
+        "Ordain: alarm (2 of 3)",
+        "Evidently: any column",
+        "Evidently, reference of 1,000",
+        "Evidently: half of the columns",
+        "NannyML: any column",
+    ]
     lines = [f"| {' | '.join(heads)} |", "|" + "---:|" * len(heads)]
     for rows in map(str, data.SIZES):
         ours, theirs, others = (

@@ -65,10 +65,8 @@ class Times(click.ParamType[tuple[int, int]]):
               help="Predictions below which a window is insufficient.")  # fmt: skip
 @click.option("--until", metavar="TIME", help="End of the newest window; default: the last whole one.")
 @click.option("--evidence", type=click.Path(path_type=Path, dir_okay=False), help="Write the evidence there.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "markdown"]), default="text", show_default=True,
-    help="Text for a terminal, or a document for a request.",
-)  # fmt: skip
+@click.option("--format", "form", type=click.Choice(["text", "markdown"]), default="text", show_default=True,
+              help="markdown is what stands in a request.")  # fmt: skip
 @click.option("--exit-code", is_flag=True, help="Exit with 2 when there is an alarm.")
 @common_options
 def command(

@@ -35,7 +35,7 @@ def test_location_is_the_rank_sum_test_with_ties(cells: Cells) -> None:
     expected = stats.mannwhitneyu(*rows, use_continuity=False, method="asymptotic")
     assert found is not None
     ours, theirs = (stats.norm.isf(max(p, 1e-300) / 2) for p in (found.p, expected.pvalue))
-    assert ours == pytest.approx(theirs, rel=0.02)
+    assert ours == pytest.approx(theirs, rel=0.02, abs=0.05)
 
 
 def test_cells_with_few_rows_are_pooled() -> None:
