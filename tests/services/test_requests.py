@@ -18,7 +18,7 @@ from ordain.core.request import Request, Review
 from ordain.errors import RetryLater
 from ordain.services import witness
 from ordain.services.past import Past
-from ordain.services.reconcile import Outcome
+from ordain.services.reconcile import Outcome, Place
 from ordain.services.states import States
 from ordain.services.verify import verify
 from tests.services.world import World
@@ -82,7 +82,8 @@ class Hosted:
         return merged
 
     def reconcile(self, **changes: Any) -> Outcome:
-        return self.world.reconcile(requests=lambda _: self.forge, **changes)
+        live = Place(str(self.world.origin), "live")  # where the ledger belongs with a forge
+        return self.world.reconcile(**{"requests": lambda _: self.forge, "target": live, **changes})
 
     def verdict(self, model: str = "churn", **changes: Any) -> Decision:
         """The newest decision on a model in staging."""
@@ -106,6 +107,7 @@ def sound(hosted: Hosted) -> None:
     proven = verify(clone, store=Store(hosted.world.root / "store"), everything=True)
     wrong = [each for each in proven.proofs if each.outcome == "FAILED" and each.link in LINKS]
     assert not wrong, wrong
+    assert not [each for each in proven.proofs if each.outcome == "absent" and each.link == "ledger"]
 
 
 LINKS = {"ledger", "policy", "approval", "judgement", "manifest"}
