@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 KEEP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-slow test-cluster demo lint types checkov-env signing-env lock clean
+.PHONY: help install test test-slow test-cluster demo lint types checkov-env signing-env clients-env lock clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ install: $(VENV)/run.stamp  ## Install Ordain into .venv.
 test: $(VENV)/test.stamp checkov-env  ## Lint, check types and layers, run every test but the slow ones.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check
 
-test-slow: $(VENV)/test.stamp signing-env  ## The tests that take minutes: images, long runs, other people's clients.
+test-slow: $(VENV)/test.stamp signing-env clients-env  ## The tests that take minutes: images, long runs, other people's clients.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n 2 --dist loadfile -m slow
 
 test-cluster: $(VENV)/test.stamp  ## Apply what is rendered to the cluster of KUBECONFIG.
@@ -64,9 +64,17 @@ checkov-env: .venv-checkov/checkov.stamp  ## Install the manifest scanner that s
 
 signing-env: .venv-signing/signing.stamp  ## Install the verifier of model signatures that some tests ask.
 
+.venv-clients/clients.stamp: requirements/clients.txt $(VENV)/python.stamp
+	@echo "installing other people's clients of the protocol into .venv-clients"
+	@$(PYTHON) -m venv .venv-clients
+	@.venv-clients/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/clients.txt
+	@touch $@
+
+clients-env: .venv-clients/clients.stamp  ## Install the clients that some tests drive the server with.
+
 lock: $(VENV)/test.stamp  ## Compile requirements/*.in into pinned, hashed files.
 	@$(PIP) uv
-	@for name in run serve test checkov signing; do \
+	@for name in run serve test checkov signing clients; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras \
 	    requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
