@@ -22,6 +22,7 @@ from ordain.runtime.artifact import Verified
 from ordain.runtime.batch.admitting import Admission, Admitted, Chunk
 from ordain.runtime.batch.executors import GRAPH, MOST, PREPARED, TREES, Executors
 from ordain.runtime.batch.forest import Forest, Walker, compiled, forest_of
+from ordain.runtime.batch.forms import forms_of
 from ordain.runtime.batch.preparation import cut
 from ordain.runtime.graphcheck import check_graph
 from ordain.runtime.graphread import read_graph
@@ -96,6 +97,24 @@ def test_a_graph_of_another_making_runs_as_itself(folder: Path) -> None:
     for name in (PREPARED, TREES):
         with pytest.raises(UserError, match=f"cannot be run as `{name}`"):
             offered.choose(name, rows, None, 1)
+
+
+def test_a_graph_that_serving_refuses_is_offered_as_itself_only() -> None:
+    case = build_case("binary")
+    made = exported(case, "sklearn.neighbors.KNeighborsClassifier", {})
+    with pytest.raises(UserError, match="subgraph"):
+        check_graph(made.model)
+    assert list(forms_of(made.model, case.signature)) == [GRAPH]
+
+
+def test_the_gate_asks_every_form() -> None:
+    case = build_case("binary")
+    made = exported(case, "sklearn.ensemble.RandomForestClassifier", {"n_estimators": 5})
+    forms = forms_of(made.model, case.signature)
+    assert list(forms) == [GRAPH, PREPARED, TREES]
+    wanted = reference_answers(made.reference, case.signature)
+    for ask in forms.values():
+        assert largest_difference(ask(made.reference), wanted, "binary") <= MOST
 
 
 # --- forests that are none --------------------------------------------------------------------------

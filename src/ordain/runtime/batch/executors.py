@@ -115,7 +115,10 @@ class Executors:
             return None
         tensor, columns, nodes = self._cut
         data = second_part(self._data, self._read, nodes, (tensor, len(columns)))
-        check_graph(data)
+        try:
+            check_graph(data)
+        except UserError:  # serving refuses such a graph whole; here it is only not offered
+            return None
         session, output = open_session(data, 1), [self._signature.graph.output]
         prepare = Preparation(columns)
 
