@@ -94,12 +94,15 @@ def application(model: Model, sample: Sample, times: int = 10_000) -> float:
         return
 
     async def ask() -> float:
-        started = time.process_time()
-        for _ in range(times):
-            await app(scope, receive, send)
-        return (time.process_time() - started) / times * 1e6
+        best = float("inf")
+        for _ in range(3):
+            started = time.process_time()
+            for _ in range(times):
+                await app(scope, receive, send)
+            best = min(best, time.process_time() - started)
+        return best / times * 1e6
 
-    return min(asyncio.run(ask()) for _ in range(3))
+    return asyncio.run(ask())
 
 
 def _values(sample: Sample) -> tuple[list[Any], list[Any]]:
