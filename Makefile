@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 KEEP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-slow test-cluster demo lint types checkov-env signing-env clients-env lock clean
+.PHONY: help install test test-slow bench-serving bench-batch bench-monitoring bench-verify test-cluster demo lint types checkov-env signing-env clients-env lock clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,18 @@ test: $(VENV)/test.stamp checkov-env  ## Lint, check types and layers, run every
 
 test-slow: $(VENV)/test.stamp signing-env clients-env  ## The tests that take minutes: images, long runs, other people's clients.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" pytest -n 2 --dist loadfile -m slow
+
+bench-serving: $(VENV)/test.stamp  ## Measure the server beside its peers (needs wrk; installs the peers).
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m benchmarks.serving
+
+bench-batch: $(VENV)/test.stamp  ## Measure batches beside pandas and scikit-learn.
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python benchmarks/batch
+
+bench-monitoring: $(VENV)/test.stamp  ## Measure the monitor beside its peers.
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python benchmarks/monitoring/run.py
+
+bench-verify: $(VENV)/test.stamp  ## Prove ten thousand commits beside `git log --stat`.
+	@PATH="$(CURDIR)/$(BIN):$$PATH" python -m benchmarks.verify
 
 test-cluster: $(VENV)/test.stamp  ## Apply what is rendered to the cluster of KUBECONFIG.
 	@TEST_CLUSTER=1 $(BIN)/pytest tests/cluster

@@ -31,6 +31,11 @@ def record(when: dt.datetime = NOW, **changes: Any) -> Retraining:
     return retraining.retraining(found, whole, when)
 
 
+def test_a_broken_log_is_nothing_that_training_mends() -> None:
+    found, _ = retraining.because(document(request="none"), "churn", "e.json")
+    assert found.alarms == ()
+
+
 def test_evidence_is_read_and_carried_whole() -> None:
     found, whole = retraining.because(document(columns=["x"], environment="production"), "churn", "e.json")
     assert (found.alarms[0].detail, found.environment) == ("tenure moved", "production")

@@ -36,7 +36,8 @@ class Because(Struct, frozen=True, kw_only=True):
 
     Attributes:
         key: equal for findings that are one and the same storm; empty where the document is its own key.
-        request: `draft` when findings are a reason to look rather than to act.
+        request: `draft` when findings are a reason to look rather than to act; `none` when they say
+            something of the log, which no training mends.
     """
 
     model: str
@@ -47,8 +48,8 @@ class Because(Struct, frozen=True, kw_only=True):
 
     @property
     def alarms(self) -> tuple[Finding, ...]:
-        """What somebody should act on."""
-        return tuple(each for each in self.findings if each.alarm)
+        """What training might mend."""
+        return () if self.request == "none" else tuple(each for each in self.findings if each.alarm)
 
 
 class Retraining(Value, frozen=True, kw_only=True):
