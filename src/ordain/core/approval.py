@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ordain.core import attestation, sshsig
+from ordain.core import attestation
 from ordain.core.canonical import bytes_digest, digest
 from ordain.core.decisions import EvidenceKind, LedgerState, Pending, Value
 from ordain.core.governance import POLICY, Policy, Risk
@@ -108,11 +108,7 @@ def read(data: bytes) -> Evidence | None:
         return None
     if content.predicate_type != attestation.APPROVAL_TYPE or not _consistent(content, predicate):
         return None
-    key, fault = None, ""
-    try:
-        key = attestation.open_envelope(data, attestation.APPROVAL_NAMESPACE).key.fingerprint
-    except (attestation.StatementError, sshsig.SignatureError) as error:
-        fault = str(error)
+    key, fault = attestation.signer_of(data, attestation.APPROVAL_NAMESPACE)
     return Evidence(
         name=bytes_digest(data), envelope=envelope, transitions=predicate.transitions, key=key, fault=fault
     )

@@ -139,6 +139,14 @@ def open_envelope(envelope: bytes | Mapping[str, Any], namespace: str) -> Opened
     return Opened(statement=content, key=key)
 
 
+def signer_of(envelope: bytes, namespace: str) -> tuple[str | None, str]:
+    """The fingerprint of the key that provably signed, else None and why the signature does not hold."""
+    try:
+        return open_envelope(envelope, namespace).key.fingerprint, ""
+    except (StatementError, sshsig.SignatureError) as error:
+        return None, str(error)
+
+
 def _envelope(envelope: bytes | Mapping[str, Any]) -> Envelope:
     try:
         if isinstance(envelope, bytes):

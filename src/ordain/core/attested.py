@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from ordain.core import attestation, sshsig
+from ordain.core import attestation
 from ordain.core.approval import Evidence
 from ordain.core.canonical import bytes_digest, digest
 from ordain.core.decisions import Value
@@ -162,11 +162,7 @@ def read(data: bytes) -> Attested | None:
     meant = {_label(observed): digest("request/v1", msgspec.to_builtins(observed))}
     if content.predicate_type != attestation.REQUEST_TYPE or named != meant:
         return None
-    key, fault = None, ""
-    try:
-        key = attestation.open_envelope(data, attestation.REQUEST_NAMESPACE).key.fingerprint
-    except (attestation.StatementError, sshsig.SignatureError) as error:
-        fault = str(error)
+    key, fault = attestation.signer_of(data, attestation.REQUEST_NAMESPACE)
     return Attested(name=bytes_digest(data), envelope=envelope, observed=observed, key=key, fault=fault)
 
 
