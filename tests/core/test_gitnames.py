@@ -210,3 +210,18 @@ def test_what_passes_is_harmless(text: str) -> None:
             assert ".." not in text
             assert "@{" not in text
             assert ":" not in text
+
+
+@pytest.mark.parametrize(
+    ("address", "page"),
+    [
+        ("git@github.com:acme/churn.git", "https://github.com/acme/churn"),
+        ("github.com:acme/churn", "https://github.com/acme/churn"),
+        ("ssh://git@gitlab.example:2222/group/sub/churn.git", "https://gitlab.example/group/sub/churn"),
+        ("https://github.com/acme/churn.git", "https://github.com/acme/churn"),
+        ("https://github.com/acme/churn/", "https://github.com/acme/churn"),
+        ("/srv/git/churn.git", "/srv/git/churn"),
+    ],
+)
+def test_the_page_of_a_repository(address: str, page: str) -> None:
+    assert gitnames.page_of(address) == page

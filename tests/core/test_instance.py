@@ -12,7 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ordain.core import parts, spec
-from ordain.core.instance import environment_path, is_state_path, load, read_instance, release_path
+from ordain.core.instance import (
+    assembled,
+    environment_path,
+    is_state_path,
+    load,
+    read_instance,
+    release_path,
+    sound_part,
+)
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
 
@@ -235,3 +243,20 @@ def test_every_accepted_instance_is_read_back_as_itself(
     assert again.models == written["models.yaml"]
     assert again.params == written["params.yaml"]
     assert again.policy == written["policy.yaml"]
+
+
+def test_a_state_read_piece_by_piece_is_the_same(state_files: dict[str, bytes]) -> None:
+    whole = read_instance(state_files)
+    parts = {path: sound_part(path, data) for path, data in state_files.items() if is_state_path(path)}
+    others = {path: part for path, part in parts.items() if not path.startswith("releases/")}
+    assert assembled(others, whole.releases) == whole
+    assert {
+        release_path(each.model, each.number) for r in whole.releases.values() for each in r.values()
+    } == {path for path in parts if path.startswith("releases/")}
+
+
+@pytest.mark.parametrize("path", ["environments/staging.yml", "releases/a/b/1.yaml", "policy.yaml"])
+def test_a_piece_that_is_not_sound_is_none(path: str) -> None:
+    assert sound_part(path, b"{}") is None
+    assert assembled({"policy.yaml": None}, {}) is None
+    assert assembled({}, {}) is None

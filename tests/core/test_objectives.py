@@ -1,6 +1,6 @@
 """Prometheus rules: what they say, that Prometheus takes them, and when they fire and stop.
 
-Prometheus' own `promtool` evaluates them over made-up series; a test beside it scrapes a real server.
+Prometheus' own `promtool` evaluates them over made-up series.
 """
 
 from __future__ import annotations
@@ -139,6 +139,12 @@ def test_a_slow_burn_makes_a_ticket_and_no_page(rules: list[dict[str, Any]], tmp
     )  # fmt: skip
     tickets = [r for g in rules for r in g["rules"] if r.get("alert") == "OrdainErrorBudgetBurn"]
     assert [each["labels"]["severity"] for each in tickets] == ["page", "page", "ticket", "ticket"]
+
+
+def test_a_server_that_only_ever_fails_pages(rules: list[dict[str, Any]], tmp_path: Path) -> None:
+    """It has counted no request at all, so only its failures are there."""
+    failing = [info(OTHER), series("ordain_http_requests_total", "0+600x200", f'{POD},code="500"')]
+    firing(tmp_path, rules, failing, {"190m": {'OrdainErrorBudgetBurn severity="page"': 2}})
 
 
 def test_no_errors_and_a_handful_of_errors_are_no_alarm(rules: list[dict[str, Any]], tmp_path: Path) -> None:

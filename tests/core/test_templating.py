@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from ordain.core.templating import json_value, parse, render_template
+from ordain.core.templating import heading, json_value, parse, render_template
 
 NASTY = (
     "{{ 7 * 7 }}",
@@ -154,3 +154,27 @@ def test_a_template_cannot_change_what_it_is_given() -> None:
 def test_anything_but_one_mapping_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="rendered file"):
         parse(data)
+
+
+GOOD = b'apiVersion: v1\nkind: Pod\nmetadata:\n  name: "a"\n  labels:\n    name: x\nspec:\n  name: y\n'
+
+
+def test_the_heading_of_an_object_is_read_by_its_lines() -> None:
+    assert heading(GOOD) == ("v1", "Pod", "a", None)
+    assert heading(GOOD.replace(b"  labels", b"  namespace: b\n  labels")) == ("v1", "Pod", "a", "b")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        GOOD + b"kind: Pod\n",
+        GOOD + b"---\n",
+        GOOD.replace(b'  name: "a"\n', b""),
+        GOOD.replace(b"kind: Pod\n", b""),
+        GOOD.replace(b"  labels", b"  name: b\n  labels"),
+    ],
+    ids=["twice", "another document", "no name", "no kind", "two names"],
+)
+def test_what_is_no_heading(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"no other object|has no"):
+        heading(data)

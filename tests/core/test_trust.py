@@ -97,7 +97,7 @@ def test_a_key_beyond_ascii_speaks_for_nobody() -> None:
         ("Anyone", "dana@x.example", "dana"), ("", " DANA@X.example ", "dana"), ("", "ravi@y.example",
         "ravi"),
         ("Dana", "dana@z.example", "dana@z.example"), ("Dana", "DANA@z.example", "dana@z.example"),
-        (" Eve ", "", "eve"), (" ", " ", "nobody"),
+        (" Eve ", "", "eve"), (" ", " ", "nobody"), (KNOWN.people["dana"].name, "", "dana"),
     ],
 )  # fmt: skip
 def test_people_are_known_by_address(name: str, email: str, expected: str) -> None:

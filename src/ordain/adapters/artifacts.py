@@ -67,7 +67,7 @@ def read_folder(folder: Path) -> Layout:
         raise UserError(
             "there is no artifact here",
             where=str(folder),
-            fix="ordain run, or `dvc pull` to fetch what somebody else has run",
+            fix="ordain run, or `ordain data pull` to fetch what somebody else has run",
             reason=Reason.ARTIFACT_ABSENT,
         )
     return _verified(folder, blobs)
@@ -187,7 +187,7 @@ class Store:
             raise UserError(
                 f"the artifact {digest} is not in this clone",
                 where=str(self.root),
-                fix="ordain run MODEL, or `dvc pull` and `ordain release` on the commit that released it",
+                fix="ordain run, or `ordain data pull` and `ordain release` on the commit that released it",
                 reason=Reason.ARTIFACT_ABSENT,
             )
         data = read_bytes(path, _LIMIT)

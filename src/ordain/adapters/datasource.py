@@ -58,7 +58,7 @@ def read_source(root: Path, source: Source, pin: Pin | None = None) -> Any:
 def _table(data: bytes, place: str, form: str) -> Any:
     if not data.strip():
         raise UserError(
-            "the data is empty", where=place, fix="put the data back (`git checkout`, `dvc pull`)"
+            "the data is empty", where=place, fix="put the data back (`git checkout`, `ordain data pull`)"
         )
     return _csv(data, place) if form == "csv" else _parquet(data, place)
 
@@ -82,7 +82,7 @@ def _file(root: Path, relative: str) -> bytes:
         raise UserError(
             "the data file does not exist",
             where=relative,
-            fix="correct `data.source.path` in models.yaml, or fetch it (`dvc pull`)",
+            fix="correct `data.source.path` in models.yaml, or fetch it (`ordain data pull`)",
         )
     return read_bytes(path, BYTE_LIMIT)
 

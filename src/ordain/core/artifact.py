@@ -202,7 +202,7 @@ def altered(path: str, what: str) -> UserError:
     return UserError(
         f"the artifact's file `{path[:120]}` is damaged: {what}",
         where=ascii(path)[1:-1],
-        fix="get the artifact again: `dvc pull`, or `ordain run`",
+        fix="get the artifact again: `ordain data pull`, or `ordain run`",
         reason=Reason.RELEASE_INVALID,
     )
 

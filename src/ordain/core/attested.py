@@ -166,6 +166,16 @@ def read(data: bytes) -> Attested | None:
     return Attested(name=bytes_digest(data), envelope=envelope, observed=observed, key=key, fault=fault)
 
 
+def known_makers(policy: Policy, attested: Attested) -> bool:
+    """Whether the forge names only people of the policy as makers: nobody else may stand behind them.
+
+    An account that is gone, or that the policy does not know, could be anybody's.
+    """
+    told = attested.observed
+    logins = {*told.pushers, told.author or ""}
+    return all(account_owner(policy, told.forge, each) for each in logins)
+
+
 def contributors(policy: Policy, attested: Attested) -> Contribution:
     """Everyone who had a hand in a request, as its forge and its branch name them.
 

@@ -7,7 +7,7 @@ bounds each walk: nothing below the generation that is looked for needs to be se
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 _OURS, _THEIRS = 1, 2
 _COMMON = _OURS | _THEIRS
@@ -59,34 +59,29 @@ class Graph:
 
     def between(self, after: str, until: str) -> list[str]:
         """Commits reachable from `until` and not from `after`, children before parents."""
-        found = []
-        for commit, sides, waiting in self._painted(until, after):
-            if sides == _OURS:
-                found.append(commit)
-            if _OURS not in waiting:
-                break
-        return found
+        painted = self._painted(until, after, lambda waiting: _OURS not in waiting)
+        return [commit for commit, sides in painted if sides == _OURS]
 
     def merge_bases(self, left: str, right: str) -> list[str]:
         """The newest commits that two have in common, none of which is reachable from another."""
-        found: list[str] = []
-        for commit, sides, waiting in self._painted(left, right):
-            if sides == _COMMON:
-                found.append(commit)
-            if waiting <= {_STALE}:
-                break
-        return found
+        painted = self._painted(left, right, lambda waiting: waiting <= {_STALE})
+        return [commit for commit, sides in painted if sides == _COMMON]
 
-    def _painted(self, left: str, right: str) -> Iterator[tuple[str, int, set[int]]]:
-        """Commits by falling generation, from which sides each is reached, and the same of those to come.
+    def _painted(
+        self, left: str, right: str, enough: Callable[[set[int]], bool]
+    ) -> Iterator[tuple[str, int]]:
+        """Commits by falling generation, and from which sides each is reached.
 
         What is reached from a common commit is stale: it is no newest one.
+
+        Args:
+            enough: whether nothing more can be found, by the sides of what waits; true of nothing at all.
         """
         sides = {left: _OURS}
         sides[right] = sides.get(right, 0) | _THEIRS
         heap = [(-self._generation[each], each) for each in sides]
         heapq.heapify(heap)
-        while heap:
+        while True:
             _, commit = heapq.heappop(heap)
             mine = sides[commit]
             passed = _STALE if mine == _COMMON else mine
@@ -94,4 +89,6 @@ class Graph:
                 if parent not in sides:
                     heapq.heappush(heap, (-self._generation[parent], parent))
                 sides[parent] = sides.get(parent, 0) | passed
-            yield commit, mine, {min(_STALE, sides[each]) for _, each in heap}
+            yield commit, mine
+            if enough({min(sides[each], _STALE) for _, each in heap}):
+                return

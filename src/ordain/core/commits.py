@@ -155,5 +155,9 @@ def _identity(found: re.Match[str]) -> Identity:
 def _co_author(line: str) -> Identity:
     found = _ADDRESS.search(line)
     if found is None:
-        return Identity(name=line.strip(), email="")
+        *names, last = line.split() or [""]
+        bare = "@" in last
+        return Identity(
+            name=" ".join(names) if bare else line.strip(), email=last.strip("<>") if bare else ""
+        )
     return Identity(name=line[: found.start()].strip(), email=found[1].strip())

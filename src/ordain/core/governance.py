@@ -178,7 +178,7 @@ class Policy(Part, frozen=True, kw_only=True):
     ]
     rules: tuple[Rule, ...]
     rollback: Annotated[
-        dict[Name, Count] | None,
+        Annotated[dict[Name, Count], Meta(min_length=1)] | None,
         Meta(description="Approvals for going back to a release that ran there; default: the rules."),
     ] = None
     changes: Annotated[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ordain.core.decisions import LedgerState, Value
@@ -31,13 +31,15 @@ def kept(state: LedgerState, records: Iterable[Release], tips: Mapping[str, Inst
         tips: what the newest commit of each branch declares, by the branch's name: a request that is still
             open may need what it pins.
     """
-    by_label = {each.ref.label: each for each in records}
+    by_label: dict[str, list[Release]] = {}
+    for record in records:
+        by_label.setdefault(record.ref.label, []).append(record)
     needs = list(_recorded(state, by_label))
     by_ledger = frozenset(each.artifact for each in needs)  # for these the branches add no reason
     for branch, instance in tips.items():
-        for record, reason in _declared(branch, instance):
-            said = "" if record.artifact in by_ledger else reason
-            needs.append(_Need(record.artifact, record.ref.label, said))
+        for pinned, reason in _declared(branch, instance):
+            said = "" if pinned.artifact in by_ledger else reason
+            needs.append(_Need(pinned.artifact, pinned.ref.label, said))
     why: dict[str, set[str]] = {}
     named: dict[str, set[str]] = {}
     for each in needs:
@@ -57,19 +59,20 @@ class _Need(NamedTuple):
     reason: str
 
 
-def _recorded(state: LedgerState, by_label: Mapping[str, Release]) -> Iterable[_Need]:
+def _recorded(state: LedgerState, by_label: Mapping[str, Sequence[Release]]) -> Iterable[_Need]:
     """What the ledger says: what runs, what that was judged against, what may come back."""
     for target, running in state.deployed.items():
         ref = running.release
         if ref is not None:
             yield _Need(ref.artifact, ref.label, f"runs in {target.environment}")
-            baseline = by_label[ref.label].baseline if ref.label in by_label else None
-            if baseline is not None:
-                yield _Need(baseline.artifact, baseline.release, f"baseline of {ref.label}")
+            for record in by_label.get(ref.label, ()):
+                if record.baseline is not None:
+                    name = record.baseline.release
+                    yield _Need(record.baseline.artifact, name, f"baseline of {ref.label}")
     for target, numbers in state.ran.items():
         for number in numbers:
-            record = by_label.get(f"{target.model}@{number}")
-            if record is not None:
+            # Another branch may have taken the same number: all of that name are kept.
+            for record in by_label.get(f"{target.model}@{number}", ()):
                 yield _Need(record.artifact, record.ref.label, f"{target.environment} may go back to it")
 
 

@@ -137,7 +137,9 @@ def error_share(of: Objectives, window: str, among: str = "") -> str:
     """
     found = counters(of)
     failed = f"(sum(rate({found.failed}[{window}]){among}) or vector(0))"
-    return f"{failed} / (sum(rate({found.asked}[{window}]){among}) + {failed})"
+    # A server that only ever fails has counted no request.
+    asked = f"(sum(rate({found.asked}[{window}]){among}) or vector(0))"
+    return f"{failed} / ({asked} + {failed})"
 
 
 def slow_share(of: Objectives, window: str, among: str = "") -> str:

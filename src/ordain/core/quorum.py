@@ -40,13 +40,13 @@ def required(policy: Policy, target: Target, action: Action, risk: Risk | None) 
     """
     if action == "policy":
         return dict(policy.changes)
-    if action == "rollback" and policy.rollback is not None:
-        return dict(policy.rollback)
     found: dict[str, int] = {}
     for rule in policy.rules:
         if _matches(rule, target, risk or "high"):
             for role, count in rule.approvals.items():
                 found[role] = max(count, found.get(role, 0))
+    if found and action == "rollback" and policy.rollback is not None:
+        return dict(policy.rollback)
     return found or None
 
 

@@ -11,6 +11,8 @@ from msgspec import Struct
 
 from ordain.core.canonical import digest, is_digest
 from ordain.core.decisions import Value
+from ordain.core.drift.evidence import Evidence
+from ordain.core.drift.text import document as drift_document
 from ordain.core.escaping import fenced, markdown, visible
 from ordain.core.request import Opened
 from ordain.errors import UserError
@@ -171,11 +173,20 @@ def body(found: Because, record: Retraining, outcome: str) -> str:
     lines = [f"Something was found about `{found.model}`{where} that a newly trained model may answer:", ""]
     lines += [f"- **{markdown(each.kind)}**: {markdown(each.detail)}" for each in found.alarms[:50]]
     lines += ["", outcome, "", "Whoever opened this can't approve it.", ""]
+    lines += [report, ""] if (report := _report(record.evidence)) else []
     text = msgspec.json.format(msgspec.json.encode(record.evidence), indent=1).decode()
     shown = text if len(text) <= SHOWN_LIMIT else text[:SHOWN_LIMIT] + "\n(cut; whole in the branch)"
     lines += [f"<details><summary>Evidence {record.digest[:19]}</summary>", "", fenced(shown, "json")]
     lines += ["", "</details>"]
     return "\n".join(lines)
+
+
+def _report(evidence: Any) -> str:
+    """A monitor's evidence as people read it, with the distributions; nothing for other evidence."""
+    try:
+        return drift_document(msgspec.convert(evidence, Evidence)).strip()
+    except msgspec.ValidationError:
+        return ""
 
 
 def outcome_of(released: Mapping[str, str] | None, failure: str) -> str:

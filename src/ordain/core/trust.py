@@ -89,7 +89,12 @@ def collectors(policy: Policy) -> frozenset[str]:
 
 def person_of(policy: Policy, identity: Identity) -> str:
     """Who an identity is by its e-mail address: a key of `people`, or the address itself."""
-    return person_by_email(policy, identity.email) or identity.name.strip().casefold() or "nobody"
+    found, name = person_by_email(policy, identity.email), identity.name.strip().casefold()
+    if not found:
+        # A co-author's line may hold a name alone.
+        named = [key for key, person in policy.people.items() if person.name.casefold() == name]
+        found = named[0] if named else found
+    return found or name or "nobody"
 
 
 def person_by_email(policy: Policy, email: str) -> str:

@@ -9,6 +9,7 @@ from datetime import date
 from ordain.core.declared import Declared
 from ordain.core.governance import EXAMPLE_KEYS, OWNER, Key, Policy
 from ordain.core.problems import did_you_mean
+from ordain.core.trust import fingerprint
 from ordain.core.validate_data import Finding
 from ordain.core.validate_models import gate_names
 from ordain.core.yamldoc import Path
@@ -19,6 +20,7 @@ def policy_faults(declared: Declared) -> Iterator[Finding]:
     """Everything wrong with `policy.yaml`."""
     policy = declared.instance.policy
     yield from _keys(policy)
+    yield from _unreadable(policy)
     yield from _revoked(policy)
     yield from _accounts(policy)
     for place, rule in enumerate(policy.rules):
@@ -58,6 +60,18 @@ def _keys(policy: Policy) -> Iterator[Finding]:
             message = f"everybody has the private half of this example key, and the forge is {policy.forge}"
             advice = "put a key there that only its holder has"
             yield (*path, "key"), Fault("insecure-key", message, advice)
+
+
+def _unreadable(policy: Policy) -> Iterator[Finding]:
+    """Keys that name nobody: one of a collector's, or one that was meant to be revoked."""
+    listed: list[tuple[Path, str]] = [
+        (("collectors", place, "key"), each.key) for place, each in enumerate(policy.collectors)
+    ]
+    listed += [(("revoked", place), each) for place, each in enumerate(policy.revoked)]
+    for path, key in listed:
+        if fingerprint(key) is None:
+            message = "this is no SSH key: it is cut off, or was copied wrongly"
+            yield path, Fault("key-unreadable", message, "copy the whole line of the .pub file")
 
 
 def _revoked(policy: Policy) -> Iterator[Finding]:

@@ -46,7 +46,7 @@ def audit(root: Path, at: str | None, environment: str | None) -> Audit:
     clone = open_clone(root)
     entries, meant = _until(clone, at)
     events = selected(history(entries, clone.releases()), environment)
-    if environment is not None and not events:
+    if environment is not None:
         known = sorted({each.transition.environment for entry in clone.entries for each in entry.decisions})
         names = ", ".join(each for each in known if not each.startswith("_")) or "none"
         if environment not in known:

@@ -96,7 +96,7 @@ def _layout(ref: ReleaseRef, registry: str, desk: Desk) -> Layout:
         raise UserError(
             f"the artifact of {ref.label} is neither in the local store nor in its registry: {ref.artifact}",
             where=str(desk.store.root),
-            fix=f"`dvc pull` and `ordain release {ref.model}` on the commit that released it",
+            fix=f"`ordain data pull` and `ordain release {ref.model}` on the commit that released it",
             reason=Reason.ARTIFACT_ABSENT,
         )
     return remote.pull(reference)

@@ -111,7 +111,9 @@ def file_md5(root: Path, path: str) -> str:
     if target.is_file():
         return disk.hash_file(target, "md5")[0]
     if not tracked.is_file():
-        raise UserError("the data file does not exist", where=path, fix="dvc pull, or correct models.yaml")
+        raise UserError(
+            "the data file does not exist", where=path, fix="ordain data pull, or correct models.yaml"
+        )
     md5 = tracked_md5(disk.read_bytes(tracked, disk.STATE_LIMIT))
     if md5 is None:
         raise UserError("this is no file of DVC's", where=f"{path}.dvc", fix="git checkout it")

@@ -8,9 +8,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ordain.core.approval import POLICY_TARGET, STATE_TARGET, Evidence, gather, pending, policy_subject
-from ordain.core.attested import Attested, contributors
+from ordain.core.attested import Attested, contributors, known_makers
 from ordain.core.decisions import Decision, Entry, LedgerState, Pending
-from ordain.core.declared import Instance
+from ordain.core.declared import Instance, release_path
 from ordain.core.governance import Policy, Risk
 from ordain.core.identity import Target, Transition
 from ordain.core.judge import Step, judge
@@ -85,6 +85,7 @@ class Walk:
         self._pending = dict(state.pending) if state.cursor else self._founding()
         self._evidence = list(context.evidence)
         self._attested: list[Attested] = []
+        self._makers: dict[str, Contribution] = {}
 
     def steps(self) -> list[str]:
         """The commits that come after the position, oldest first.
@@ -127,7 +128,7 @@ class Walk:
         carried = self._pending.get(STATE_TARGET)
         if carried:
             made = made.joined(Contribution(people=carried.contributors, unproven=carried.unproven))
-        gathered = self._gathered(now, made)
+        gathered = self._gathered(now, made, commit)
         step = Step(
             instance=now.instance, wanted=now.wanted, parent=self._before.instance, state=self.state,
             policy=self.policy, newest=self.newest, gathered=gathered, evidence=tuple(self._evidence),
@@ -146,7 +147,8 @@ class Walk:
             return made
         self._attested.append(told)
         self._evidence += told.evidence
-        return made.vouched(contributors(self.policy, told))
+        others = contributors(self.policy, told)
+        return made.vouched(others) if known_makers(self.policy, told) else made.joined(others)
 
     def _judged(
         self, commit: str, now: Snapshot, decisions: tuple[Decision, ...], waiting: tuple[Pending, ...]
@@ -193,14 +195,27 @@ class Walk:
         waiting = pending(subjects(self._before, self.policy), self.state, self.policy)
         return gather({}, waiting, {}, made, self._risks(waiting, self._before.instance))
 
-    def _gathered(self, now: Snapshot, made: Contribution) -> dict[Target, Pending]:
+    def _gathered(self, now: Snapshot, made: Contribution, commit: str) -> dict[Target, Pending]:
         wanted = subjects(now, self.policy)
         waiting = pending(wanted, self.state, self.policy)
         touched = {}
         if self._before.instance is not None:
             before = subjects(self._before, self.policy)
             touched = {each.target: before.get(each.target) != wanted.get(each.target) for each in waiting}
-        return gather(self._pending, waiting, touched, made, self._risks(waiting, now.instance))
+        found = gather(self._pending, waiting, touched, made, self._risks(waiting, now.instance))
+        return {target: self._with_makers(each, now, commit) for target, each in found.items()}
+
+    def _with_makers(self, waiting: Pending, now: Snapshot, commit: str) -> Pending:
+        """Whoever recorded a release had a hand in wherever it is deployed, however long ago that was."""
+        wanted, before = now.wanted.get(waiting.target), self._before.instance
+        ref = wanted.release if wanted else None
+        if ref is None or before is None or ref.number not in before.releases.get(ref.model, {}):
+            return waiting  # nothing is pinned, or the record came with this very step
+        path = release_path(ref.model, ref.number)
+        if path not in self._makers:
+            self._makers[path] = self._states.recorders(path, commit, self.policy)
+        people = {*waiting.contributors, *self._makers[path].people}
+        return replace(waiting, contributors=tuple(sorted(people)))
 
     def _risks(self, waiting: Sequence[Transition], now: Instance | None) -> dict[Target, Risk | None]:
         found: dict[Target, Risk | None] = {}

@@ -97,6 +97,6 @@ def layout_of(shipment: Shipment, desk: Desk) -> Layout:
     raise UserError(
         f"the artifact of {shipment.label} is neither in the local store nor in a registry: {digest}",
         where=str(desk.store.root),
-        fix=f"`dvc pull` and `ordain release {shipment.release.model}` on the commit that released it",
+        fix=f"`ordain data pull`, `ordain release {shipment.release.model}` on the commit that released it",
         reason=Reason.ARTIFACT_ABSENT,
     )

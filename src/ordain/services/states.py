@@ -77,7 +77,10 @@ class States:
 
     def snapshot(self, treeish: str) -> Snapshot:
         """What a commit or tree declares, or why that can't be used."""
-        place = self._declared.place(treeish)
+        try:
+            place = self._declared.place(treeish)
+        except UserError as error:
+            return Snapshot(key=digest("state/v1", treeish), fault=error)
         found = self._snapshots.pop(place, None) or self._read(treeish)
         self._snapshots[place] = found
         while len(self._snapshots) > REMEMBERED:
@@ -157,6 +160,15 @@ class States:
         """
         found = self.repository.commits(self.repository.between(after, until))
         return contribution(policy, [each for each in found if not self._neutral(each, policy)])
+
+    def recorders(self, path: str, commit: str, policy: Policy) -> Contribution:
+        """Who made the steps before a commit that brought a release record."""
+        found = Contribution()
+        for step in self.repository.changes(commit, path, "A"):
+            (known,) = self.repository.commits([step])
+            if step != commit and known.parents:
+                found = found.joined(self.contribution(known.parents[0], step, policy))
+        return found
 
     def _neutral(self, commit: Commit, policy: Policy) -> bool:
         if len(commit.parents) == 2:

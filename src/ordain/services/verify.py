@@ -134,7 +134,7 @@ def _genesis(clone: Clone, expected: str | None) -> Proof:
     what = f"genesis {clone.genesis}"
     if expected is None:
         return ok("policy", what, "compare it with what `ordain init` printed, or pass --root")
-    if expected != clone.genesis:
+    if (clone.repository.find(expected) or expected) != clone.genesis:
         return failed("policy", what, f"trust should begin at {expected}")
     return ok("policy", what, "where trust should begin")
 

@@ -233,9 +233,9 @@ def _judged(feature: Feature, wide: NDArray[np.float64], wrong: NDArray[np.bool_
             kinds[outside] = _CODE[Kind.OUT_OF_RANGE]
     if feature.type in {"integer", "date"}:
         kinds[~missing & (wide != np.floor(wide))] = _CODE[Kind.TYPE]
-    elif feature.type == "boolean":
-        kinds[~missing & (wide != 0) & (wide != 1)] = _CODE[Kind.TYPE]
     kinds[np.abs(wide) > FLOAT_MAX] = _CODE[Kind.INFINITE]
+    if feature.type == "boolean":
+        kinds[~missing & (wide != 0) & (wide != 1)] = _CODE[Kind.TYPE]
     if wrong is not None:
         kinds[wrong] = _CODE[Kind.TYPE]
     return Numbers(narrow, kinds)
