@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 import fsspec
@@ -12,11 +14,13 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from pyarrow import parquet
 
 from ordain.adapters.log_places import LogPlace
+from ordain.adapters.met import Met
 from ordain.adapters.outcomes import read_outcomes, text_of
-from ordain.adapters.predictions import Batch, Shape, Tally, Text, read_log
+from ordain.adapters.predictions import Batch, Shape, Text, read_log
 from ordain.errors import RetryLater, UserError
 
 SHAPE = Shape(
@@ -39,9 +43,9 @@ def lines(*records: Any) -> bytes:
     return b"".join(json.dumps(each).encode() + b"\n" for each in records)
 
 
-def read(place: Path | str) -> tuple[list[Batch], Tally]:
-    tally = Tally()
-    return list(read_log(LogPlace(str(place), "the prediction log"), SHAPE, tally)), tally
+def read(place: Path | str) -> tuple[list[Batch], Met]:
+    met = Met()
+    return list(read_log(LogPlace(str(place), "the prediction log"), SHAPE, met)), met
 
 
 def values(batch: Batch, name: str) -> list[Any]:
@@ -51,6 +55,10 @@ def values(batch: Batch, name: str) -> list[Any]:
     return list(column.tolist())
 
 
+def counts(flags: Mapping[str, NDArray[np.bool_]]) -> dict[str, int]:
+    return {name: int(rows.sum()) for name, rows in flags.items()}
+
+
 def test_a_log_as_the_server_writes_it(tmp_path: Path) -> None:
     (tmp_path / "predictions-a-1-1700000000002-1.jsonl").write_bytes(lines(record(3)))
     (tmp_path / "predictions-b-1-1700000000001-1.jsonl").write_bytes(lines(record(1), record(2, plan="y")))
@@ -58,12 +66,12 @@ def test_a_log_as_the_server_writes_it(tmp_path: Path) -> None:
     two |= {"inputs": two["inputs"] * 2, "outputs": two["outputs"] * 2}
     (tmp_path / "predictions-a-1-1700000000003-2.jsonl.open").write_bytes(lines(two) + b'{"id": "half')
     (tmp_path / "notes.txt").write_text("not a log")
-    batches, tally = read(tmp_path)
+    batches, met = read(tmp_path)
     assert [values(each, "plan") for each in batches] == [["x", "y"], ["x"], ["x", "x"]]
     assert batches[2].keys[0] != batches[2].keys[1]
     assert batches[0].times.tolist() == [1795046401.0, 1795046402.0]
     assert batches[0].outputs["p_Yes"].tolist() == [0.25, 0.25]
-    assert (tally.files, tally.unreadable, tally.corrupt) == (3, 0, 0)
+    assert (met.files, met.unreadable, met.corrupt) == (3, 0, 0)
 
 
 def test_what_cannot_be_read_is_counted_and_the_rest_is_read(tmp_path: Path) -> None:
@@ -79,18 +87,18 @@ def test_what_cannot_be_read_is_counted_and_the_rest_is_read(tmp_path: Path) -> 
     (tmp_path / "a.jsonl").write_bytes(b"".join(bad) + lines(record(2)) + lines(record(3))[:-5])
     (tmp_path / "b.parquet").write_bytes(b"PAR1 is not enough")
     (tmp_path / "c.jsonl").write_bytes(b"")
-    batches, tally = read(tmp_path)
+    batches, met = read(tmp_path)
     assert sum(len(each.times) for each in batches) == 1
-    assert (tally.files, tally.unreadable, tally.corrupt) == (3, 1, len(bad) + 1)
+    assert (met.files, met.unreadable, met.corrupt) == (3, 1, len(bad) + 1)
 
 
 def test_a_file_that_vanishes_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.jsonl").write_bytes(lines(record(1)))
     place = LogPlace(str(tmp_path), "the prediction log")
     monkeypatch.setattr(place, "files", lambda _: [str(tmp_path / "gone.jsonl"), str(tmp_path / "a.jsonl")])
-    tally = Tally()
-    assert len(list(read_log(place, SHAPE, tally))) == 1
-    assert tally.unreadable == 1
+    met = Met()
+    assert len(list(read_log(place, SHAPE, met))) == 1
+    assert met.unreadable == 1
 
 
 def test_columns_that_changed_are_counted(tmp_path: Path) -> None:
@@ -101,9 +109,9 @@ def test_columns_that_changed_are_counted(tmp_path: Path) -> None:
     (batch,), _ = read(tmp_path)
     assert np.isnan(batch.inputs["price"]).tolist() == [True, True, False, True, False]  # type: ignore[arg-type]
     assert values(batch, "plan") == ["x", "x", None, "x", "x"]
-    assert batch.absent == {"price": 1}
-    assert batch.mistyped == {"price": 1, "plan": 1}
-    assert batch.extra == {"new": 1}
+    assert counts(batch.absent) == {"price": 1}
+    assert counts(batch.mistyped) == {"price": 1, "plan": 1}
+    assert counts(batch.extra) == {"new": 1}
 
 
 def test_a_column_that_is_gone_is_absent(tmp_path: Path) -> None:
@@ -112,7 +120,7 @@ def test_a_column_that_is_gone_is_absent(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(lines(row, row))
     (batch,), _ = read(tmp_path)
     assert "plan" not in batch.inputs
-    assert batch.absent == {"plan": 2}
+    assert counts(batch.absent) == {"plan": 2}
 
 
 def test_an_answer_of_another_width_is_none(tmp_path: Path) -> None:
@@ -143,8 +151,8 @@ def test_parquet_says_what_lines_say(tmp_path: Path) -> None:
     parquet.write_table(nested, tmp_path / "b.parquet")
     (one,), _ = read(tmp_path / "lines")
     for name in ("a.parquet", "b.parquet"):
-        (two,), tally = read(tmp_path / name)
-        assert tally == Tally(files=1)
+        (two,), met = read(tmp_path / name)
+        assert (met.files, met.unreadable, met.corrupt) == (1, 0, 0)
         assert values(two, "plan") == values(one, "plan")
         np.testing.assert_array_equal(two.inputs["price"], one.inputs["price"])
         for each in ("keys", "times"):
@@ -162,29 +170,62 @@ def test_parquet_of_another_shape(tmp_path: Path) -> None:
     whole = flat(**{"inputs.price": [True, False], "inputs.plan": pa.array(["x", "y"]).dictionary_encode()})
     parquet.write_table(whole.drop_columns(["inputs.plan"]), tmp_path / "b.parquet")
     (one, two), _ = read(tmp_path)
-    assert one.mistyped == {"price": 1, "plan": 2}
-    assert one.extra == {"new": 2}
+    assert counts(one.mistyped) == {"price": 1, "plan": 2}
+    assert counts(one.extra) == {"new": 2}
     assert one.keys.tolist() == [0, 0]
     assert np.isnan(one.outputs["p_No"]).all()
     assert values(two, "price") == [1.0, 0.0]
-    assert two.absent == {"plan": 2}
+    assert counts(two.absent) == {"plan": 2}
 
 
 def test_records_in_parquet_that_are_none(tmp_path: Path) -> None:
     rows = [record(1), {**record(2), "outputs": []}, {**record(3), "version": None}]
     parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
-    (batch,), tally = read(tmp_path)
+    (batch,), met = read(tmp_path)
     assert len(batch.times) == 1
-    assert tally.corrupt == 2
+    assert met.corrupt == 2
+
+
+def test_times_that_cannot_be(tmp_path: Path) -> None:
+    times = ("0001-01-01T00:00:00+23:59", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00")
+    odd = [{**record(1), "time": each} for each in times]
+    (tmp_path / "a.jsonl").write_bytes(lines(*odd, record(2)))
+    stamps = pa.array([-(2**55), 1795046402000000, None, 2**58], pa.timestamp("us", "UTC"))
+    table = pa.table(
+        {each: flat()[each].to_pylist() * 2 for each in ("id", "model", "version")} | {"time": stamps}
+    )
+    parquet.write_table(table, tmp_path / "b.parquet")
+    (one, two), met = read(tmp_path)
+    assert one.times.tolist() == two.times.tolist() == [1795046402.0]
+    assert (met.unreadable, met.corrupt) == (0, 6)
+
+
+def test_what_is_damaged_is_of_the_time_of_its_neighbours(tmp_path: Path) -> None:
+    (tmp_path / "predictions-a-1-1700000000000-1.jsonl").write_bytes(
+        b"x\n" * 2 + lines(record(1)) + b"x\n" * 3
+    )
+    (tmp_path / "b.parquet").write_bytes(b"PAR1")
+    _, met = read(tmp_path)
+    assert (met.files, met.unreadable, met.corrupt) == (2, 1, 5)
+    assert met.between("corrupt", 1_700_000_000, 1_700_000_060) == 2
+    assert met.between("corrupt", 1_795_046_400, 1_795_046_460) == 3
+    assert met.between("unreadable", 0, 1) == 1  # nothing says when it was: it may be now
+
+
+@pytest.mark.parametrize("strange", [flat().drop_columns(["time"]), flat(time=[True, False])])
+def test_parquet_without_a_time_is_not_readable(tmp_path: Path, strange: pa.Table) -> None:
+    parquet.write_table(strange, tmp_path / "a.parquet")
+    batches, met = read(tmp_path)
+    assert (batches, met.unreadable) == ([], 1)
 
 
 def test_a_log_at_a_url() -> None:
     files = fsspec.filesystem("memory")
     files.pipe_file("/logs/one/a.jsonl", lines(record(1)))
-    (batch,), tally = read("memory://logs/one")
+    (batch,), met = read("memory://logs/one")
     assert len(batch.times) == 1
     assert read("memory://logs/none")[1].files == 0
-    assert tally.files == 1
+    assert met.files == 1
 
 
 def test_places_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,6 +244,15 @@ def test_places_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(type(place._files), "find", lambda *_, **__: ["a.jsonl"] * 100_001)
     with pytest.raises(UserError, match="more than"):
         place.files((".jsonl",))
+
+
+@pytest.mark.parametrize("path", ["", "/a.jsonl"])
+def test_a_place_on_the_web_that_does_not_answer_is_not_absent(path: str) -> None:
+    with socket() as held:  # bound, never listening: connections are refused
+        held.bind(("127.0.0.1", 0))
+        place = LogPlace(f"http://127.0.0.1:{held.getsockname()[1]}/logs{path}", "the log")
+        with pytest.raises(RetryLater, match="did not answer"):
+            place.files((".jsonl",))
 
 
 @given(st.binary(max_size=300))
@@ -263,6 +313,16 @@ def test_no_labels_and_none_of_use(tmp_path: Path) -> None:
         (folder / name).write_bytes(data)
         with pytest.raises(UserError, match="of no use"):
             read_outcomes(LogPlace(str(folder), "labels"))
+
+
+def test_a_file_of_labels_that_was_cut_off_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(lines({"id": "a", "label": "1"}, {"id": "b", "label": "1"})[:-4])
+    (tmp_path / "b.csv").write_text("id,label\nc,0\n")
+    (tmp_path / "c.csv").write_text("x,y\n1,2\n")
+    (tmp_path / "d.parquet").write_bytes(b"PAR1")
+    made = read_outcomes(LogPlace(str(tmp_path), "labels"))
+    assert sorted(made.labels) == ["0", "1"]
+    assert (made.files, made.unreadable) == (4, 3)
 
 
 def test_labels_are_read_as_people_write_them() -> None:

@@ -78,6 +78,11 @@ def test_evidence_json_markdown_and_the_exit_code(place: Path, tmp_path: Path) -
         ("--season", "36h"),
         ("--season", "7d", "--window", "100rows"),
         ("--until", "tomorrow"),
+        ("--until", "0001-01-01"),
+        ("--until", "9999-12-31T23:59:59-12:00"),
+        ("--until", "9999-12-31T23:59:59-12:00", "--window", "100rows"),
+        ("--window", "99999999w"),
+        ("--until", "1970-01-02"),
         ("--level", "2"),
     ],
 )

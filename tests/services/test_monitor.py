@@ -195,6 +195,25 @@ def test_versions_that_answer_at_once_are_judged_apart(subject: Watched, quiet: 
     assert [each.kind for each in found.findings] == ["log-foreign"]
 
 
+@pytest.mark.parametrize("other", [{"version": "8"}, {"model": "fraud"}])
+def test_faults_of_others_in_the_same_file_are_theirs(
+    subject: Watched, tmp_path: Path, other: dict[str, str]
+) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(3):
+        records = log.day(days, ROWS)
+        odd = [
+            {**each, **other, "id": f"x{each['id']}", "inputs": [{"price": "x", "new": 1}]}
+            for each in records
+        ]
+        log.write([row for pair in zip(records, odd, strict=True) for row in pair], f"both-{days}.jsonl")
+        (log.folder / f"predictions-pod-1-{1_700_000_000_001 + 2 * days}-1.jsonl").unlink()
+    found = look(subject, log.folder)
+    assert [each.kind for each in found.findings] == ["log-foreign"]
+    assert (found.outcome, found.reading.records) == ("pass", 3 * ROWS)
+    assert found.reading.absent == found.reading.mistyped == found.reading.extra == {}
+
+
 def test_columns_that_changed(subject: Watched, tmp_path: Path) -> None:
     log = Log(tmp_path / "log")
     for days in range(3):
@@ -282,6 +301,33 @@ def test_times_in_the_future(subject: Watched, tmp_path: Path) -> None:
     assert [each.rows for each in found.windows] == [ROWS] * 3
 
 
+def test_what_is_older_than_the_horizon_is_not_remembered(
+    subject: Watched, quiet: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ordain.watch.seen.BITS", 15)
+    log = Log(tmp_path / "log")
+    log.day(60, 20_000)
+    for file in quiet.folder.iterdir():
+        (log.folder / f"x{file.name}").write_bytes(file.read_bytes())
+    short = look(subject, log.folder)
+    assert short.reading.mistaken < 0.01
+    assert (short.findings, sum(each.rows for each in short.windows)) == ((), 3 * ROWS)
+    long = look(subject, log.folder, horizon=70)
+    assert [each.kind for each in long.findings if each.kind.startswith("log-")] == ["log-crowded"]
+
+
+def test_windows_of_rows_follow_time_and_not_files(subject: Watched, tmp_path: Path) -> None:
+    one, two = Log(tmp_path / "log"), Log(tmp_path / "log")
+    for days in range(3, -1, -1):
+        one.day(days, ROWS, raised if days < 2 else None)
+    for place, file in enumerate(sorted(one.folder.iterdir(), reverse=True)):
+        file.rename(two.folder / f"predictions-x-1-{place + 1}-1.jsonl")
+    found = look(subject, two.folder, Settings(windows=2), length=0.0, rows=2 * ROWS)
+    assert [each.state for each in found.windows] == ["stable", "drift"]
+    assert found.windows[0].end < found.windows[1].start
+    assert [each.rows for each in found.windows] == [2 * ROWS] * 2
+
+
 def test_late_doubled_unordered_and_damaged_records(subject: Watched, quiet: Log, tmp_path: Path) -> None:
     log = Log(tmp_path / "log")
     for place, path in enumerate(sorted(quiet.folder.iterdir())):
@@ -297,6 +343,38 @@ def test_late_doubled_unordered_and_damaged_records(subject: Watched, quiet: Log
     assert found.reading.unreadable == 1
     assert found.reading.out_of_order > 0
     assert [each.rows for each in found.windows] == [ROWS] * 3
+    assert "log-damaged" in alarms(found)
+
+
+def test_a_bad_day_of_long_ago_is_no_alarm(subject: Watched, quiet: Log, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    records = log.day(60, ROWS)
+    for each in records:
+        del each["inputs"][0]["town"]
+    (path,) = log.folder.iterdir()
+    path.write_text("".join(json.dumps(each) + "\nbroken\n" for each in records))
+    for file in quiet.folder.iterdir():
+        (log.folder / f"x{file.name}").write_bytes(file.read_bytes())
+    found = look(subject, log.folder)
+    assert found.outcome == "pass"
+    assert [each.kind for each in found.findings] == ["log-damaged"]
+    assert (found.reading.corrupt, found.reading.absent) == (ROWS, {"town": ROWS})
+
+
+@pytest.mark.parametrize("window", [{}, {"length": 0.0, "rows": ROWS}])
+def test_a_bad_day_is_not_hidden_by_a_long_history(
+    subject: Watched, quiet: Log, tmp_path: Path, window: dict[str, Any]
+) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(43, 3, -1):
+        log.day(days, ROWS // 10)
+    for place, each in enumerate(sorted(quiet.folder.iterdir(), reverse=True)):
+        lines = each.read_text().splitlines(keepends=True)
+        if place == 2:
+            lines = [line if at % 20 else "broken\n" for at, line in enumerate(lines)]
+        (log.folder / f"predictions-z-1-{1_800_000_000_000 + place}-1.jsonl").write_text("".join(lines))
+    found = look(subject, log.folder, **window)
+    assert found.reading.corrupt < 0.01 * found.reading.records
     assert "log-damaged" in alarms(found)
 
 
@@ -380,6 +458,19 @@ def test_labels_that_do_not_come(subject: Watched, quiet: Log, tmp_path: Path) -
     quiet.write_labels(tmp_path / "labels.jsonl", old)
     stale = look(subject, quiet.folder, labels=str(tmp_path / "labels.jsonl"), horizon=3)
     assert "labels-stale" in alarms(stale)
+
+
+def test_labels_of_no_class_or_of_no_possible_time(subject: Watched, quiet: Log, tmp_path: Path) -> None:
+    def damage(**more: str) -> str:
+        rows = [{**each, **more} for each in quiet.labels]
+        labels = quiet.write_labels(tmp_path / "labels.jsonl", rows)
+        return alarms(look(subject, quiet.folder, labels=str(labels)))["labels-damaged"].detail
+
+    assert damage(label="yes") == "1800 of 1800 labels are no class or value of the model"
+    for time in ("1999-01-01T00:00:00Z", "2099-01-01T00:00:00Z"):
+        assert damage(time=time).startswith("1800 of 1800 labels are of before their prediction")
+    well = look(subject, quiet.folder, labels=str(quiet.write_labels(tmp_path / "labels.jsonl")))
+    assert "labels-damaged" not in {each.kind for each in well.findings}
 
 
 def test_an_estimate_needs_calibration(subject: Watched, quiet: Log, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from ordain.adapters.log_places import LogPlace
-from ordain.adapters.predictions import Shape, Tally, Text, read_log
+from ordain.adapters.met import Met
+from ordain.adapters.predictions import Shape, Text, read_log
 from tests.runtime.toy import DAYS, ROW, files, serving, write
 
 
@@ -25,9 +26,9 @@ def test_a_monitor_reads_what_a_server_wrote(tmp_path: Path, rows: int) -> None:
         answers=("p_No", "p_Yes"),
         known=frozenset({"plan", "town", "amount", "visits", "vip", "since"}),
     )
-    tally = Tally()
-    batches = list(read_log(LogPlace(str(log), "the prediction log"), shape, tally))
-    assert (tally.corrupt, tally.unreadable) == (0, 0)
+    met = Met()
+    batches = list(read_log(LogPlace(str(log), "the prediction log"), shape, met))
+    assert (met.corrupt, met.unreadable) == (0, 0)
     assert sum(len(each.times) for each in batches) == 2 * rows
     keys = np.concatenate([each.keys for each in batches])
     assert len(np.unique(keys)) == 2 * rows

@@ -50,6 +50,18 @@ def test_a_prediction_is_fresh_once() -> None:
     assert seen.fresh(twice).tolist() == [True, False, True, False, False, True]
 
 
+def test_a_filter_knows_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ordain.watch.seen.BITS", 16)
+    seen, source = Seen(), np.random.default_rng(0)
+    assert seen.error == 0
+    told, wrong = [], []
+    for _ in range(8):
+        told.append(seen.error)
+        wrong.append(1 - seen.fresh(source.integers(1, 2**64 - 1, 2000, dtype=np.uint64)).mean())
+    assert told[-1] > 0.1
+    np.testing.assert_allclose(told, wrong, atol=0.06)
+
+
 # --- windows ------------------------------------------------------------------------------------------
 
 
@@ -62,11 +74,22 @@ def test_windows_by_time_do_not_mind_the_order() -> None:
 
 
 def test_windows_by_rows_wait_until_they_are_full() -> None:
-    spans = ByRows(rows=4)
-    assert spans.numbers(np.zeros(6)).tolist() == [0, 0, 0, 0, 1, 1]
-    assert spans.newest() == 0
-    assert spans.numbers(np.zeros(2)).tolist() == [1, 1]
-    assert spans.newest() == 1
+    spans = ByRows(4, 2, np.arange(14.0))
+    assert spans.newest() == 2
+    assert spans.numbers(np.array([13.0, 4.0, 3.0, 8.0, 11.0, 12.0, 99.0])).tolist() == [3, 1, -1, 2, 2, 3, 3]
+    assert spans.span([1, 2], [4.0, 8.0]) == (4.0, np.inf)
+    assert ByRows(4, 2, np.zeros(0)).newest() == -1
+
+
+@given(st.lists(st.integers(0, 9), max_size=40), st.integers(1, 6), st.integers(1, 9))
+@settings(deadline=None)
+def test_windows_by_rows_are_full_and_in_order(drawn: list[int], rows: int, cut: int) -> None:
+    times = np.array(drawn, dtype=np.float64)
+    spans = ByRows(rows, 100, times)
+    numbers = np.concatenate([spans.numbers(times[:cut]), spans.numbers(times[cut:])])
+    assert sorted(numbers.tolist()) == [place // rows for place in range(len(drawn))]
+    for number in range(1, int(numbers.max(initial=0)) + 1):
+        assert times[numbers == number].min() >= times[numbers == number - 1].max()
 
 
 # --- the domain classifier ----------------------------------------------------------------------------

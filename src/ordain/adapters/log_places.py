@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,13 +52,15 @@ class LogPlace:
             if self._files.isfile(self.root):
                 return [self.root]
             found = [each for each in self._files.find(self.root) if each.endswith(endings)]
+            if not found:
+                self._files.ls(self.root)  # `find` takes a place that does not answer for an empty one
         except FileNotFoundError:
             return []
         except PermissionError as error:
             fix = "give this process the right to read it"
             raise UserError(f"{self._what} may not be read", where=self.where, fix=fix) from error
-        except OSError as error:
-            raise RetryLater(f"{self.where} did not answer: {error}") from error
+        except Exception as error:  # drivers have errors of their own
+            raise RetryLater(f"{self.where} did not answer ({type(error).__name__})") from error
         if len(found) > MOST_FILES:
             fix = "name a folder of one month, or compact the files"
             raise UserError(f"there are more than {MOST_FILES} files", where=self.where, fix=fix)
@@ -68,6 +71,12 @@ class LogPlace:
         """One file, for reading; whatever its driver raises passes through."""
         with self._files.open(path, "rb") as stream:
             yield stream
+
+
+def begun(path: str) -> float:
+    """When the server began a file, by its name, in seconds since 1970; NaN for other names."""
+    written = _WRITTEN.search(path)
+    return int(written[1]) / 1000 if written else math.nan
 
 
 def _age(path: str) -> tuple[int, int, str]:

@@ -16,6 +16,7 @@ from typing import IO, Any
 import msgspec
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from ordain.adapters.keys import keys_of
@@ -35,12 +36,15 @@ class Outcomes(Struct, frozen=True, kw_only=True):
         keys: ascending (`adapters.keys`). labels: as text; empty where there is none.
         times: seconds since 1970 at which the label became known; NaN where that is not said.
         groups: by column; empty text where a row has none.
+        files, unreadable: all of them, and those of which only the beginning, or nothing, is of use.
     """
 
     keys: NDArray[np.uint64]
     labels: tuple[str, ...]
     times: NDArray[np.float64]
     groups: Mapping[str, tuple[str, ...]]
+    files: int = 0
+    unreadable: int = 0
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -50,22 +54,39 @@ def read_outcomes(place: LogPlace) -> Outcomes:
     """All labels at a place; none when nothing is there.
 
     Raises:
-        UserError: when a file is no table with `id` and `label`, or there are too many labels.
+        UserError: when no file is a table with `id` and `label`, or there are too many labels.
         RetryLater: when the place does not answer.
     """
     rows: list[Mapping[str, Any]] = []
-    for path in place.files(ENDINGS):
-        name = path.rpartition("/")[2]
-        try:
-            with place.opened(path) as stream:
-                rows += _read(stream, path)
-        except (OSError, ValueError, csv.Error, msgspec.MsgspecError) as error:
-            raise _refused(name, f"it cannot be read ({type(error).__name__})") from error
-        if rows and not {"id", "label"} <= rows[-1].keys():
-            raise _refused(name, "it has no columns `id` and `label`")
+    refused: list[UserError] = []
+    files = place.files(ENDINGS)
+    for path in files:
+        found, fault = _table(place, path)
+        rows += found
+        if fault:
+            refused.append(_refused(path.rpartition("/")[2], fault))
         if len(rows) > MOST:
-            raise _refused(name, f"there are more than {MOST} labels")
-    return _outcomes(rows)
+            raise _refused(path.rpartition("/")[2], f"there are more than {MOST} labels")
+    if refused and not rows:
+        raise refused[0]
+    return replace(_outcomes(rows), files=len(files), unreadable=len(refused))
+
+
+def _table(place: LogPlace, path: str) -> tuple[list[Mapping[str, Any]], str]:
+    """The labels of one file as far as it is of use, and what is wrong with it."""
+    rows: list[Mapping[str, Any]] = []
+    fault = ""
+    try:
+        with place.opened(path) as stream:
+            for row in _read(stream, path):
+                rows.append(row)  # what came before a fault is kept
+                if len(rows) > MOST:
+                    break
+    except (OSError, ValueError, csv.Error, msgspec.MsgspecError) as error:
+        fault = f"it cannot be read ({type(error).__name__})"
+    if rows and not {"id", "label"} <= rows[0].keys():
+        return [], "it has no columns `id` and `label`"
+    return rows, fault
 
 
 def _read(stream: IO[bytes], path: str) -> Iterator[Mapping[str, Any]]:

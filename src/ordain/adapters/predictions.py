@@ -17,15 +17,18 @@ from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
 from ordain.adapters.keys import keys_of
-from ordain.adapters.log_places import LogPlace
+from ordain.adapters.log_places import LogPlace, begun
+from ordain.adapters.met import Met
 
 LINES, OPEN, PARQUET = ".jsonl", ".jsonl.open", ".parquet"
 LINE_LIMIT = 32 * 2**20
 ROWS = 20_000  # of a batch, and at least one record's
 MOST_EXTRA = 100
 PARQUET_ROWS = 2**13
+END_OF_TIME = dt.datetime(9999, 1, 1, tzinfo=dt.UTC).timestamp()  # no prediction is older than 1970
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 class Text(Struct, frozen=True):
@@ -46,8 +49,8 @@ class Batch(Struct, frozen=True, kw_only=True):
         times: seconds since 1970, UTC.
         inputs: by feature: text, or numbers with NaN for what is missing; what no row has is absent.
         outputs: by answer column; NaN where there is none.
-        absent, mistyped: features with the rows that lack them, or hold another type.
-        extra: columns that the model does not know, with their rows.
+        absent, mistyped: which rows lack a feature, or hold another type; features without such a row are
+            left out. extra: which rows have a column that the model does not know.
     """
 
     keys: NDArray[np.uint64]
@@ -56,17 +59,9 @@ class Batch(Struct, frozen=True, kw_only=True):
     versions: Text
     inputs: Mapping[str, Values]
     outputs: Mapping[str, Floats]
-    absent: Mapping[str, int] = {}
-    mistyped: Mapping[str, int] = {}
-    extra: Mapping[str, int] = {}
-
-
-class Tally(Struct):
-    """What a reader met so far; it counts as it goes."""
-
-    files: int = 0
-    unreadable: int = 0
-    corrupt: int = 0
+    absent: Mapping[str, Flags] = {}
+    mistyped: Mapping[str, Flags] = {}
+    extra: Mapping[str, Flags] = {}
 
 
 class Shape(Struct, frozen=True, kw_only=True):
@@ -77,10 +72,10 @@ class Shape(Struct, frozen=True, kw_only=True):
             are not taken included.
     """
 
-    text: tuple[str, ...]
-    numbers: tuple[str, ...]
-    answers: tuple[str, ...]
-    known: frozenset[str]
+    text: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    known: frozenset[str] = frozenset()
 
 
 Scalar = str | float | bool | None
@@ -102,26 +97,27 @@ class Record(Struct):
     id: str = ""
 
 
-def read_log(place: LogPlace, shape: Shape, tally: Tally) -> Iterator[Batch]:
+def read_log(place: LogPlace, shape: Shape, met: Met) -> Iterator[Batch]:
     """Every prediction in the order in which its file was begun.
 
     Args:
-        tally: what is counted into it.
+        met: what is counted into it.
 
     Raises:
         UserError, RetryLater: as `LogPlace.files`.
     """
     for path in place.files((LINES, OPEN, PARQUET)):
-        tally.files += 1
+        met.when = begun(path)
         try:
             with place.opened(path) as stream:
                 if path.endswith(PARQUET):
-                    yield from _parquet(stream, shape, tally)
+                    yield from _parquet(stream, shape, met)
                 else:
-                    lines = _growing(stream) if path.endswith(OPEN) else _cut(stream, tally)
-                    yield from _lines(lines, shape, tally)
-        except (OSError, ValueError):  # pyarrow's errors are either
-            tally.unreadable += 1
+                    lines = _growing(stream) if path.endswith(OPEN) else _cut(stream, met)
+                    yield from _lines(lines, shape, met)
+        except (OSError, ValueError, NotImplementedError):  # pyarrow's errors are one of these
+            met.add("unreadable")
+        met.add("files")
 
 
 def _growing(stream: IO[bytes]) -> Iterator[bytes]:
@@ -129,13 +125,13 @@ def _growing(stream: IO[bytes]) -> Iterator[bytes]:
     return (line for line in _each(stream) if line.endswith(b"\n"))
 
 
-def _cut(stream: IO[bytes], tally: Tally) -> Iterator[bytes]:
+def _cut(stream: IO[bytes], met: Met) -> Iterator[bytes]:
     """The lines of a file that should be whole; a last one without an end was cut off."""
     for line in _each(stream):
         if line.endswith(b"\n"):
             yield line
         else:
-            tally.corrupt += 1
+            met.add("corrupt")
 
 
 def _each(stream: IO[bytes]) -> Iterator[bytes]:
@@ -144,7 +140,7 @@ def _each(stream: IO[bytes]) -> Iterator[bytes]:
         yield line
 
 
-def _lines(lines: Iterator[bytes], shape: Shape, tally: Tally) -> Iterator[Batch]:
+def _lines(lines: Iterator[bytes], shape: Shape, met: Met) -> Iterator[Batch]:
     decoder = msgspec.json.Decoder(Record)
     records: list[Record] = []
     rows = 0
@@ -152,9 +148,9 @@ def _lines(lines: Iterator[bytes], shape: Shape, tally: Tally) -> Iterator[Batch
         try:
             record = decoder.decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            tally.corrupt += 1
+            met.add("corrupt")
             continue
-        if not _whole(record, tally):
+        if not _whole(record, met):
             continue
         records.append(record)
         rows += len(record.inputs)
@@ -165,9 +161,13 @@ def _lines(lines: Iterator[bytes], shape: Shape, tally: Tally) -> Iterator[Batch
         yield batch_of(records, shape)
 
 
-def _whole(record: Record, tally: Tally) -> bool:
-    fits = len(record.inputs) == len(record.outputs)
-    tally.corrupt += not fits
+def _whole(record: Record, met: Met) -> bool:
+    when = record.time.timestamp()
+    fits = len(record.inputs) == len(record.outputs) and 0 <= when < END_OF_TIME
+    if fits:
+        met.when = when
+    else:
+        met.add("corrupt")
     return fits
 
 
@@ -179,7 +179,7 @@ def batch_of(records: Sequence[Record], shape: Shape) -> Batch:
     columns = _Columns(rows)
     inputs: dict[str, Values] = {name: columns.text(name) for name in shape.text}
     inputs |= {name: columns.numbers(name) for name in shape.numbers}
-    gone = {name for name, count in columns.absent.items() if count == len(rows)}
+    gone = {name for name, lacking in columns.absent.items() if lacking.all()}
     return Batch(
         keys=keys_of(ids, np.array(places, dtype=np.uint64)),
         times=np.repeat([each.time.timestamp() for each in records], [len(each.inputs) for each in records]),
@@ -218,8 +218,8 @@ class _Columns:
 
     def __init__(self, rows: Sequence[Mapping[str, Scalar]]) -> None:
         self._rows = rows
-        self.absent: dict[str, int] = {}
-        self.mistyped: dict[str, int] = {}
+        self.absent: dict[str, Flags] = {}
+        self.mistyped: dict[str, Flags] = {}
 
     def _values(self, name: str, fitting: set[type]) -> list[Any]:
         """The column's values, None for whatever is no value of these types."""
@@ -227,12 +227,12 @@ class _Columns:
         kinds = {_Absent if each is _Absent else type(each) for each in values}
         if kinds <= fitting | {type(None)}:
             return values
-        absent = sum(each is _Absent for each in values)
+        absent = np.array([each is _Absent for each in values], dtype=np.bool_)
         kept = [each if each is not _Absent and type(each) in fitting else None for each in values]
-        lost = sum(each is None for each in kept) - sum(each is None for each in values) - absent
-        if absent:
+        lost = np.array([new is not old for new, old in zip(kept, values, strict=True)]) & ~absent
+        if absent.any():
             self.absent[name] = absent
-        if lost:
+        if lost.any():
             self.mistyped[name] = lost
         return kept
 
@@ -245,30 +245,32 @@ class _Columns:
     def numbers(self, name: str) -> Floats:
         return np.array(self._values(name, {float, int, bool}), dtype=np.float64)
 
-    def unknown(self, known: frozenset[str]) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for row in self._rows:
+    def unknown(self, known: frozenset[str]) -> dict[str, Flags]:
+        found: dict[str, Flags] = {}
+        for place, row in enumerate(self._rows):
             for name in row.keys() - known:
-                if name in found or len(found) < MOST_EXTRA:
-                    found[name] = found.get(name, 0) + 1
+                if name not in found and len(found) < MOST_EXTRA:
+                    found[name] = np.zeros(len(self._rows), dtype=np.bool_)
+                if name in found:
+                    found[name][place] = True
         return found
 
 
-def _parquet(stream: IO[bytes], shape: Shape, tally: Tally) -> Iterator[Batch]:
+def _parquet(stream: IO[bytes], shape: Shape, met: Met) -> Iterator[Batch]:
     from ordain.adapters.predictions_parquet import read
 
-    for found in read(stream, shape, PARQUET_ROWS):
+    for found in read(stream, shape, PARQUET_ROWS, met):
         if isinstance(found, Batch):
             yield found
             continue
-        records = [each for each in _converted(found, tally) if _whole(each, tally)]
+        records = [each for each in _converted(found, met) if _whole(each, met)]
         if records:
             yield batch_of(records, shape)
 
 
-def _converted(found: Sequence[Any], tally: Tally) -> Iterator[Record]:
+def _converted(found: Sequence[Any], met: Met) -> Iterator[Record]:
     for each in found:
         try:
             yield msgspec.convert(each, Record)
         except msgspec.ValidationError:
-            tally.corrupt += 1
+            met.add("corrupt")

@@ -12,18 +12,22 @@ from pyarrow import parquet
 
 from ordain.adapters import predictions
 from ordain.adapters.keys import keys_of
+from ordain.adapters.met import Met
 
 INPUTS, OUTPUTS = "inputs.", "outputs."
 BUFFER = 2**18  # bytes of each column
 
 
 def read(
-    stream: IO[bytes], shape: predictions.Shape, rows: int
+    stream: IO[bytes], shape: predictions.Shape, rows: int, met: Met
 ) -> Iterator[predictions.Batch | Sequence[Any]]:
     """Batches of a flat file; of any other, lists of what may be the server's records.
 
     A flat file has `time`, `model`, `version`, `id`, optionally `row`, and a column `inputs.<feature>` and
     `outputs.<answer>` for each feature and answer.
+
+    Args:
+        met: rows without a time that can be are counted into it, and left out.
 
     Raises:
         ValueError, OSError: for what is no such file.
@@ -38,6 +42,8 @@ def read(
         for each in file.iter_batches(rows):
             yield each.to_pylist()
         return
+    if not {"time", "model", "version"} <= set(names):
+        raise ValueError("no prediction log")
     wanted = [f"{INPUTS}{name}" for name in (*shape.text, *shape.numbers)]
     wanted += [f"{OUTPUTS}{name}" for name in shape.answers]
     columns = [each for each in ("time", "model", "version", "id", "row", *wanted) if each in names]
@@ -45,12 +51,29 @@ def read(
     extra = [name for name in shares.values() if name not in shape.known][: predictions.MOST_EXTRA]
     for group in range(file.num_row_groups):  # one by one: readers give their memory back at a group's end
         for each in file.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False):
-            yield _flat(each, shape, extra)
+            yield _flat(_dated(each, met), shape, extra)
+
+
+def _micros(table: Any) -> Any:
+    return table["time"].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+
+
+def _dated(table: Any, met: Met) -> Any:
+    """The rows whose time a calendar has."""
+    micros = _micros(table)
+    end = int(predictions.END_OF_TIME * 1e6)
+    good = pc.fill_null(pc.and_(pc.greater_equal(micros, 0), pc.less(micros, end)), False)
+    lost = table.num_rows - good.true_count
+    if good.true_count:
+        met.when = pc.max(micros.filter(good)).as_py() / 1e6
+    if lost:
+        met.add("corrupt", lost)
+    return table.filter(good) if lost else table
 
 
 def _flat(table: Any, shape: predictions.Shape, extra: Sequence[str]) -> predictions.Batch:
     names, rows = set(table.schema.names), table.num_rows
-    mistyped: dict[str, int] = {}
+    mistyped: dict[str, predictions.Flags] = {}
     inputs: dict[str, predictions.Values] = {}
     for name in shape.text:
         if f"{INPUTS}{name}" in names:
@@ -58,31 +81,30 @@ def _flat(table: Any, shape: predictions.Shape, extra: Sequence[str]) -> predict
     for name in shape.numbers:
         if f"{INPUTS}{name}" in names:
             inputs[name] = _numbers(table[f"{INPUTS}{name}"], name, mistyped)
-    nothing = np.full(rows, np.nan)
+    nothing, every = np.full(rows, np.nan), np.ones(rows, dtype=np.bool_)
     outputs = {
         name: _numbers(table[f"{OUTPUTS}{name}"], name, mistyped) if f"{OUTPUTS}{name}" in names else nothing
         for name in shape.answers
     }
     places = _numbers(table["row"], "row", mistyped) if "row" in names else np.zeros(rows)
     ids = [each or "" for each in table["id"].cast(pa.string()).to_pylist()] if "id" in names else [""] * rows
-    micros = table["time"].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
     return predictions.Batch(
         keys=keys_of(ids, np.nan_to_num(places).astype(np.uint64)),
-        times=micros.to_numpy(zero_copy_only=False) / 1e6,
+        times=_micros(table).to_numpy(zero_copy_only=False) / 1e6,
         models=_text(table["model"], "model", mistyped),
         versions=_text(table["version"], "version", mistyped),
         inputs=inputs,
         outputs=outputs,
-        absent={name: rows for name in (*shape.text, *shape.numbers) if name not in inputs},
+        absent={name: every for name in (*shape.text, *shape.numbers) if name not in inputs},
         mistyped=mistyped,
-        extra=dict.fromkeys(extra, rows),
+        extra=dict.fromkeys(extra, every),
     )
 
 
-def _text(column: Any, name: str, mistyped: dict[str, int]) -> predictions.Text:
+def _text(column: Any, name: str, mistyped: dict[str, predictions.Flags]) -> predictions.Text:
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        mistyped.update({name: len(column) - column.null_count} if column.null_count < len(column) else {})
+        _mistype(column, name, mistyped)
         return predictions.Text(np.full(len(column), -1, dtype=np.int64), ())
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     indices = encoded.indices.cast(pa.int64())
@@ -90,12 +112,17 @@ def _text(column: Any, name: str, mistyped: dict[str, int]) -> predictions.Text:
     return predictions.Text(places, tuple(encoded.dictionary.to_pylist()))
 
 
-def _numbers(column: Any, name: str, mistyped: dict[str, int]) -> predictions.Floats:
+def _numbers(column: Any, name: str, mistyped: dict[str, predictions.Flags]) -> predictions.Floats:
     kind = column.type
     if pa.types.is_boolean(kind):
         column = column.cast(pa.uint8())
     elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-        mistyped.update({name: len(column) - column.null_count} if column.null_count < len(column) else {})
+        _mistype(column, name, mistyped)
         return np.full(len(column), np.nan)
     wide: predictions.Floats = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return wide
+
+
+def _mistype(column: Any, name: str, mistyped: dict[str, predictions.Flags]) -> None:
+    if column.null_count < len(column):
+        mistyped[name] = column.is_valid().to_numpy(zero_copy_only=False)

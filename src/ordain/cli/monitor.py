@@ -139,6 +139,9 @@ def ask_of(options: dict[str, Any], now: dt.datetime) -> Ask:
 
     length, rows = options["window"]
     until = options["until"]
+    end = _moment(until) if until else now if rows else whole(now, length)
+    if length * max(options["horizon"], options["alarm"][1]) > end.timestamp():
+        raise click.UsageError("the windows go back to before 1970: take a shorter --window or --horizon")
     return Ask(
         log=options["log"],
         labels=options["labels"],
@@ -147,7 +150,7 @@ def ask_of(options: dict[str, Any], now: dt.datetime) -> Ask:
         horizon=options["horizon"],
         season=_season(options["season"], length),
         now=now,
-        end=_moment(until) if until else now if rows else whole(now, length),
+        end=end,
     )
 
 
@@ -180,8 +183,13 @@ def _season(season: tuple[float, int] | None, length: float) -> int:
 
 
 def _moment(text: str) -> dt.datetime:
+    from ordain.adapters.predictions import END_OF_TIME
+
     try:
         moment = dt.datetime.fromisoformat(text)
     except ValueError as error:
         raise click.UsageError(f"--until {text!r} is not such as 2026-11-24T00:00:00Z") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    if not 0 <= moment.timestamp() < END_OF_TIME:
+        raise click.UsageError(f"--until {text!r} is not between the years 1970 and 9998")
+    return moment

@@ -10,9 +10,9 @@ import numpy as np
 from msgspec import Struct
 
 from ordain.adapters.log_places import LogPlace
+from ordain.adapters.met import Met
 from ordain.adapters.outcomes import read_outcomes
-from ordain.adapters.predictions import Tally as Met
-from ordain.adapters.predictions import read_log
+from ordain.adapters.predictions import Shape, read_log
 from ordain.core.drift.breach import verdicts
 from ordain.core.drift.counts import Window, reference_of
 from ordain.core.drift.evidence import ColumnReport, Estimate, Evidence, Performance, Settings
@@ -22,7 +22,7 @@ from ordain.core.drift.refusal import Grounds, refusal
 from ordain.core.drift.season import season
 from ordain.core.drift.summary import Looked, Subject, findings_of, summary
 from ordain.services.watched import Watched
-from ordain.watch.collect import Collector, Taken, Who
+from ordain.watch.collect import Collector, Taken, Who, times_of
 from ordain.watch.estimate import estimated
 from ordain.watch.joint import joint
 from ordain.watch.labelled import Joined, Joiner, performance, recent, sensitive, target_counts
@@ -82,6 +82,7 @@ def monitor(subject: Watched, ask: Ask, settings: Settings) -> Evidence:
         judged=_judged(subject, ask, read.collector, settings),
         reference=reference_of(read.collector.coder.features, read.collector.coder.answers),
         reading=read.collector.reading(read.met),
+        recent=read.collector.part(_newest(read.collector, settings.windows), read.met),
         fresh=_freshness(ask, read.collector),
         target=_target(read.newest, subject, settings),
         performance=_against_gates(read, subject, settings),
@@ -109,26 +110,35 @@ def _subject(subject: Watched, ask: Ask) -> Subject:
 
 
 def _read(subject: Watched, ask: Ask, settings: Settings) -> _Read:
-    spans: ByTime | ByRows = ByRows(rows=ask.rows)
-    start, kept = -math.inf, settings.windows
     sampled = 0 if ask.season else settings.windows  # the classifier knows the profile, and no season
-    if not ask.rows:
-        count = max(ask.horizon, settings.windows)
-        spans = ByTime(end=ask.end.timestamp(), length=ask.length, count=count)
-        start, kept = spans.bounds(0)[0], count
     who = Who(model=subject.model, versions=subject.versions)
-    collector = Collector((subject.profile, subject.signature), who, spans, (kept, sampled))
-    met, limit = Met(), max(ask.now, ask.end).timestamp() + SKEW
+    spans, met, limit = _spans(ask, who, settings), Met(), _limit(ask)
+    collector = Collector((subject.profile, subject.signature), who, spans, sampled)
     batches = read_log(LogPlace(ask.log, "the prediction log"), collector.coder.shape, met)
     if not ask.labels:
         collector.read(batches, limit, _ignored)
         return _Read(collector, met)
-    joiner = Joiner(read_outcomes(LogPlace(ask.labels, "the labels")), subject.signature, start)
+    joiner = Joiner(read_outcomes(LogPlace(ask.labels, "the labels")), subject.signature, spans.start())
     collector.read(batches, limit, joiner.add)
     joined = joiner.joined()
     rows = max(ask.rows * settings.windows, RECENT * settings.labelled)
     newest = recent(joined, ask.length * settings.windows, rows)
-    return _Read(collector, met, performance(joiner, joined, newest, ask.end.timestamp()), newest)
+    measured = performance(joiner, joined, newest, ask.end.timestamp(), limit)
+    return _Read(collector, met, measured, newest)
+
+
+def _spans(ask: Ask, who: Who, settings: Settings) -> ByTime | ByRows:
+    """How to cut the log; where rows are counted, it is read for their times before."""
+    if not ask.rows:
+        count = max(ask.horizon, settings.windows)
+        return ByTime(end=ask.end.timestamp(), length=ask.length, count=count)
+    log = read_log(LogPlace(ask.log, "the prediction log"), Shape(), Met())
+    return ByRows(ask.rows, settings.windows, times_of(log, who, _limit(ask)))
+
+
+def _limit(ask: Ask) -> float:
+    """When the future begins, in seconds since 1970."""
+    return max(ask.now, ask.end).timestamp() + SKEW
 
 
 def _ignored(_: Taken) -> None:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from ordain.adapters.met import Met
 from ordain.adapters.predictions import Batch, Text
-from ordain.adapters.predictions import Tally as Met
+from ordain.core.canonical import rounded
 from ordain.core.drift.evidence import Reading
 from ordain.core.profile import Profile
 from ordain.core.signature import Signature
 from ordain.watch.columns import Coder
 from ordain.watch.seen import Seen
 from ordain.watch.spans import Spans
-from ordain.watch.tally import FINE, Tally, stamp
-
-MOST_NAMES = 50
+from ordain.watch.tally import FINE, MOST_NAMES, Faults, Tally, stamp
 
 
 class Who(Struct, frozen=True, kw_only=True):
@@ -45,30 +44,64 @@ class Taken(Struct, frozen=True, kw_only=True):
     ours: NDArray[np.bool_]
 
 
+class Sieve:
+    """Leaves out what is not the model's, not new, or of the future, and counts it.
+
+    Args:
+        who: names of model and release. start: what is older, in seconds since 1970, is not remembered.
+    """
+
+    def __init__(self, who: Who, start: float) -> None:
+        self._who, self._start = who, start
+        self.seen = Seen()
+        self.duplicates = self.future = 0
+        self.models: Counter[str] = Counter()
+        self.versions: Counter[str] = Counter()
+
+    def taken(self, batch: Batch, now: float) -> Taken:
+        """What is left of a batch; `now` is in seconds since 1970."""
+        ours = _named(batch.models, {self._who.model}, self.models)
+        late = batch.times > now
+        fresh = np.ones(len(batch.keys), dtype=np.bool_)
+        # What is too old for any window would only crowd the filter.
+        asked = np.flatnonzero(ours & ~late & (batch.times >= self._start))
+        fresh[asked] = self.seen.fresh(batch.keys[asked])
+        self.duplicates += int((ours & ~fresh).sum())
+        self.future += int((ours & fresh & late).sum())
+        at = np.flatnonzero(ours & fresh & ~late)
+        versions = Text(batch.versions.places[at], batch.versions.values)
+        wanted = self._who.versions or frozenset(batch.versions.values)
+        return Taken(batch=batch, at=at, ours=_named(versions, wanted, self.versions))
+
+
+def times_of(batches: Iterable[Batch], who: Who, now: float) -> NDArray[np.float64]:
+    """When the release's predictions were made, in seconds since 1970, in the order of reading."""
+    sieve, found = Sieve(who, -np.inf), [np.zeros(0)]
+    for batch in batches:
+        taken = sieve.taken(batch, now)
+        found.append(batch.times[taken.at[taken.ours]])
+    return np.concatenate(found)
+
+
 class Collector:
     """Windows of one release's predictions.
 
     Args:
         profile, signature: the release's. who: names of model and release.
-        spans: how to cut the log. kept: newest windows to keep, and how many of them with a sample for
-            the domain classifier.
+        spans: how to cut the log. sampled: newest windows with a sample for the domain classifier.
     """
 
-    def __init__(
-        self, release: tuple[Profile, Signature], who: Who, spans: Spans, kept: tuple[int, int]
-    ) -> None:
+    def __init__(self, release: tuple[Profile, Signature], who: Who, spans: Spans, sampled: int) -> None:
         profile, signature = release
         self.coder = Coder(profile, signature)
         self.tallies: dict[int, Tally] = {}
-        self._who, self.spans, self._kept = who, spans, kept
+        self.spans, self._sampled = spans, sampled
+        self._sieve = Sieve(who, spans.start())
         self._dimensions = profile.dimensions
         self._positive = signature.answer_columns[-1] if signature.task == "binary" else ""
-        self._seen = Seen()
         self._latest = self._newest = -np.inf
         self._counts: Counter[str] = Counter()
-        self._models: Counter[str] = Counter()
-        self._versions: Counter[str] = Counter()
-        self._faults: dict[str, Counter[str]] = {name: Counter() for name in ("absent", "mistyped", "extra")}
+        self._faults = Faults()
 
     def read(self, batches: Iterable[Batch], now: float, also: Callable[[Taken], None]) -> None:
         """Count every batch.
@@ -78,29 +111,15 @@ class Collector:
             also: is given what was taken, whatever its version and window.
         """
         for batch in batches:
-            taken = self._taken(batch, now)
+            taken = self._sieve.taken(batch, now)
             also(taken)
             self._add(batch, taken.at[taken.ours])
-
-    def _taken(self, batch: Batch, now: float) -> Taken:
-        ours = _named(batch.models, {self._who.model}, self._models)
-        fresh = self._seen.fresh(batch.keys)
-        late = batch.times > now
-        self._counts["duplicates"] += int((ours & ~fresh).sum())
-        self._counts["future"] += int((ours & fresh & late).sum())
-        at = np.flatnonzero(ours & fresh & ~late)
-        versions = Text(batch.versions.places[at], batch.versions.values)
-        wanted = self._who.versions or frozenset(batch.versions.values)
-        return Taken(batch=batch, at=at, ours=_named(versions, wanted, self._versions))
 
     def _add(self, batch: Batch, at: NDArray[np.int64]) -> None:
         if not len(at):
             return
         self._counts["records"] += len(at)
-        for name, counter in self._faults.items():
-            for column, rows in getattr(batch, name).items():
-                if column in counter or len(counter) < MOST_NAMES:
-                    counter[column] += min(rows, len(at))
+        self._faults.add(batch, at)
         times = batch.times[at]
         before = np.maximum.accumulate(np.concatenate([[self._latest], times]))[:-1]
         self._counts["out_of_order"] += int((times < before).sum())
@@ -115,38 +134,50 @@ class Collector:
             rows = at[numbers == number]
             tally = self._tally(number)
             tally.add(coded, rows, batch.times[rows])
+            tally.faults.add(batch, rows)
             tally.sample(coded, rows, np.where(batch.keys[rows] == 0, _lots(rows), batch.keys[rows]))
             if self._positive:
                 tally.fine += _fine(batch.outputs[self._positive][rows])
 
     def _tally(self, number: int) -> Tally:
-        """The window of a number, made at need; the oldest ones go."""
+        """The window of a number, made at need."""
         if number not in self.tallies:
-            sampled = number > self.spans.newest() - self._kept[1]
+            sampled = number > self.spans.newest() - self._sampled
             self.tallies[number] = Tally(self.coder, self._dimensions if sampled else ())
-            for old in [each for each in self.tallies if each <= max(self.tallies) - self._kept[0] - 1]:
-                del self.tallies[old]
         return self.tallies[number]
 
     def reading(self, met: Met) -> Reading:
         """All of it, counted."""
-        faults = {name: dict(sorted(counter.items())) for name, counter in self._faults.items()}
-        return Reading(
+        whole = Reading(
             files=met.files,
             unreadable=met.unreadable,
             records=self._counts["records"],
             corrupt=met.corrupt,
-            duplicates=self._counts["duplicates"],
+            duplicates=self._sieve.duplicates,
             out_of_order=self._counts["out_of_order"],
-            future=self._counts["future"],
+            mistaken=rounded(self._sieve.seen.error, 4),
+            future=self._sieve.future,
             outside=self._counts["outside"],
-            other_models=dict(self._models.most_common(MOST_NAMES)),
-            other_versions=dict(self._versions.most_common(MOST_NAMES)),
+            other_models=dict(self._sieve.models.most_common(MOST_NAMES)),
+            other_versions=dict(self._sieve.versions.most_common(MOST_NAMES)),
             newest=stamp(self._newest) or None,
-            absent=faults["absent"],
-            mistyped=faults["mistyped"],
-            extra=faults["extra"],
         )
+        return self._faults.onto(whole)
+
+    def part(self, numbers: Sequence[int], met: Met) -> Reading:
+        """Files, predictions and faults of some windows, whose health is not lost in a long history."""
+        known = [self.tallies[each] for each in numbers if each in self.tallies]
+        start, end = self.spans.span(numbers, [each.first for each in known])
+        faults = Faults()
+        for each in known:
+            faults.join(each.faults)
+        part = Reading(
+            files=met.between("files", start, end),
+            unreadable=met.between("unreadable", start, end),
+            records=sum(each.rows for each in known),
+            corrupt=met.between("corrupt", start, end),
+        )
+        return faults.onto(part)
 
     @property
     def newest(self) -> float:

@@ -27,6 +27,7 @@ SEED = 0
 FEWEST = 30  # labelled rows of a slice that is reported
 MOST_SLICES = 20
 HOUR = 3600.0
+DAY = 24.0  # hours; a label may tell no more than its day
 MISSING = "missing"
 _TRUTHS = {"0": "false", "1": "true", "false": "false", "true": "true"}
 
@@ -74,6 +75,7 @@ class Joiner:
         self.predictions = 0
         self.start = start
         self._outcomes, self._signature = outcomes, signature
+        self.files, self.unreadable = outcomes.files, outcomes.unreadable
         self._target = _targets(outcomes.labels, signature)
         self._found: list[tuple[NDArray[Any], ...]] = []
 
@@ -126,6 +128,12 @@ class Joiner:
         )
 
     @property
+    def unknown(self) -> int:
+        """Labels that are no class, or no number; one that has not come yet is none of these."""
+        told = np.array([each != "" for each in self._outcomes.labels], dtype=np.bool_)
+        return int((told & np.isnan(self._target)).sum())
+
+    @property
     def known(self) -> int:
         """Labels that there are, whether or not they belong to a prediction."""
         return len(self._outcomes)
@@ -160,17 +168,18 @@ def recent(joined: Joined, seconds: float, rows: int) -> Joined:
     return ours.of(oldest_first[-max(inside, rows) :])
 
 
-def performance(joiner: Joiner, everything: Joined, newest: Joined, end: float) -> Performance:
+def performance(joiner: Joiner, everything: Joined, newest: Joined, end: float, now: float) -> Performance:
     """Metrics of the release's labelled predictions, of the newest by group, and of other versions.
 
     Verdicts are added elsewhere.
 
     Args:
         everything: all of them. newest: see `recent`.
-        end: of the time looked at, in seconds since 1970.
+        end: of the time looked at, in seconds since 1970. now: beyond which a label is of the future.
     """
     start, joined = joiner.start, everything.of(everything.ours)
-    delays = joined.delays[np.isfinite(joined.delays)]
+    impossible = (joined.delays < -DAY) | (joined.times / HOUR + joined.delays > now / HOUR + DAY)
+    delays = joined.delays[np.isfinite(joined.delays) & ~impossible]
     median, late = np.quantile(delays, [0.5, 0.9]) if len(delays) else (0.0, 0.0)
     return Performance(
         start=stamp(start),
@@ -181,6 +190,10 @@ def performance(joiner: Joiner, everything: Joined, newest: Joined, end: float) 
         labelled=len(joined),
         newest=stamp(joined.times.max(initial=-np.inf)),
         unmatched=joiner.known - len(everything),
+        files=joiner.files,
+        unreadable=joiner.unreadable,
+        unknown=joiner.unknown,
+        impossible=int(impossible.sum()),
         delay=(rounded(median, 2), rounded(late, 2)) if len(delays) else None,
         overall=_slice("all", joined.answers) if len(joined) >= FEWEST else None,
         recent=_slice("newest", newest.answers) if len(newest) >= FEWEST else None,

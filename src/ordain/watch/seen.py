@@ -34,3 +34,8 @@ class Seen:
             np.bitwise_or.at(self._bits, place >> np.uint64(3), marks)
         fresh: NDArray[np.bool_] = (first & ~known) | (keys == 0)
         return fresh
+
+    @property
+    def error(self) -> float:
+        """The chance by now that a new one is taken for an old one."""
+        return float(np.bitwise_count(self._bits).sum() / 2**BITS) ** PROBES

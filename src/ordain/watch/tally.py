@@ -3,17 +3,49 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from ordain.adapters.predictions import Batch
 from ordain.core.drift.counts import Counted, Joint, Window, counted
+from ordain.core.drift.evidence import Reading
 from ordain.core.profile import Column, Dimension, Numbers
 from ordain.watch.columns import Coded, Coder
 
 SAMPLED = 10_000  # rows of a window that a domain classifier sees
+MOST_NAMES = 50
 FINE = 1000  # bins of a probability, for estimates
+
+
+class Faults:
+    """Rows by the column that they lack, hold as another type, or have though the model does not know it."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, Counter[str]] = {name: Counter() for name in ("absent", "mistyped", "extra")}
+
+    def add(self, batch: Batch, at: NDArray[np.int64]) -> None:
+        """Count the rows at these places."""
+        for name in self._counts:
+            self._count(name, {column: int(rows[at].sum()) for column, rows in getattr(batch, name).items()})
+
+    def join(self, other: Faults) -> None:
+        """Count what another has counted."""
+        for name, counts in other._counts.items():
+            self._count(name, counts)
+
+    def _count(self, name: str, counts: Mapping[str, int]) -> None:
+        known = self._counts[name]
+        for column, rows in counts.items():
+            if rows and (column in known or len(known) < MOST_NAMES):
+                known[column] += rows
+
+    def onto(self, reading: Reading) -> Reading:
+        """A reading with these."""
+        return replace(reading, **{name: dict(sorted(each.items())) for name, each in self._counts.items()})
 
 
 class Tally:
@@ -25,7 +57,7 @@ class Tally:
     """
 
     def __init__(self, coder: Coder, dimensions: Sequence[Dimension]) -> None:
-        self.rows = 0
+        self.rows, self.faults = 0, Faults()
         self.first, self.last = np.inf, -np.inf
         self.fine = np.zeros(FINE, dtype=np.int64)
         self._columns: dict[str, Column] = {**coder.features, **coder.answers}

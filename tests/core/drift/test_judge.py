@@ -23,7 +23,7 @@ from ordain.core.drift.evidence import (
     Slice,
     Test,
 )
-from ordain.core.drift.findings import Freshness, kind_of, of_performance, of_reading
+from ordain.core.drift.findings import Freshness, kind_of, of_health, of_performance, of_source
 from ordain.core.drift.judge import (
     JOINTLY,
     beyond_shares,
@@ -86,10 +86,12 @@ def reports(*windows: Window) -> dict[str, documents.ColumnReport]:
 
 def looked(*windows: Window, reading: Reading | None = None, **more: object) -> Looked:
     judged = [judge(each, REFERENCE, SETTINGS) for each in windows]
+    read = reading or Reading(files=1, records=900, newest="2026-11-20T00:00:00Z")
     return Looked(
         judged=judged,
         reference=REFERENCE,
-        reading=reading or Reading(files=1, records=900, newest="2026-11-20T00:00:00Z"),
+        reading=read,
+        recent=read,
         fresh=FRESH,
         **more,  # type: ignore[arg-type]
     )
@@ -272,9 +274,9 @@ def test_the_target_drifts_in_one_sample() -> None:
 # --- the log itself -----------------------------------------------------------------------------------
 
 
-def said(reading: Reading, silent: float | None = 1.0) -> dict[Kind, Finding]:
-    made = of_reading(reading, "churn", Freshness(silent=silent, patience=24.0))
-    return {each.kind: each for each in made}
+def said(reading: Reading, silent: float | None = 1.0, recent: Reading | None = None) -> dict[Kind, Finding]:
+    made = of_source(reading, "churn", Freshness(silent=silent, patience=24.0))
+    return {each.kind: each for each in (*made, *of_health(reading, recent or reading))}
 
 
 def test_an_absent_an_empty_and_a_silent_log() -> None:
@@ -305,10 +307,22 @@ def test_a_log_of_something_else() -> None:
         (Reading(files=1, records=1000, absent={"price": 1000}), "schema-change", True),
         (Reading(files=1, records=1000, mistyped={"price": 3}), "schema-change", False),
         (Reading(files=1, records=1000, extra={"new": 1000}), "schema-change", False),
+        (Reading(files=1, records=1000, mistaken=0.02), "log-crowded", False),
     ],
 )
 def test_what_is_wrong_with_a_log_is_said(reading: Reading, kind: Kind, alarm: bool) -> None:
     assert said(reading)[kind].alarm is alarm
+
+
+def test_the_health_of_a_log_is_that_of_the_judged_windows() -> None:
+    history = Reading(files=100, records=100_000, corrupt=50_000, unreadable=50, absent={"price": 100_000})
+    well, ill = Reading(files=1, records=1000), Reading(files=1, records=1000, corrupt=20)
+    assert not said(history, recent=well)["log-damaged"].alarm
+    assert "schema-change" not in said(history, recent=well)
+    diluted = said(Reading(files=100, records=100_000, corrupt=20), recent=ill)["log-damaged"]
+    assert diluted.alarm
+    assert "20 and 0 of 1 in the judged windows" in diluted.detail
+    assert said(history, recent=Reading(files=2, records=1000, unreadable=1))["log-damaged"].alarm
 
 
 # --- labels -------------------------------------------------------------------------------------------
@@ -327,6 +341,10 @@ def labelled(**more: object) -> Performance:
     [
         ({"known": 0, "labelled": 0}, "labels-absent", True),
         ({"labelled": 0}, "labels-stale", True),
+        ({"files": 200, "unreadable": 1}, "labels-damaged", False),
+        ({"files": 2, "unreadable": 1}, "labels-damaged", True),
+        ({"unknown": 6}, "labels-damaged", True),
+        ({"impossible": 5}, "labels-damaged", False),
         ({"labelled": 0, "predictions": 0}, "labels-stale", False),
         ({"newest": "2026-11-02T00:00:00Z"}, "labels-stale", True),
         ({"labelled": 60}, "performance", False),

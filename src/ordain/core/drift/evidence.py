@@ -16,7 +16,7 @@ LIMIT = 4 * 2**20
 Kind = Literal[
     "drift", "missingness", "unseen-categories", "out-of-range", "joint-shift", "prediction-drift",
     "target-drift", "performance", "fairness", "schema-change", "log-absent", "log-stale", "log-damaged",
-    "log-foreign", "log-future", "labels-absent", "labels-stale",
+    "log-foreign", "log-future", "log-crowded", "labels-absent", "labels-stale", "labels-damaged",
 ]  # fmt: skip
 Suspect = Literal["schema-change", "upstream-missingness", "population-shift", "label-shift", "concept-shift"]
 State = Literal["stable", "drift", "insufficient", "constant"]
@@ -130,7 +130,8 @@ class Reading(Part, frozen=True, kw_only=True):
     Attributes:
         files, unreadable: whole files, and those that could not be read.
         records, corrupt: predictions taken, and lines or rows that were none.
-        duplicates: seen before by id. out_of_order: older than one read before.
+        duplicates: seen before by id. mistaken: chance by now that a new one is taken for a duplicate.
+        out_of_order: older than one read before.
         future: later than now allows. outside: of a time that no window covers.
         other_models, other_versions: by name; predictions of these are not judged for drift.
         newest: time of the newest prediction of this model.
@@ -143,6 +144,7 @@ class Reading(Part, frozen=True, kw_only=True):
     records: int = 0
     corrupt: int = 0
     duplicates: int = 0
+    mistaken: Share = 0.0
     out_of_order: int = 0
     future: int = 0
     outside: int = 0
@@ -176,6 +178,9 @@ class Performance(Part, frozen=True, kw_only=True):
         known: labels that there are. predictions, labelled: since `start`, and those of them whose label
             has come. newest: time of the newest labelled prediction. middle: of the time since `start`.
         unmatched: labels without a prediction, or that are no class of the model.
+        files, unreadable: of labels, and those that could not be read, or not to their end.
+        unknown: labels that are no class, or no number. impossible: labelled predictions whose label is
+            of before the prediction, or of the future, by more than a day.
         delay: hours from prediction to label: median and 90th percentile; None when no label says when.
         overall, recent: metrics of all rows, and of the newest ones, which are judged.
         versions, groups: of all rows by version where there are several, and of the newest by group.
@@ -190,6 +195,10 @@ class Performance(Part, frozen=True, kw_only=True):
     labelled: int
     newest: str = ""
     unmatched: int = 0
+    files: int = 0
+    unreadable: int = 0
+    unknown: int = 0
+    impossible: int = 0
     delay: tuple[float, float] | None = None
     overall: Slice | None = None
     recent: Slice | None = None

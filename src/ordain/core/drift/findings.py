@@ -89,25 +89,36 @@ def _words(column: ColumnReport, tested: Tested) -> str:
     return _WORDS[tested.test]
 
 
-def of_reading(reading: Reading, model: str, fresh: Freshness) -> Iterator[Finding]:
-    """What the log itself is found to be: absent, foreign, silent, damaged, ahead of time, misshapen."""
-    yield from _source(reading, model, fresh)
-    whole = max(1, reading.records)
-    damaged = reading.corrupt + reading.unreadable
-    if damaged:
-        alarm = reading.corrupt > TOLERATED * whole or reading.unreadable > TOLERATED * reading.files
+def of_health(reading: Reading, recent: Reading) -> Iterator[Finding]:
+    """Whether the log is damaged, ahead of time, too large or misshapen.
+
+    Args:
+        recent: what falls into the judged windows. It alone makes an alarm: a bad day of long ago is no
+            reason to act, and long good years do not hide a bad day.
+    """
+    whole = max(1, recent.records)
+    if reading.corrupt + reading.unreadable:
+        alarm = recent.corrupt > TOLERATED * whole or recent.unreadable > TOLERATED * recent.files
         detail = (
-            f"{reading.corrupt} records and {reading.unreadable} of {reading.files} files are not readable"
+            f"{reading.corrupt} records and {reading.unreadable} of {reading.files} files are not readable; "
+            f"{recent.corrupt} and {recent.unreadable} of {recent.files} in the judged windows"
         )
         yield Finding(kind="log-damaged", alarm=alarm, detail=detail)
     if reading.future:
         alarm = reading.future > TOLERATED * whole
         detail = f"{reading.future} predictions are dated in the future and left out: a clock is wrong"
         yield Finding(kind="log-future", alarm=alarm, detail=detail)
-    yield from _shape(reading, whole)
+    if reading.mistaken > TOLERATED:
+        detail = (
+            f"of the newest predictions {reading.mistaken:.1%} are taken for duplicates and left out, at "
+            "random: there are more than can be remembered; a shorter horizon has fewer"
+        )
+        yield Finding(kind="log-crowded", alarm=False, detail=detail)
+    yield from _shape(recent, whole)
 
 
-def _source(reading: Reading, model: str, fresh: Freshness) -> Iterator[Finding]:
+def of_source(reading: Reading, model: str, fresh: Freshness) -> Iterator[Finding]:
+    """Whether the log is absent, of something else, or silent."""
     others = ", ".join(f"{name} ({rows})" for name, rows in sorted(reading.other_models.items())[:5])
     versions = ", ".join(f"{name} ({rows})" for name, rows in sorted(reading.other_versions.items())[:5])
     if not reading.files:
@@ -129,18 +140,35 @@ def _source(reading: Reading, model: str, fresh: Freshness) -> Iterator[Finding]
         yield Finding(kind="log-stale", alarm=True, detail=detail)
 
 
-def _shape(reading: Reading, whole: int) -> Iterator[Finding]:
+def _shape(recent: Reading, whole: int) -> Iterator[Finding]:
     """Columns that are gone, of another type, or new."""
     said = (
-        (reading.absent, "is not in the log", True),
-        (reading.mistyped, "holds another type than the model takes", True),
-        (reading.extra, "is in the log and unknown to the model", False),
+        (recent.absent, "is not in the log", True),
+        (recent.mistyped, "holds another type than the model takes", True),
+        (recent.extra, "is in the log and unknown to the model", False),
     )
     for columns, words, matters in said:
         for name, rows in sorted(columns.items()):
             alarm = matters and rows > TOLERATED * whole
-            detail = f"{name} {words} ({rows} of {reading.records} rows)"
+            detail = f"{name} {words} ({rows} of {recent.records} rows)"
             yield Finding(kind="schema-change", alarm=alarm, columns=(name,), detail=detail)
+
+
+def _labels(performance: Performance) -> Iterator[Finding]:
+    """What is wrong with the labels themselves."""
+    faults = (
+        (performance.unreadable, performance.files, "files of labels cannot be read to their end"),
+        (performance.unknown, performance.known, "labels are no class or value of the model"),
+        (
+            performance.impossible,
+            performance.labelled,
+            "labels are of before their prediction or of the future",
+        ),
+    )
+    for count, whole, words in faults:
+        if count:
+            alarm = count > TOLERATED * whole
+            yield Finding(kind="labels-damaged", alarm=alarm, detail=f"{count} of {whole} {words}")
 
 
 def of_performance(performance: Performance, settings: Settings) -> Iterator[Finding]:
@@ -157,6 +185,7 @@ def of_performance(performance: Performance, settings: Settings) -> Iterator[Fin
     elif performance.newest < performance.middle:
         detail = f"no prediction since {performance.newest} has a label"
         yield Finding(kind="labels-stale", alarm=True, detail=detail)
+    yield from _labels(performance)
     if 0 < performance.labelled < settings.labelled:
         detail = f"{performance.labelled} predictions have labels; {settings.labelled} are needed to judge"
         yield Finding(kind="performance", alarm=False, detail=detail)

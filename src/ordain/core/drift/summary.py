@@ -39,12 +39,14 @@ class Looked(Struct, frozen=True, kw_only=True):
 
     Attributes:
         judged: windows, oldest first. reference: whose columns are reported.
+        reading: the whole log. recent: what of it falls into the judged windows.
         target: report on the target, with labels enough.
     """
 
     judged: Sequence[Judged]
     reference: Reference
     reading: Reading
+    recent: Reading
     fresh: said.Freshness
     target: ColumnReport | None = None
     performance: Performance | None = None
@@ -53,7 +55,11 @@ class Looked(Struct, frozen=True, kw_only=True):
 def findings_of(looked: Looked, model: str, settings: Settings) -> tuple[Finding, ...]:
     """Everything worth saying, alarms first."""
     columns = reports_of(looked, settings)
-    found = [*said.of_reading(looked.reading, model, looked.fresh), *said.of_columns(columns, settings)]
+    found = [
+        *said.of_source(looked.reading, model, looked.fresh),
+        *said.of_health(looked.reading, looked.recent),
+        *said.of_columns(columns, settings),
+    ]
     joint = joint_report(looked.judged, settings)
     able = [each.window.joint for each in looked.judged if each.window.joint is not None]
     found += said.of_joint(able[-1].columns if able else (), joint, settings)
