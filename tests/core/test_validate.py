@@ -217,6 +217,7 @@ CASES: list[tuple[str, str, str, str]] = [
     ("revoked-key", Y, "waivers:",
      f'revoked: ["{DANAS_KEY}"]\nwaivers:'),
     ("malformed", Y, "waivers:", "revoked: [mei]\nwaivers:"),
+    ("key-unreadable", Y, "waivers:", 'revoked: ["ssh-ed25519 AAAA"]\nwaivers:'),
     ("unmeetable-rule", Y, "{reviewer: 2}", "{reviewer: 3}"),
     ("unmeetable-rule", Y, "{reviewer: 1, risk-officer: 1}", "{reviewer: 2, risk-officer: 1}"),
     ("unmeetable-rule unmeetable-rule unmeetable-rule", Y, "name: Mei", "name: Mei\n    bot: true"),

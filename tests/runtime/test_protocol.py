@@ -105,6 +105,13 @@ def test_only_the_requested_outputs_come(client: httpx.Client) -> None:
     assert "probabilities" in refused.json()["error"]
 
 
+def test_an_output_is_asked_for_once(client: httpx.Client) -> None:
+    """Otherwise a small request could ask for an answer of any size."""
+    response = client.post(INFER, json=body(outputs=[{"name": "label"}, {"name": "label"}]))
+    assert response.status_code == 400
+    assert "asked for twice" in response.json()["error"]
+
+
 def test_an_unknown_output_is_refused_before_anything_is_scored(client: httpx.Client) -> None:
     def scored() -> list[str]:
         lines = client.get("/metrics").text.splitlines()

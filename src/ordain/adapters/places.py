@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import posixpath
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -55,6 +56,13 @@ class Place:
     def name(self) -> str:
         """The last segment."""
         return self.path.rstrip("/").rpartition("/")[2]
+
+    def same(self, other: Place) -> bool:
+        """Whether another place is this one, however it is spelt."""
+        if self.local and other.local:
+            return os.path.realpath(self.path) == os.path.realpath(other.path)
+        normal = posixpath.normpath
+        return type(self.files) is type(other.files) and normal(self.path) == normal(other.path)
 
     def beside(self, name: str) -> Place:
         """Another name in the same folder."""
@@ -168,7 +176,7 @@ def place_of(text: str, root: Path) -> Place:
     Raises:
         UserError: a chained URL, or one whose protocol has no driver here.
     """
-    shown = _shown(text)
+    shown = shown_url(text)
     if _CHAINED in text or "\0" in text:
         raise UserError("chained URLs are not read", where=shown, fix="name the file itself")
     if "://" not in text:
@@ -183,7 +191,7 @@ def place_of(text: str, root: Path) -> Place:
     return Place(files, str(path), shown)
 
 
-def _shown(url: str) -> str:
+def shown_url(url: str) -> str:
     """A URL without what may be secret: user, password, query and fragment."""
     scheme, mark, rest = url.partition("://")
     if not mark:

@@ -177,9 +177,13 @@ def check_requested(envelope: Envelope, known: Sequence[str]) -> None:
     Raises:
         Refusal: 400, naming the first.
     """
+    seen: set[str] = set()
     for each in envelope.outputs or ():
         if each.name not in known:
             raise Refusal(400, f"there is no output {each.name[:60]!a}; the model has {', '.join(known)}")
+        if each.name in seen:
+            raise Refusal(400, f"the output {each.name[:60]!a} is asked for twice")
+        seen.add(each.name)
 
 
 def encode_outputs(

@@ -15,6 +15,7 @@ from typing import IO, Any, Protocol
 
 import msgspec
 
+from ordain.adapters.places import shown_url
 from ordain.errors import UserError
 
 OPEN, WHOLE = ".jsonl.open", ".jsonl"
@@ -161,7 +162,7 @@ class UrlSink:
         except (ValueError, ImportError) as error:
             raise UserError(
                 f"cannot write the prediction log there: {error}",
-                where=url.split("?", maxsplit=1)[0],
+                where=shown_url(url),
                 fix="use a folder, or install the fsspec driver for this URL",
             ) from error
         self.written = self.dropped = 0

@@ -180,6 +180,8 @@ def test_a_kept_column_must_not_pass_for_an_answer(folder: Path, tmp_path: Path)
     ("source", "target", "said"),
     [
         ("in.csv", "in.csv", "would replace the input"),
+        ("in.csv", "./in.csv", "would replace the input"),
+        ("in.csv", "below/../in.csv", "would replace the input"),
         ("absent.csv", "out.csv", "there is nothing here"),
         ("in.csv", "out.txt", "which format"),
         ("in.csv", "out.csv.gz", "written plain"),

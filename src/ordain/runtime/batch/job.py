@@ -137,7 +137,7 @@ class _Run:
             raise UserError(
                 "output is written plain", where=batch.target.shown, fix=f"let the name end in .{self._kind}"
             )
-        if (batch.source.shown, batch.source.path) == (batch.target.shown, batch.target.path):
+        if batch.source.same(batch.target):
             raise UserError(
                 "the output would replace the input", where=batch.target.shown, fix="write elsewhere"
             )
