@@ -64,7 +64,7 @@ def test_what_is_absent_is_called_absent(store: Store, tmp_path: Path) -> None:
             attempt(digest)
         assert caught.value.reason == "artifact-absent"
         assert digest in caught.value.what
-        assert "dvc pull" in caught.value.fix
+        assert "data pull" in caught.value.fix
     assert not store.has(digest)
     assert store.digests() == ()
     assert not (tmp_path / "out").exists()

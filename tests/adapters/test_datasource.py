@@ -140,7 +140,7 @@ def test_symlinks_are_not_followed(tmp_path: Path) -> None:
 def test_an_absent_file_says_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist") as caught:
         read_source(tmp_path, Source(path="x.csv"))
-    assert "dvc pull" in caught.value.fix
+    assert "data pull" in caught.value.fix
 
 
 def pin_of(*urls: str, sha256: str = "0" * 64) -> Pin:

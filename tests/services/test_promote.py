@@ -113,3 +113,16 @@ def test_the_command(running: World) -> None:
     running.branch("dana", "fresh")
     done = CliRunner().invoke(ordain, words, catch_exceptions=False)
     assert "production: nothing -> churn@1, on branch promote/churn-production-2" in done.output
+
+
+def test_whoever_recorded_a_release_cannot_approve_its_promotion(world: World) -> None:
+    """Ravi's release runs in staging; Dana promotes it, and it is Ravi's work all the same."""
+    world.deploy(world.release("ravi", "churn", 1), "mei")
+    branch = world.promote("dana").branch
+    (his,) = world.approve(branch, "ravi")
+    assert [each.transition.target.label for each in his.decisions] == ["production/_shared"]
+    world.approve(branch, "mei", "omar")
+    world.merge(branch)
+    found = {each.transition.target.label: each for each in world.reconcile().entries[-1].decisions}
+    assert found["production/churn"].contributors == ("dana", "ravi")
+    assert found["production/churn"].approved

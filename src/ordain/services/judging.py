@@ -209,8 +209,11 @@ class Walk:
         """Whoever recorded a release had a hand in wherever it is deployed, however long ago that was."""
         wanted, before = now.wanted.get(waiting.target), self._before.instance
         ref = wanted.release if wanted else None
-        if ref is None or before is None or ref.number not in before.releases.get(ref.model, {}):
-            return waiting  # nothing is pinned, or the record came with this very step
+        running = self.state.deployed.get(waiting.target)
+        if ref is None or before is None or (running is not None and running.release == ref):
+            return waiting  # no release changes here
+        if ref.number not in before.releases.get(ref.model, {}):
+            return waiting  # the record came with this very step
         path = release_path(ref.model, ref.number)
         if path not in self._makers:
             self._makers[path] = self._states.recorders(path, commit, self.policy)
