@@ -646,6 +646,18 @@ def test_a_symlink_or_submodule_in_the_state_is_refused(running: World) -> None:
     assert running.manifests() == before
 
 
+def test_a_symlink_is_refused_though_its_bytes_were_sound_as_a_file(running: World) -> None:
+    running.branch("dana", "link")
+    path = "models.yaml"
+    blob = running.git("dana", "rev-parse", f"HEAD:{path}")
+    running.git("dana", "update-index", "--cacheinfo", f"120000,{blob},{path}")
+    running.git("dana", "commit", "-q", "-m", "A link of the same bytes")
+    before = running.manifests()
+    outcome = running.deploy(running.push("dana"))
+    assert verdicts(outcome) == {"_state/_state": "hostile-object"}
+    assert running.manifests() == before
+
+
 def test_the_first_policy_cannot_be_replaced_by_breaking_it(running: World) -> None:
     """A revoked key does not come back because the policy can no longer be read."""
     branch = running.replicas("dana", 5)

@@ -25,7 +25,7 @@ class Declarations:
 
     def __init__(self, repository: Repository) -> None:
         self.repository = repository
-        self._parts: dict[tuple[str, str], Any] = {}
+        self._parts: dict[tuple[str, Entry], Any] = {}
         self._folders: dict[tuple[str, str], dict[str, Any]] = {}
         self._policies: dict[str, Policy | None] = {}
 
@@ -83,11 +83,11 @@ class Declarations:
     def _part(self, path: str, entry: Entry) -> Any:
         """What one file declares; None when it is not sound, no plain file, or too large."""
         mode, blob = entry
-        if (path, blob) not in self._parts:
+        if (path, entry) not in self._parts:
             plain = mode in REGULAR and self.repository.listed(blob).size <= BLOB_LIMIT
             data = self.repository.objects([blob], "blob")[blob] if plain else None
-            self._parts[path, blob] = sound_part(path, data) if data is not None else None
-        return self._parts[path, blob]
+            self._parts[path, entry] = sound_part(path, data) if data is not None else None
+        return self._parts[path, entry]
 
     def policy(self, treeish: str) -> Policy | None:
         """The policy that a commit holds, whatever else it holds; None when it can't be read."""

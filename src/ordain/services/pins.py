@@ -35,6 +35,16 @@ def declared(clone: Repository, model: str, environment: str) -> Instance:
         UserError: when it does not, or is invalid.
     """
     instance = read_instance(clone.read(clone.resolve("HEAD"), STATE_PATHS))
+    check_declared(instance, model, environment)
+    return instance
+
+
+def check_declared(instance: Instance, model: str, environment: str) -> None:
+    """A state must know a model and an environment.
+
+    Raises:
+        UserError: naming what is declared instead.
+    """
     if model not in instance.models.models:
         names = ", ".join(sorted(instance.models.models)) or "none"
         raise UserError(
@@ -47,7 +57,6 @@ def declared(clone: Repository, model: str, environment: str) -> Instance:
             where="environments/",
             fix="ordain status",
         )
-    return instance
 
 
 def propose(clone: Repository, instance: Instance, kind: str, wanted: tuple[str, str, int]) -> Proposal:

@@ -18,6 +18,7 @@ from ordain.core.signature import Signature
 from ordain.core.spec import Spec
 from ordain.core.verdicts import Verdict
 from ordain.errors import UserError
+from ordain.services.pins import check_declared
 
 DIGITS = 12  # of a digest that stands for the version of what was never released
 
@@ -111,18 +112,7 @@ def _declared(
             )
         return None, None
     instance = read_instance(read_state(root, is_state_path))
-    if model not in instance.models.models:
-        names = ", ".join(sorted(instance.models.models)) or "none"
-        raise UserError(
-            f"there is no model `{model}`; declared: {names}", where="models.yaml", fix="ordain status"
-        )
-    if environment not in instance.environments:
-        names = ", ".join(sorted(instance.environments)) or "none"
-        raise UserError(
-            f"there is no environment `{environment}`; declared: {names}",
-            where="environments/",
-            fix="ordain status",
-        )
+    check_declared(instance, model, environment)
     pin = instance.environments[environment].models.get(model)
     number = pin.release if pin else None
     release = instance.releases.get(model, {}).get(number) if number is not None else None
