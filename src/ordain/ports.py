@@ -101,6 +101,9 @@ class Proposals(Protocol):
     def open_requests(self, label: str) -> tuple[Opened, ...]:
         """The open requests with a label, by number."""
 
+    def requested(self, branch: str, base: str) -> bool:
+        """Whether a request was ever opened for a branch into a base, whatever became of it."""
+
 
 class Requests(Proposals, Protocol):
     """A forge with requests: what it says of merged ones, and what it is told.

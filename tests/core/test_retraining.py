@@ -106,7 +106,11 @@ OPEN = Opened(number=1, url="page", title="t", branch="b", base="main", author=N
         ((), (), ("ask", "")),
         ((), (OPEN,), ("open", "page")),
         ((Earlier(retraining=record(NOW), branch="b"),), (OPEN,), ("open", "page")),
-        ((Earlier(retraining=record(NOW), branch="b"),), (), ("resume", "b")),
+        (
+            (Earlier(retraining=record(NOW - 9 * DAY), branch="b", requested=False),),
+            (),
+            ("resume", "b"),
+        ),
         ((Earlier(retraining=record(NOW - DAY), branch="b"),), (), ("known", "2026-11-26T12:00:00Z")),
         ((Earlier(retraining=record(NOW), branch=None),), (), ("known", "2026-11-27T12:00:00Z")),
         ((Earlier(retraining=record(NOW - DAY, x=1), branch="b"),), (), ("cooling", "2026-11-28T12:00:00Z")),

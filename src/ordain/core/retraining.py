@@ -20,9 +20,8 @@ from ordain.errors import UserError
 FILE = "retraining.json"
 EVIDENCE_LIMIT = 4 * 2**20
 SHOWN_LIMIT = 20_000
-RESUME_WITHIN = dt.timedelta(hours=1)
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
-Answer = Literal["calm", "open", "resume", "known", "cooling", "ask"]
+Answer = Literal["calm", "open", "resume", "known", "cooling", "same", "ask"]
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -76,10 +75,16 @@ class Retraining(Value, frozen=True, kw_only=True):
 
 
 class Earlier(Value, frozen=True, kw_only=True):
-    """A retraining that was asked for before. `branch`: where it stands; None once it is merged."""
+    """A retraining that was asked for before.
+
+    Attributes:
+        branch: where it stands; None once it is merged.
+        requested: whether a request was ever opened for it; False when whoever wanted to was interrupted.
+    """
 
     retraining: Retraining
     branch: str | None
+    requested: bool = True
 
 
 def because(data: bytes, model: str, where: str) -> tuple[Because, Any]:
@@ -140,14 +145,13 @@ def judge(
     """Whether to ask, and what stands in the way: a request's page, a branch, or a time.
 
     One request is open for a model at a time. The same evidence is good for one request. After a request,
-    merged or turned down, nothing is asked for a while. A branch without a request whose asking was
-    interrupted is taken up again.
+    merged or turned down, nothing is asked for a while. A branch that never had one is taken up again.
     """
     if opened:
         return "open", opened[0].url
     same = [each for each in earlier if each.retraining.digest == wanted.digest]
     for each in same:
-        if each.branch is not None and wanted.time - each.retraining.time <= RESUME_WITHIN:
+        if each.branch is not None and not each.requested:
             return "resume", each.branch
     if same:
         return "known", same[0].retraining.asked

@@ -152,6 +152,12 @@ class GitLab:
         ours = [each for each in rows if label in each.labels]
         return tuple(opened(self._place, each) for each in sorted(ours, key=lambda each: each.iid))
 
+    def requested(self, branch: str, base: str) -> bool:
+        """Whether a branch of this project ever had a merge request into a base."""
+        ends = {"source_branch": gitnames.ref(branch), "target_branch": gitnames.ref(base)}
+        self._guard.begin()
+        return bool(self._rows(f"{_path(self._project())}/merge_requests", MergeRequest, state="all", **ends))
+
     def comment(self, number: int, marker: str, body: str) -> None:
         """Keep one comment of our own, found by its marker; other people's are never touched."""
         text = marked(marker, body, COMMENT_LIMIT)
