@@ -21,6 +21,7 @@ from ordain.services import retrain as service
 from ordain.services.commit import Author
 from ordain.services.release import Released
 from ordain.services.retrain import Asked, Bench, Wish, retrain
+from ordain.services.workspace import committed_policy
 from tests.services.test_lean import REMOTE, changed
 from tests.services.test_run import Repo, Watcher, make
 from tests.services.world import record
@@ -264,7 +265,7 @@ def test_without_a_remote_another_forge_than_the_local_one_asks_for_nothing(
 ) -> None:
     new_data(repo)
     trace = Trace(repo, monkeypatch)
-    policy = service.committed_policy(Repository(repo.root))
+    policy = committed_policy(Repository(repo.root))
     monkeypatch.setattr(service, "committed_policy", lambda _: replace(policy, forge="github"))
     with pytest.raises(UserError, match="no remote"):
         trace.ask()

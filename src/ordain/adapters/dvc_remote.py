@@ -1,4 +1,4 @@
-"""Fetching from a DVC remote and sending there, as a child process like every other DVC command (`adapters.dvc`)."""
+"""Fetching from and sending to a DVC remote, as a child process like every other command (`adapters.dvc`)."""
 
 from __future__ import annotations
 
