@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -24,7 +25,8 @@ MARK = "import pathlib, os\npathlib.Path(os.environ['MARK']).write_text('ran')\n
 HOSTILE = {
     "pip/__init__.py": MARK, "pip/__main__.py": MARK, "ordain/__init__.py": MARK, "ordain/__main__.py": MARK,
     "ordain/dependencies.py": MARK, "sitecustomize.py": MARK, "usercustomize.py": MARK, "click.py": MARK,
-    "subprocess.py": MARK, "conftest.py": MARK, "setup.py": MARK, "pip.conf": "[global]\nindex-url = /nowhere\n",
+    "subprocess.py": MARK, "conftest.py": MARK, "setup.py": MARK,
+    "pip.conf": "[global]\nindex-url = /nowhere\n",
     "requirements/reconcile.txt": "evil==1.0\n", "src/ordain/__init__.py": MARK,
 }  # fmt: skip
 
@@ -72,22 +74,18 @@ def runner(tmp_path: Path) -> Runner:
 
 
 def test_the_list_is_of_what_the_package_needs_and_of_nothing_that_trains() -> None:
-    listed = {
-        line.partition("==")[0].partition("[")[0]
-        for line in dependencies.PLACES[1].read_text().splitlines()
-        if line[:1].isalnum()
-    }
+    mine, tested = (versions(ROOT / f"requirements/{name}.txt") for name in ("reconcile", "run"))
+    assert dependencies.PLACES[1] == ROOT / "requirements/reconcile.txt"
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = {each.partition(">")[0].lower().replace(".", "-") for each in project["dependencies"]}
-    assert wanted <= listed
-    assert not {"dvc", "scikit-learn", "pandas", "onnxruntime"} & listed
-    locked = {
-        line.split(" ")[0]
-        for line in (ROOT / "requirements/run.txt").read_text().splitlines()
-        if "==" in line
-    }
-    mine = {line.split(" ")[0] for line in dependencies.PLACES[1].read_text().splitlines() if "==" in line}
-    assert mine <= locked, "in the versions that are tested"
+    assert wanted <= set(mine)
+    assert not {"dvc", "scikit-learn", "pandas", "onnxruntime"} & set(mine)
+    assert mine.items() <= tested.items(), "in the versions that are tested"
+
+
+def versions(path: Path) -> dict[str, str]:
+    """What a list of requirements fixes, by name."""
+    return dict(re.findall(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==(\S+)", path.read_text(), re.MULTILINE))
 
 
 @pytest.mark.parametrize(
