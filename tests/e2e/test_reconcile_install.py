@@ -85,7 +85,7 @@ def test_the_list_is_of_what_the_package_needs_and_of_nothing_that_trains() -> N
 
 def versions(path: Path) -> dict[str, str]:
     """What a list of requirements fixes, by name."""
-    return dict(re.findall(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==(\S+)", path.read_text(), re.MULTILINE))
+    return dict(re.findall(r"^([a-z0-9-]+)(?:\[[a-z, ]+\])?==(\S+)", path.read_text(), re.MULTILINE))
 
 
 @pytest.mark.parametrize(
