@@ -37,25 +37,16 @@ from ordain.cli.keys import KeyFile, model_key_option
 @model_key_option
 @common_options
 def command(
-    *,
-    model: str,
-    evidence: str,
-    cooldown: float,
-    key: Path | None,
-    model_key: Path | None,
-    as_json: bool,
-    quiet: bool,
-    root: Path,
-) -> None:
+    *, model: str, evidence: str, cooldown: float, key: Path | None, model_key: Path | None, as_json: bool,
+    quiet: bool, root: Path,
+) -> None:  # fmt: skip
     """Open one request with MODEL trained anew, carrying the evidence that calls for it.
 
     On a branch: pins the newest data, runs, releases, publishes the artifact, pushes what DVC tracks, then
     the branch, and opens the request. One is open for a model at a time, the same evidence is good for one,
     and after each there is a pause. Its author can't approve it. When training fails the request says why,
-    and its checks fail in the same way. Killed anywhere, run it again.
-
-    The artifact goes where `ordain reconcile` looks for it: to the registry with ORDAIN_ARTIFACTS=registry,
-    else it stays in the store of this machine.
+    and its checks fail in the same way. Killed anywhere, run it again. The artifact goes where `ordain
+    reconcile` looks for it: with ORDAIN_ARTIFACTS=registry to the registry, else this machine's store has it.
 
     Exits 0 when a request was opened or is not called for, also when there is nothing new to learn from (see
     `answer` of --json); 1 when it can't be done; 75 when somebody was busy or away.
