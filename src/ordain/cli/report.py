@@ -41,8 +41,7 @@ def command(
     status of its newest commit for the whole and for each model. Its reviews are read, and count as they
     will when it is merged: who accepted, and which roles are missing.
 
-    Unlike `ordain plan` it exits 0 whether or not something would change. With the local forge there is
-    nobody to tell, and only files are written.
+    Unlike `ordain plan` it exits 0 either way. With the local forge only files are written.
 
     \b
     Examples:
@@ -68,4 +67,4 @@ def command(
         forge.comment(request, MARKER, body)
         forge.status(setting.clone.resolve("HEAD"), statuses(planned))
     told = {"request": request, "commented": forge is not None, "out": str(out) if out else None}
-    console.result(told, body if forge is None else f"told request {request}")
+    console.result(told, f"told request {request}" if forge else body)
