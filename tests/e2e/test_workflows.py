@@ -169,17 +169,26 @@ def declare(shop: Shop) -> None:
     )
     (shop.ada / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     shop.ordain("ada", shop.ada, "data", "pin", "cancer")
-    shop.ordain("ada", shop.ada, "init", ".")  # draws the pipelines anew
-    shop.commit("Declare cancer")
+    shop.commit("Declare cancer")  # what follows from params.yaml is left to the workflow
 
 
 def test_pull_request_merge_reconcile(shop: Shop) -> None:
     declare(shop)
-    before = shop.head("declare-cancer")
-    assert shop.pull_request("declare-cancer", source="mallory/shop") == ["check"]
-    assert shop.head("declare-cancer") == before
+    edited = shop.head("declare-cancer")
+    with pytest.raises(AssertionError, match="ordain generate"):
+        shop.pull_request("declare-cancer", source="mallory/shop")
+    assert shop.actions.results["check"] == shop.actions.results["verdict"] == "failure"
+    assert shop.head("declare-cancer") == edited
 
-    assert shop.pull_request("declare-cancer") == ["check", "train", "record"]
+    assert shop.pull_request("declare-cancer") == ["generate", "verdict"]
+    before = shop.head("declare-cancer")
+    changed = shop.run("ada", shop.origin, "git", "diff", "--name-only", edited, before).splitlines()
+    assert {each.split("/")[0] for each in changed} == {"pipelines"}
+    with pytest.raises(AssertionError, match="GOOD"):  # in order, and untrained
+        shop.pull_request("declare-cancer", source="mallory/shop")
+    assert shop.actions.results["check"] == "success"
+
+    assert shop.pull_request("declare-cancer") == ["generate", "check", "train", "record", "verdict"]
     after = shop.head("declare-cancer")
     assert after != before
     changed = shop.run("ada", shop.origin, "git", "diff", "--name-only", before, after).splitlines()
@@ -187,7 +196,7 @@ def test_pull_request_merge_reconcile(shop: Shop) -> None:
     assert {each.split("/")[0] for each in changed} == {"dvc.lock", "environments", "pipelines", "releases"}
 
     # What was recorded is a push, so all of it runs again on the head that will merge, with nothing to do.
-    assert shop.pull_request("declare-cancer") == ["check", "report"]
+    assert shop.pull_request("declare-cancer") == ["generate", "check", "report", "verdict"]
     assert shop.head("declare-cancer") == after
     assert "cancer@1" in shop.actions.summary
 
@@ -220,7 +229,7 @@ def test_new_data_becomes_one_request_whose_checks_run(shop: Shop) -> None:
     assert any("open already" in each for each in shop.actions.answers)
     assert shop.head("retrain/cancer-1") == head
 
-    assert shop.pull_request("retrain/cancer-1") == ["check", "report"]
+    assert shop.pull_request("retrain/cancer-1") == ["generate", "check", "report", "verdict"]
     assert "cancer@2" in shop.actions.summary
     shop.approve("bot", "retrain/cancer-1", code=1)
     shop.approve("ravi", "retrain/cancer-1")
