@@ -6,6 +6,7 @@ bare repository, the registry a real one; GitHub's stand-in answers by its publi
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import partial
 from http.server import ThreadingHTTPServer
@@ -92,7 +93,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHubShop]:
 
 
 def test_a_pull_request_is_generated_trained_recorded_and_reported_once(shop: GitHubShop) -> None:
-    declare(shop)
+    (shop.data / "log").mkdir()
+    watch = {"schedule": "27 5 * * *", "log": f"{shop.url}/log/", "allow_to": ["127.0.0.0/8"]}
+    declare(shop, monitoring={"watch": watch})
     number = shop.hub.propose("declare-cancer", "ada-gh")
     assert shop.event("pull-request", number) == ["generate", "verdict"]
     assert shop.event("pull-request", number) == ["generate", "check", "train", "record", "verdict"]
@@ -137,7 +140,9 @@ def test_a_merge_is_reconciled_to_the_branch_that_clusters_follow(shop: GitHubSh
     shop.reconcile()
     assert shop.head("live") == recorded
     assert shop.actions.run(shop.workflow("audit"), {"name": "schedule"}) == ["audit"]
-    assert shop.actions.run(shop.workflow("monitor"), {"name": "schedule"}) == ["targets"]
+    assert shop.actions.run(shop.workflow("monitor"), {"name": "schedule"}) == ["targets", "monitor"]
+    assert "insufficient" in "".join(shop.actions.answers), "nobody has asked it anything yet"
+    assert "nothing in this evidence calls for retraining" in shop.actions.answers[-1]
 
 
 def test_new_data_becomes_one_request_with_everything_it_pins_in_place(shop: GitHubShop) -> None:
@@ -171,12 +176,19 @@ def test_new_data_becomes_one_request_with_everything_it_pins_in_place(shop: Git
     assert shop.server.count("POST", PULLS) == 1
 
 
+def test_a_finding_of_a_monitor_elsewhere_with_nothing_new_to_learn_from_opens_nothing(
+    shop: GitHubShop,
+) -> None:
+    (shop.data / "3.csv").unlink()
+    evidence = json.dumps({"model": "cancer", "findings": [{"kind": "drift", "alarm": True, "detail": "x"}]})
+    told = {"client_payload": {"model": "cancer", "evidence": evidence}}
+    event = {"name": "repository_dispatch", "event": told}
+    assert shop.actions.run(shop.workflow("retrain"), event) == ["finding"]
+    assert any("too recent" in each for each in shop.actions.answers)
+
+
 def test_every_line_of_the_workflows_was_run_and_none_told_a_token(shop: GitHubShop) -> None:
-    """But those of jobs for which there is no occasion here: a dispatch, and a prediction log to monitor."""
-    jobs = {(name, job): content for name in WORKFLOWS
-            for job, content in load(shop.workflow(name))["jobs"].items()}  # fmt: skip
-    lines = {step["run"] for key, job in jobs.items()
-             if key not in {("monitor", "monitor"), ("retrain", "finding")}
+    lines = {step["run"] for name in WORKFLOWS for job in load(shop.workflow(name))["jobs"].values()
              for step in job["steps"] if "run" in step}  # fmt: skip
     assert lines - set(shop.actions.commands) == set()
     assert TOKEN not in "".join([*shop.actions.told, *(each["body"] for said in shop.hub.said.values()

@@ -150,7 +150,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     server.server_close()
 
 
-def declare(shop: Shop) -> None:
+def declare(shop: Shop, **more: Any) -> None:
     """Ada declares a model on a branch: drafted by `init`, one candidate, data in partitions behind a URL."""
     frame = cancer()
     shop.put("1.csv", slice(0, 450), frame)
@@ -161,6 +161,7 @@ def declare(shop: Shop) -> None:
     (shop.ada / "data/cancer.csv").unlink()
     models = yaml.safe_load((shop.ada / "models.yaml").read_text())
     models["models"]["cancer"]["data"]["source"] = {"url": f"{shop.url}/*.csv"}
+    models["models"]["cancer"].update(more)
     (shop.ada / "models.yaml").write_text(yaml.safe_dump(models, sort_keys=False))
     params = yaml.safe_load((shop.ada / "params.yaml").read_text())
     del (
