@@ -45,6 +45,14 @@ def test_what_runs_and_is_watched_becomes_the_jobs_of_both_forges(watched: World
     assert found["monitor-churn-in-staging"]["variables"] == {"MODEL": "churn", "TARGET": "churn@staging"}
 
 
+def test_whoever_may_not_train_hears_that_something_has_to_be(world: World) -> None:
+    where = world.branch("dana", "work")
+    assert CliRunner().invoke(ordain, ["affected", "--exit-code", "-C", str(where)]).exit_code == 0
+    world.release("dana", "churn", 1)
+    done = CliRunner().invoke(ordain, ["affected", "--exit-code", "-C", str(where)], standalone_mode=False)
+    assert (done.return_value, "churn" in done.output) == (2, True)
+
+
 def test_a_job_hears_whether_anything_was_pushed(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
