@@ -21,7 +21,7 @@ from tests.adapters.forges.github_world import PULLS
 from tests.adapters.forges.standin import TOKEN, StandIn, standing_in
 from tests.e2e.actions import load
 from tests.e2e.hub import BOT, Hub
-from tests.e2e.test_workflows import Quiet, Shop, cancer, declare
+from tests.e2e.test_workflows import Quiet, Shop, cancer, declare, watched
 from tests.registries import needs_registry, running_registry
 
 pytestmark = [needs_registry, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -93,9 +93,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHubShop]:
 
 
 def test_a_pull_request_is_generated_trained_recorded_and_reported_once(shop: GitHubShop) -> None:
-    (shop.data / "log").mkdir()
-    watch = {"schedule": "27 5 * * *", "log": f"{shop.url}/log/", "allow_to": ["127.0.0.0/8"]}
-    declare(shop, monitoring={"watch": watch})
+    declare(shop, monitoring=watched(shop))
     number = shop.hub.propose("declare-cancer", "ada-gh")
     assert shop.event("pull-request", number) == ["generate", "verdict"]
     assert shop.event("pull-request", number) == ["generate", "check", "train", "record", "verdict"]

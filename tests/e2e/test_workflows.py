@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import subprocess
@@ -33,6 +34,8 @@ class Quiet(SimpleHTTPRequestHandler):
 class Shop:
     """An origin, two people, a bot, a store of data, and GitHub's part."""
 
+    forge = "github"
+
     def __init__(self, root: Path, url: str, registry: str) -> None:
         self.root, self.url, self.data = root, url, root / "www"
         self.keys = keys_folder()
@@ -40,7 +43,7 @@ class Shop:
         (root / "home").mkdir()
         (root / "policy.yaml").write_text(json.dumps(self.policy()))
         self.person("ada", root)
-        words = ("--policy", "policy.yaml", "--origin", str(self.origin), "--forge", "github")
+        words = ("--policy", "policy.yaml", "--origin", str(self.origin), "--forge", self.forge)
         self.ordain("ada", root, "init", "ada", *words, "--remote", str(root / "dvc"),
                     "--registry", registry, "--yes")  # fmt: skip
         self.ada = root / "ada"
@@ -148,6 +151,19 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         yield Shop(root, f"http://127.0.0.1:{server.server_port}", f"{registry.host}/models")
     server.shutdown()
     server.server_close()
+
+
+def watched(shop: Shop) -> dict[str, Any]:
+    """A monitor whose prediction log holds one prediction, from which nothing can be told."""
+    name, frame = "predictions-pod-1-1700000000001-1.jsonl", cancer()
+    inputs = frame.drop(columns="diagnosis").iloc[0].to_dict()
+    outputs = {"label": "benign", "probabilities": [0.9, 0.1]}
+    when = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
+    record = {"id": "1", "time": when.strftime("%Y-%m-%dT%H:%M:%SZ"), "model": "cancer", "version": "1",
+              "latency": 0.001, "inputs": [inputs], "outputs": [outputs]}  # fmt: skip
+    (shop.data / name).write_text(json.dumps(record) + "\n")
+    where = {"log": f"{shop.url}/{name}", "allow_to": ["127.0.0.0/8"]}
+    return {"watch": {"schedule": "27 5 * * *", **where}}
 
 
 def declare(shop: Shop, **more: Any) -> None:
