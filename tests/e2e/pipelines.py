@@ -151,7 +151,7 @@ class Pipelines:
             if done.returncode:
                 self.failures.append(f"{name}: {line}: {done.returncode}\n{done.stdout}{done.stderr}")
                 return "failed"
-        for path in job.get("artifacts", {}).get("paths", []):
+        for path in filter(lambda each: (here / each).exists(), job.get("artifacts", {}).get("paths", [])):
             target = artifacts / name / path
             target.parent.mkdir(parents=True, exist_ok=True)
             copy = shutil.copytree if (here / path).is_dir() else shutil.copy
