@@ -155,7 +155,7 @@ class Pipelines:
             target = artifacts / name / path
             target.parent.mkdir(parents=True, exist_ok=True)
             copy = shutil.copytree if (here / path).is_dir() else shutil.copy
-            copy(here / path, target)  # type: ignore[operator]
+            copy(here / path, target)
         return "success"
 
     def _clone(self, place: Path) -> Path:
