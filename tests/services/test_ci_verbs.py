@@ -9,6 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from ordain.adapters.git import Repository
 from ordain.cli import wiring
 from ordain.cli.main import ordain
 from ordain.cli.retrain import publisher
@@ -79,17 +80,24 @@ def test_a_report_without_a_forge_writes_its_files_and_prints_itself(world: Worl
     assert "<html" in (tmp_path / "report/plan.html").read_text()
 
 
-def test_a_retraining_publishes_where_reconciling_looks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_retraining_publishes_where_others_look_for_it(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
     monkeypatch.setattr("ordain.services.publish.publish", lambda *given: asked.append(given[1]))
     monkeypatch.delenv("ORDAIN_ARTIFACTS", raising=False)
-    publisher(None)(tmp_path, ("churn",))
+    clone = Repository(world.branch("dana", "work"))
+    publisher(clone, None)(tmp_path, ("churn",))
     assert asked == [], "the store of this machine has it already"
     monkeypatch.setenv("ORDAIN_ARTIFACTS", "registry")
-    publisher(None)(tmp_path, ("churn",))
+    publisher(clone, None)(tmp_path, ("churn",))
     assert [each.models for each in asked] == [("churn",)]  # type: ignore[attr-defined]
+    # On a forge, others have to have it, whatever this machine is set up for.
+    monkeypatch.delenv("ORDAIN_ARTIFACTS")
+    world.edit(clone.folder, "policy.yaml", lambda value: value.update(forge="github"))
+    world.commit("dana", "On a forge")
+    publisher(clone, None)(tmp_path, ("churn",))
+    assert len(asked) == 2
     monkeypatch.setenv("ORDAIN_ARTIFACTS", "cellar")
     with pytest.raises(UserError, match="no place for artifacts"):
         wiring.artifact_place()
