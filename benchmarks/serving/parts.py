@@ -68,7 +68,7 @@ def single(model: Model, sample: Sample) -> dict[str, float]:
             lambda _, e=endpoint, q=question, s=scored: e.write(q, s), 5000
         )
     describe = Describe(model, b"")
-    entry = Entry(scored, time.time(), 0.001, jobs[0], describe)
+    entry = Entry(scored, time.time(), 0.001, jobs[0], describe, 500)
     lines = [describe.line(entry)] * TOGETHER
     encoder = msgspec.json.Encoder()
     found["graph: a row alone"] = cost(lambda _: model.run(jobs[:1]), 2000)

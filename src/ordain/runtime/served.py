@@ -71,14 +71,18 @@ class Served:
                 self.stats.count_violations(refusal.violations, "rejected", self._known)
             self.stats.requests[endpoint.name, refusal.status] += 1
             raise
-        scored = self._scored(question, answers, started)
+        scored = self._scored(question, answers)
+        if self._services.log is not None:
+            latency, size = time.perf_counter() - started, len(request.body)
+            entry = Entry(scored, time.time(), latency, question.packed, self._describe, size)
+            self._services.log.add(entry)
         response = endpoint.write(question, scored)
         self.stats.requests[endpoint.name, 200] += 1
         self.stats.latency[endpoint.name].observe(time.perf_counter() - started)
         return response
 
-    def _scored(self, question: Question, answers: Answers, started: float) -> Scored:
-        """Answers with labels and an id, counted and logged."""
+    def _scored(self, question: Question, answers: Answers) -> Scored:
+        """Answers with labels and an id, counted."""
         packed = question.packed
         if question.violations:
             self.stats.count_violations(question.violations, "accepted", self._known)
@@ -86,8 +90,4 @@ class Served:
         labels = self.model.labels(answers)
         for label in labels:
             self.stats.labels[label] += 1
-        scored = Scored(f"{self._prefix}-{next(self._numbers):x}", answers, labels)
-        if self._services.log is not None:
-            latency = time.perf_counter() - started
-            self._services.log.add(Entry(scored, time.time(), latency, packed, self._describe))
-        return scored
+        return Scored(f"{self._prefix}-{next(self._numbers):x}", answers, labels)

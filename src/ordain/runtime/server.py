@@ -129,7 +129,8 @@ class Server(uvicorn.Server):
         """Listen, and start what runs beside requests."""
         if self._log is not None:
             self._log.start()
-        self._sweeper = asyncio.create_task(sweep_forever(self.server_state.connections))
+        unread = GuardedProtocol.limits.unread
+        self._sweeper = asyncio.create_task(sweep_forever(self.server_state.connections, unread))
         await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -181,7 +182,7 @@ def serve(settings: Settings, started: Callable[[dict[str, Any]], None]) -> None
     counted = Counted([(each.model.identity, each.stats) for each in served], stats, log_stats)
     app = App(served, settings.limits, stats, _lazily(counted))
     listener = _listen(settings.host, settings.port)
-    GuardedProtocol.limits = settings.limits
+    GuardedProtocol.limits, GuardedProtocol.stats = settings.limits, stats
     server = Server(_config(app, settings), app, settings.drain, log)
     _tame_garbage_collector()
     host, port = listener.getsockname()[:2]
