@@ -113,7 +113,7 @@ def _values(sample: Sample) -> tuple[list[Any], list[Any]]:
 
 def main(prepared: Prepared) -> None:
     """Print all parts."""
-    model = load(Source(path=prepared.folder / "artifact", digest=prepared.digest), 1)
+    model = load(Source(path=prepared.folder / "artifact", digest=prepared.digest), 1).model
     parts = single(model, prepared.sample)
     parts["application around the graph, packed, without log"] = application(model, prepared.sample)
     for name, microseconds in parts.items():

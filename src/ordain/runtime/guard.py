@@ -7,14 +7,13 @@ answer, does not bound headers, and answers malformed requests in plain text. A 
 from __future__ import annotations
 
 import asyncio
-import math
 import time
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from ordain.runtime.connection import IdleClock, OneAtATime, WholeAnswers
 from ordain.runtime.messages import Limits
 from ordain.runtime.stats import ServerStats
 
@@ -58,50 +57,6 @@ SLOW_BODY = Ending("slow_body", _SLOW, "the body took too long to arrive")
 SLOW_READER, MANY_UNREAD = "slow_reader", "many_unread_answers"  # no answer would reach these
 
 
-class IdleClock:
-    """The event loop as uvicorn's protocol uses it, with one deadline in place of a timer a request.
-
-    After each answer uvicorn asks for a timer that ends an idle connection, and cancels it when the next
-    request comes. Both cost more than parsing that request; a deadline that `sweep` looks at costs nothing.
-
-    Args:
-        loop: the real one.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.create_task = loop.create_task
-        self.due = math.inf
-        self.end: Callable[[], None] = lambda: None
-
-    def call_later(self, delay: float, callback: Callable[[], None]) -> IdleClock:
-        """Set the deadline; what is returned can be cancelled."""
-        self.due = time.monotonic() + delay
-        self.end = callback
-        return self
-
-    def cancel(self) -> None:
-        """A request came in time."""
-        self.due = math.inf
-
-
-class OneAtATime(FlowControl):
-    """Reads nothing more while a request waits for the one before it; uvicorn would, and keep it all.
-
-    Args:
-        transport: the connection's.
-        waiting: its requests that wait.
-    """
-
-    def __init__(self, transport: asyncio.Transport, waiting: Sized) -> None:
-        super().__init__(transport)
-        self._waiting = waiting
-
-    def resume_reading(self) -> None:
-        """Called before each wait for more of a body, and after each answer."""
-        if not self._waiting:
-            super().resume_reading()
-
-
 class TooMuchError(Exception):
     """Ends the parsing of what a connection has sent."""
 
@@ -115,6 +70,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     limits = Limits()
     stats = ServerStats()
+    transport: WholeAnswers  # type: ignore[assignment]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -125,6 +81,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """Take the connection, unless there are too many."""
         super().connection_made(transport)
         self.flow = OneAtATime(transport, self.pipeline)
+        self.transport = WholeAnswers(transport)
         self.head_bytes = 0
         self.waiting_since = self.unread_since = time.monotonic()
         if len(self.connections) > self.limits.connections:
@@ -161,6 +118,11 @@ class GuardedProtocol(HttpToolsProtocol):
         """The body is whole; uvicorn forgets to note that when the answer came first."""
         super().on_message_complete()
         self.cycle.more_body = False
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request; what has a head only, an answer to HEAD, has not left yet."""
+        self.transport.flush()
+        super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Malformed HTTP, answered as everything else is."""

@@ -11,9 +11,11 @@ from itertools import count
 from typing import NamedTuple
 
 from ordain.runtime.admission import Admission, InvalidInput, Policy
+from ordain.runtime.batch.leafmasks import LeafMasks
 from ordain.runtime.coalescer import Answers, Coalescer
 from ordain.runtime.decoders import Question
 from ordain.runtime.endpoints import Endpoint, InferEndpoint, PredictEndpoint, Scored
+from ordain.runtime.large import Large
 from ordain.runtime.messages import Limits, Request, Response
 from ordain.runtime.model import Model
 from ordain.runtime.predictionlog import Describe, Entry, PredictionLog
@@ -41,9 +43,12 @@ class Served:
         model: what answers.
         policy: for input outside the contract.
         services: shared by all models.
+        masks: the model in a form for many rows, if it has one.
     """
 
-    def __init__(self, model: Model, policy: Policy, services: Services) -> None:
+    def __init__(
+        self, model: Model, policy: Policy, services: Services, masks: LeafMasks | None = None
+    ) -> None:
         self.model = model
         self.policy = policy
         self.stats = ModelStats()
@@ -52,7 +57,7 @@ class Served:
         self.infer = partial(self._answer, InferEndpoint(*arguments))
         self.predict = partial(self._answer, PredictEndpoint(*arguments))
         self._known = frozenset(each.name for each in model.signature.features)
-        self._coalescer = Coalescer(model, services.pool, self.stats.batches.observe)
+        self._coalescer = Coalescer(model, Large(model, masks).run, services.pool, self.stats.batches.observe)
         self._describe = Describe(model, services.salt)
         self._prefix = f"{model.identity.stamp}-{os.urandom(6).hex()}"
         self._numbers = count(1)
