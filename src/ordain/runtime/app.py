@@ -22,7 +22,6 @@ from ordain.runtime.messages import (
     check_room,
     compressed,
     error_response,
-    headers_of,
     json_response,
     read_request,
 )
@@ -126,7 +125,7 @@ class App:
             allowed = "GET, HEAD" if route.method == "GET" else route.method
             raise Refusal(405, f"this path takes {allowed}", [(b"allow", allowed.encode("ascii"))])
         if method == "GET":
-            return await route.handler(Request(headers_of(scope), b""))
+            return await route.handler(Request(dict(scope["headers"]), b""))
         if self._stats.in_flight > self._limits.in_flight:
             raise busy("the server is busy")
         request = await read_request(scope, receive, self._limits, self._stats)

@@ -19,12 +19,6 @@ Send = Callable[[Message], Awaitable[None]]
 
 JSON = (b"content-type", b"application/json")
 HEADER_LENGTH = b"inference-header-content-length"
-WANTED = frozenset(
-    {
-        b"content-type", b"content-encoding", b"content-length", b"transfer-encoding", b"accept-encoding",
-        b"accept", HEADER_LENGTH,
-    }
-)  # fmt: skip
 GZIP_FROM = 1400  # bytes; a smaller answer fits one packet anyway
 AT_ONCE = 64 * 2**10  # bytes that are compressed or decompressed on the event loop, which takes under 1 ms
 STEP = 2**20  # bytes of a larger body that are decompressed at a time, in a thread
@@ -61,7 +55,7 @@ class Request(msgspec.Struct, frozen=True):
     """A whole request.
 
     Attributes:
-        headers: those of `WANTED`, by lower-case name.
+        headers: by lower-case name; of a repeated one the last.
         body: decompressed.
     """
 
@@ -100,11 +94,6 @@ def busy(why: str) -> Refusal:
     return Refusal(503, why, [(b"retry-after", b"1")])
 
 
-def headers_of(scope: Scope) -> dict[bytes, bytes]:
-    """The headers that matter here; of a repeated one the last."""
-    return {name: value for name, value in scope["headers"] if name in WANTED}
-
-
 async def read_request(scope: Scope, receive: Receive, limits: Limits, stats: ServerStats) -> Request:
     """The whole request, within the limits; `runtime.guard` ends the connection of a client that is slow.
 
@@ -112,7 +101,7 @@ async def read_request(scope: Scope, receive: Receive, limits: Limits, stats: Se
         Refusal: 411 without a body, 413 large, 415 in an encoding that is not read, 503 too much at once.
         ClientGoneError: when the connection ended first.
     """
-    headers = headers_of(scope)
+    headers = dict(scope["headers"])
     length = headers.get(b"content-length")
     if length is None:
         if b"transfer-encoding" not in headers:

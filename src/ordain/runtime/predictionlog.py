@@ -164,7 +164,7 @@ class PredictionLog:
         self._batch = bytearray()
         self._rows = self._bytes = self._records = self._refused = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._writes: deque[tuple[Future[None], Entry | None]] = deque()
+        self._writes: deque[tuple[Future[None], Sequence[Entry]]] = deque()
         self._thread = ThreadPoolExecutor(1, "prediction-log")
         self._ticking: asyncio.TimerHandle | None = None
 
@@ -200,17 +200,17 @@ class PredictionLog:
 
     def _take(self, rows: int) -> None:
         """Encode entries of about so many rows, and hand them over when they are many or the last."""
-        lines: list[Line] = []
+        small: list[Entry] = []
         while self._queue and rows > 0:
             entry = self._queue.popleft()
             rows -= entry.packed.rows
             if entry.packed.rows > LARGE or entry.size > LARGE_BYTES:
                 self._submit(partial(self._write_large, entry), entry)
             else:
-                self._forget(entry)
-                lines.append(entry.line())
-        self._batch += _ENCODER.encode_lines(lines)
-        self._records += len(lines)
+                small.append(entry)
+        self._batch += _ENCODER.encode_lines([each.describe.line(each) for each in small])
+        self._records += len(small)
+        self._forget(small)
         if self._batch and (len(self._batch) >= BATCH or not self._queue):
             self._submit(partial(self._sink.write, bytes(self._batch), self._records))
             self._batch.clear()
@@ -220,21 +220,20 @@ class PredictionLog:
         """In the thread: a line so long that encoding it on the loop would be felt."""
         self._sink.write(_ENCODER.encode_lines([entry.line()]), 1)
 
-    def _submit(self, work: Callable[[], None], entry: Entry | None = None) -> None:
-        """Give the thread something to do; an entry that it takes along counts until that is done."""
-        self._writes.append((self._thread.submit(work), entry))
+    def _submit(self, work: Callable[[], None], *taken: Entry) -> None:
+        """Give the thread something to do; entries that it takes along count until that is done."""
+        self._writes.append((self._thread.submit(work), taken))
 
-    def _forget(self, entry: Entry) -> None:
-        self._rows -= entry.packed.rows
-        self._bytes -= entry.size
+    def _forget(self, entries: Sequence[Entry]) -> None:
+        self._rows -= sum([each.packed.rows for each in entries])
+        self._bytes -= sum([each.size for each in entries])
 
     def _settle(self, *, wait: bool = False) -> None:
         """Count what has been written, and what the sink refused."""
         while self._writes and (wait or self._writes[0][0].done()):
-            write, entry = self._writes.popleft()
+            write, entries = self._writes.popleft()
             error = write.exception()
-            if entry is not None:
-                self._forget(entry)
+            self._forget(entries)
             if error is not None:
                 logger.error("the prediction log cannot be written", extra={"reason": str(error)[:200]})
         self._stats.written = self._sink.written
