@@ -47,6 +47,17 @@ def test_a_server_logs_every_answer_and_loses_none_at_the_end(tmp_path: Path) ->
     assert one["outputs"][0]["probabilities"] == second["outputs"][0]["data"]
 
 
+def test_a_server_with_a_salt_logs_hashes_of_personal_columns(tmp_path: Path) -> None:
+    folder, log = write(tmp_path / "toy", files()), tmp_path / "log"
+    with serving(str(folder), ORDAIN_PREDICTION_LOG=str(log), ORDAIN_LOG_SALT="pepper") as running:
+        assert running.client.post("/predict", json=ROW).status_code == 200
+    (line,) = lines(log)
+    (row,) = line["inputs"]
+    assert {len(row["town"]), len(row["vip"])} == {16}
+    assert (row["plan"], row["amount"]) == ("x", 12.5)
+    assert "Uster" not in json.dumps(line)
+
+
 @pytest.fixture
 def model(tmp_path: Path) -> Model:
     verified = open_artifact(write(tmp_path / "model", files()), "")
