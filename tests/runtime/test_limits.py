@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.runtime.toy import ROW, Running, limited, tensors
+from tests.runtime.toy import ROW, Running, limited, serving, tensors
 
 BODY = json.dumps(ROW).encode()
 PATIENCE = 20.0  # seconds; a busy machine makes everything late, and these tests ask only for an end
@@ -235,6 +235,13 @@ def test_bodies_together_are_bounded(folder: Path) -> None:
         for each in held:
             each.close()
         eventually(lambda: running.client.post("/predict", json=ROW).status_code == 200)
+
+
+def test_one_body_may_be_as_large_as_the_option_says(folder: Path) -> None:
+    """Even where that is more than all bodies together may be by default."""
+    with serving(str(folder), "--max-body", "70") as running:
+        body = b" " * (65 * 2**20) + BODY
+        assert running.client.post("/predict", content=body).status_code == 200
 
 
 def test_connections_are_bounded(folder: Path) -> None:
