@@ -130,8 +130,8 @@ def asking_much(rows: int) -> bytes:
     return head % len(body) + body
 
 
-def ask_until_cut_off(connection: socket.socket, request: bytes) -> bool:
-    """Ask whole requests, one after another, and never read; whether that ended."""
+def ask_until_cut_off(connection: socket.socket, request: bytes, read: int = 0) -> bool:
+    """Ask whole requests, one after another, and read that many bytes now and then; whether that ended."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.settimeout(0.2)
     started, rest = time.monotonic(), memoryview(request)
@@ -139,15 +139,18 @@ def ask_until_cut_off(connection: socket.socket, request: bytes) -> bool:
         try:
             rest = rest[connection.send(rest) :] or memoryview(request)
         except TimeoutError:
-            continue
+            if read:
+                connection.recv(read)
         except OSError:
             return True
     return False
 
 
-def test_who_does_not_read_is_cut_off(impatient: Running) -> None:
+@pytest.mark.parametrize("read", [0, 1])
+def test_who_does_not_read_is_cut_off(impatient: Running, read: int) -> None:
+    """Nor does a byte now and then buy time."""
     with connect(impatient) as connection:
-        assert ask_until_cut_off(connection, asking_much(3000))
+        assert ask_until_cut_off(connection, asking_much(3000), read)
     assert 'ordain_connections_ended_total{reason="slow_reader"}' in impatient.client.get("/metrics").text
 
 
