@@ -14,7 +14,7 @@ from benchmarks.serving.table import table
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3, help="of one round of one peer")
+    parser.add_argument("--seconds", type=int, default=3, help="of one round of one peer")
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--only", nargs="+", choices=list(PEERS), default=list(PEERS))
     parser.add_argument("--out", type=Path, default=ROOT / ".bench" / "serving.json")

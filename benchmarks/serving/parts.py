@@ -68,7 +68,7 @@ def single(model: Model, sample: Sample) -> dict[str, float]:
             lambda _, e=endpoint, q=question, s=scored: e.write(q, s), 5000
         )
     describe = Describe(model, b"")
-    entry = Entry(scored, time.time(), 0.001, jobs[0], describe)
+    entry = Entry(scored, time.time(), 0.001, jobs[0], describe, 500)
     lines = [describe.line(entry)] * TOGETHER
     encoder = msgspec.json.Encoder()
     found["graph: a row alone"] = cost(lambda _: model.run(jobs[:1]), 2000)
@@ -113,7 +113,7 @@ def _values(sample: Sample) -> tuple[list[Any], list[Any]]:
 
 def main(prepared: Prepared) -> None:
     """Print all parts."""
-    model = load(Source(path=prepared.folder / "artifact", digest=prepared.digest), 1)
+    model = load(Source(path=prepared.folder / "artifact", digest=prepared.digest), 1).model
     parts = single(model, prepared.sample)
     parts["application around the graph, packed, without log"] = application(model, prepared.sample)
     for name, microseconds in parts.items():

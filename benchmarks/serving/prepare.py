@@ -25,8 +25,8 @@ from ordain.adapters.datasource import read_source
 from ordain.adapters.files import read_state
 from ordain.adapters.tables import read_frame, write_table
 from ordain.core.artifact import build_layout
-from ordain.core.canonical import canonical_bytes
 from ordain.core.instance import is_state_path, read_instance
+from ordain.core.profile import encode as encode_profile
 from ordain.core.signature import Signature, encode
 from ordain.learn.estimators import build
 from ordain.learn.export import export
@@ -77,7 +77,7 @@ def prepare(folder: Path) -> Prepared:
         {
             "model.onnx": exported.model,
             "signature.json": encode(signature),
-            "profile.json": canonical_bytes(exported.profile),
+            "profile.json": encode_profile(exported.profile),
         }
     )
     for name, data in {**layout.blobs, "../model.onnx": exported.model}.items():

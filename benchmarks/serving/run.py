@@ -30,7 +30,7 @@ class Plan(NamedTuple):
     """How long to measure, and how much before other users of the machine (see `processes.ahead`)."""
 
     rounds: int
-    seconds: float
+    seconds: int  # whole ones: wrk takes no others
     connections: tuple[int, ...]
     nice: int = 0
 
@@ -163,7 +163,7 @@ def _load(bodies: Path, running: Running, plan: Plan, connections: int) -> Load:
     running.go_on()
     family = running.family
     before = processor_seconds(family)
-    command = ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{connections}", f"-d{plan.seconds:g}s"]
+    command = ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{connections}", f"-d{plan.seconds}s"]
     options = ["--timeout", "10s", "--latency", "-s", str(HERE / "load.lua"), running.url + path]
     with ahead(plan.nice, family):
         done = subprocess.run(

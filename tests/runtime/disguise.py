@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import pickle
 import subprocess
+import tarfile
 import zipfile
+import zlib
 from io import BytesIO
 
 import numpy as np
@@ -27,4 +32,14 @@ def disguises(path: str) -> list[bytes]:
         zipped.writestr("archive/data.pkl", plain[4])
     saved = BytesIO()
     np.savez(saved, a=np.zeros(1))
-    return [*plain, archive.getvalue(), saved.getvalue(), b"", b"\n", b"\x08", b"{}"]
+    packed = [each.compress(plain[4]) for each in (gzip, zlib, bz2, lzma)]
+    tarred = BytesIO()
+    with tarfile.open(fileobj=tarred, mode="w") as tar:
+        tar.addfile(tarfile.TarInfo("model.pkl"), BytesIO(plain[4]))
+    behind = [start + plain[4] for start in (b"\x08\x0a", b"{}", b"\x93NUMPY\x01\x00", b"PK\x03\x04")]
+    return [*plain, archive.getvalue(), saved.getvalue(), *packed, tarred.getvalue(), *behind]
+
+
+def empty() -> list[bytes]:
+    """Nothing at all, as far as each format goes."""
+    return [b"", b"\n", b"\x08", b"{}"]

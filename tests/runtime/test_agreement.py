@@ -214,7 +214,7 @@ def test_a_batch_answers_as_the_server_does(
     both: Running, trained: dict[str, Trained], tmp_path: Path
 ) -> None:
     """The same rows over HTTP, and from a table by every executor that the release offers."""
-    offered = {"logistic": ("graph", "prepared"), "trees": ("graph", "prepared", "trees")}
+    offered = {"logistic": ("graph", "prepared"), "trees": ("graph", "prepared", "trees", "masks")}
     for name, ours in trained.items():
         rows = rows_of_json(ours.reference, ours.signature)
         response = both.client.post(f"/predict/{name}", json=rows).json()["predictions"]

@@ -5,6 +5,7 @@ import pickle
 from pathlib import Path
 
 import pytest
+from onnx import TensorProto
 
 from ordain.core.artifact import build_layout, digest_of_files
 from ordain.errors import UserError
@@ -88,13 +89,38 @@ def test_absent_artifacts_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "signature.json", "profile.json"])
-@pytest.mark.parametrize("place", range(8))
-def test_a_canary_pickle_runs_nothing(tmp_path: Path, name: str, place: int) -> None:
+@pytest.mark.parametrize("form", ["folder", "layout"])
+def test_a_canary_pickle_runs_nothing(tmp_path: Path, name: str, form: str) -> None:
+    """Its digest is the approved one, so that nothing but what it is can refuse it."""
     canary = tmp_path / "canary"
-    data = disguises(str(canary))[place]
-    folder = write(tmp_path / "artifact", {**files(), name: data})
-    with pytest.raises(UserError):
-        open_artifact(folder, digest_of_files({**files(), name: data}))
+    for place, data in enumerate(disguises(str(canary))):
+        content = {**files(), name: data}
+        held = content if form == "folder" else dict(build_layout(content).blobs)
+        folder = write(tmp_path / f"artifact{place}", held)
+        with pytest.raises(UserError):
+            open_artifact(folder, digest_of_files(content))
+        assert not canary.exists()
+
+
+@pytest.mark.parametrize("place", ["behind", "data", "text"])
+def test_a_pickle_within_a_graph_is_refused_or_only_bytes(tmp_path: Path, place: str) -> None:
+    """Behind the graph, as the numbers of a constant, or as one of its words."""
+    canary, model = tmp_path / "canary", graph()
+    pickled = pickle.dumps(Canary(str(canary)), 0 if place == "text" else 4)
+    if place == "data":
+        pickled += bytes(-len(pickled) % 4)
+        model.graph.initializer.append(
+            TensorProto(name="x", data_type=1, dims=[len(pickled) // 4], raw_data=pickled)
+        )
+    elif place == "text":
+        model.graph.doc_string = pickled.decode("ascii")
+    data = model.SerializeToString() + (pickled if place == "behind" else b"")
+    content = {**files(), "model.onnx": data}
+    try:
+        verified = open_artifact(write(tmp_path / "artifact", content), digest_of_files(content))
+        Model(Identity(name="toy", version="1", artifact=verified.digest), verified)
+    except UserError:
+        assert place == "behind"  # the others are data like any other
     assert not canary.exists()
 
 

@@ -38,6 +38,7 @@ def asked(server: Running, script: str) -> dict[str, Any]:
 def test_clients_round_trip_every_datatype(server: Running, client: str) -> None:
     answer = asked(server, f"ask_{client}.py")
     forms = {f"{kind} {form}" for kind in NUMERIC for form in ("binary", "json")} | {"FP16 binary"}
+    forms |= {"BF16 binary"} if client == "triton" else set()
     assert forms <= answer["answers"].keys()
     for probabilities, label, name in answer["answers"].values():
         assert np.allclose(np.reshape(probabilities, WANTED.shape), WANTED, atol=1e-5, rtol=0)

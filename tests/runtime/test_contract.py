@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ordain.core.signature import Feature
-from ordain.runtime.admission import Admission, InvalidInput, Packed
+from ordain.runtime import admission
+from ordain.runtime.admission import Admission, Admitted, InvalidInput, Packed
 from ordain.runtime.bulk import BulkDecoder
 from ordain.runtime.contract import ABSENT, FLOAT_MAX, Kind, judge_column
 from ordain.runtime.decoders import InferDecoder, RowDecoder
 from ordain.runtime.protocol import read_request
-from tests.runtime.toy import DATATYPES, DAYS, FEATURES, ROW, signature, tensors
+from tests.runtime.toy import DATATYPES, DAYS, FEATURES, ROW, feature, signature, tensors
 
 BY_NAME = {each.name: each for each in FEATURES}
 SIGNATURE = signature()
@@ -119,6 +120,44 @@ def test_hostile_rows_are_not_looked_at_forever() -> None:
         REJECT.rows(rows)
     assert len(caught.value.violations) < 1000
     assert len(caught.value.message) < 4000
+
+
+@pytest.mark.parametrize("as_columns", [True, False])
+def test_who_accepts_does_not_look_for_what_was_meant(
+    monkeypatch: pytest.MonkeyPatch, as_columns: bool
+) -> None:
+    """Looking for a similar name takes longer than scoring; only a refusal shows one, and for ten at most."""
+    asked: list[str] = []
+
+    def hint(word: str, known: Any) -> str:
+        asked.append(word)
+        return "did you mean `since`?"
+
+    monkeypatch.setattr(admission, "did_you_mean", hint)
+    odd = {**ROW, **{f"sinse{number}": 1 for number in range(30)}}
+
+    def ask(contract: Admission) -> Admitted:
+        if as_columns:
+            return contract.columns({name: [odd[name]] for name in odd}, 1)
+        return contract.rows([odd] * 4)
+
+    admitted = ask(ACCEPT)
+    assert [each.kind for each in admitted.violations] == [Kind.EXTRA_COLUMN] * (30 if as_columns else 120)
+    assert asked == []
+    with pytest.raises(InvalidInput, match="unknown column; did you mean `since`"):
+        ask(REJECT)
+    assert len(asked) == 10
+
+
+def test_an_extra_column_is_seen_behind_any_number_of_known_ones() -> None:
+    features = tuple(feature(f"f{place}", "number", "floats", place) for place in range(150))
+    wide = msgspec.structs.replace(SIGNATURE, features=features)
+    row = {each.name: 1.0 for each in features} | {"extra": 1.0}
+    contract = Admission(wide, "reject")
+    with pytest.raises(InvalidInput, match="column `extra`: unknown column"):
+        contract.rows([row])
+    with pytest.raises(InvalidInput, match="column `extra`: unknown column"):
+        contract.columns({name: [value] for name, value in row.items()}, 1)
 
 
 TEXT = st.sampled_from(["x", "y", "w", "", "Uster", "2020-02-29", "2020-02-30", "ü\0"])

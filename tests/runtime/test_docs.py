@@ -19,7 +19,7 @@ from ordain.runtime.app import App
 from ordain.runtime.artifact import open_artifact
 from ordain.runtime.contract import ALWAYS_REFUSED, Kind, Violation
 from ordain.runtime.endpoints import Scored
-from ordain.runtime.guard import HEAD_BYTES
+from ordain.runtime.guard import HEAD_BYTES, HEADERS, PIPELINED
 from ordain.runtime.messages import Limits
 from ordain.runtime.metrics import Collector, Counted
 from ordain.runtime.model import Identity, Model
@@ -57,7 +57,9 @@ def test_every_endpoint_has_its_row(served: Served) -> None:
 
 def test_every_metric_has_its_row(served: Served) -> None:
     stats, server = served.stats, ServerStats()
-    stats.requests["predict", 200] = stats.labels["Yes"] = server.requests[200] = 1
+    stats.requests["predict", 200] = stats.labels["Yes"] = server.requests[200] = server.ended[
+        "malformed"
+    ] = 1
     stats.count_violations([Violation(Kind.TYPE, "plan", 0, "")], "rejected", frozenset({"plan"}))
     counted = Counted([(served.model.identity, stats)], server, LogStats())
     rows = []
@@ -89,12 +91,13 @@ def test_every_limit_has_its_row() -> None:
     def shown(name: str, value: float) -> str:
         if name.endswith("_seconds"):
             return f"{value:g} s"
-        return f"{value // 2**20} MiB" if name.startswith("bod") else f"{value:,}"
+        return f"{value // 2**20} MiB" if value >= 2**20 else f"{value:,}"
 
     limits = msgspec.to_builtins(Limits())
     wanted = [[f"`{name}`", shown(name, value)] for name, value in limits.items()]
     assert [row[:2] for row in table("Limits")] == wanted
-    assert f"bounded at {HEAD_BYTES // 2**10} KiB" in PAGE
+    assert f"bounded at {HEAD_BYTES // 2**10} KiB and {HEADERS} lines" in PAGE
+    assert f"{PIPELINED} requests of one connection" in PAGE
 
 
 def test_every_kind_of_violation_has_its_row() -> None:
@@ -115,10 +118,13 @@ def test_a_line_of_the_log_is_as_shown(served: Served) -> None:
     shown = json.loads(PAGE.split("```json\n")[1].split("```")[0])
     packed = Packed(1, ["x", "Uster"], [12.5, 3, True, 18321.0])
     scored = Scored("5d0c4e1f8a27-1", [[0.25, 0.75]], ["Yes"])
-    entry = Entry(scored, ENTRY_TIME, 0.0004, packed, Describe(served.model, b""))
+    entry = Entry(scored, ENTRY_TIME, 0.0004, packed, Describe(served.model, b""), 100)
     made: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(entry.line()))
     assert shown == {**made, "model": "toy", "version": "7"}
-    assert f"{predictionlog.CAPACITY:,} rows wait" in PAGE
+    mebibytes = predictionlog.CAPACITY_BYTES // 2**20
+    assert f"{predictionlog.CAPACITY:,} rows wait, or those of {mebibytes} MiB of requests" in " ".join(
+        PAGE.split()
+    )
     rotation = Rotation()
     assert (rotation.bytes, rotation.seconds, rotation.keep) == (8 * 2**20, 300, 4)
     assert f"given {DRAIN_LIMIT} seconds" in PAGE

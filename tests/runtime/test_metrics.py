@@ -45,7 +45,7 @@ def test_every_request_is_counted(tmp_path: Path) -> None:
     assert seen[labelled("ordain_input_violations_total", **rejected)] == 1
     assert seen[labelled("ordain_request_duration_seconds_count", endpoint="infer")] == 1
     assert seen[labelled("ordain_request_duration_seconds_bucket", endpoint="infer", le="+Inf")] == 1
-    assert 0 < seen[labelled("ordain_request_duration_seconds_sum", endpoint="infer")] < 1
+    assert seen[labelled("ordain_request_duration_seconds_sum", endpoint="infer")] > 0
     assert seen[labelled("ordain_run_rows_sum")] == 3
     assert seen["ordain_http_requests_total", frozenset({("code", "404")})] == 1
     infos = [dict(labels) for (name, labels) in seen if name == "ordain_model_info"]

@@ -131,6 +131,9 @@ def test_unknown_parameters_are_allowed(client: httpx.Client) -> None:
     assert response.status_code == 200
 
 
+NUMERIC = (
+    "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "BF16", "FP32", "FP64",
+)  # fmt: skip
 NUMPY = {
     "BOOL": "?", "UINT8": "u1", "UINT16": "<u2", "UINT32": "<u4", "UINT64": "<u8", "INT8": "i1",
     "INT16": "<i2", "INT32": "<i4", "INT64": "<i8", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8",
@@ -142,7 +145,7 @@ def retyped(name: str, datatype: str, values: list[Any]) -> list[dict[str, Any]]
     return [changed if each["name"] == name else each for each in tensors({**ROW, "vip": True, "amount": 12})]
 
 
-@pytest.mark.parametrize("datatype", [each for each in NUMPY if each != "BOOL"])
+@pytest.mark.parametrize("datatype", NUMERIC)
 def test_every_numeric_datatype_fits_a_number(client: httpx.Client, datatype: str) -> None:
     wanted = expected(Packed(1, PACKED.strings, [12, 3, True, float(DAYS)]))
     response = client.post(INFER, json={"inputs": retyped("amount", datatype, [12])})
@@ -156,6 +159,9 @@ def binary(inputs: list[dict[str, Any]], **extra: Any) -> tuple[bytes, dict[str,
         if each["datatype"] == "BYTES":
             texts = [str(value).encode() for value in each["data"]]
             data = b"".join(len(text).to_bytes(4, "little") + text for text in texts)
+        elif each["datatype"] == "BF16":
+            halves = np.array(each["data"], dtype="<f4").view("<u2")[1::2]
+            data = halves.tobytes()
         else:
             data = np.array(each["data"], dtype=NUMPY[each["datatype"]]).tobytes()
         kept = {name: value for name, value in each.items() if name != "data"}
@@ -165,7 +171,7 @@ def binary(inputs: list[dict[str, Any]], **extra: Any) -> tuple[bytes, dict[str,
     return text + b"".join(raw), {"Inference-Header-Content-Length": str(len(text))}
 
 
-@pytest.mark.parametrize("datatype", [each for each in NUMPY if each != "BOOL"])
+@pytest.mark.parametrize("datatype", NUMERIC)
 def test_binary_tensors_of_every_datatype(client: httpx.Client, datatype: str) -> None:
     content, headers = binary(retyped("amount", datatype, [12]))
     response = client.post(INFER, content=content, headers=headers)

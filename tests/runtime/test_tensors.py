@@ -27,12 +27,26 @@ def test_every_number_survives_both_forms(datatype: str) -> None:
         from_bytes("t", datatype, [4], raw[:-1])
 
 
+def test_brain_floats_are_the_upper_halves_of_32_bits() -> None:
+    raw = np.array([1.0, -2.5, np.inf, 0.0], dtype="<f4").view("<u4") >> 16
+    assert from_bytes("t", "BF16", [4], raw.astype("<u2").tobytes()) == [1.0, -2.5, np.inf, 0.0]
+    assert from_json("t", "BF16", [2], [1.0, None]) == [1.0, None]
+    with pytest.raises(Refusal, match="3 bytes instead of 4"):
+        from_bytes("t", "BF16", [2], b"abc")
+
+
+@pytest.mark.parametrize("value", [0, 2**53 + 1, 2**63, 2**64 - 1])
+def test_large_whole_numbers_are_exact(value: int) -> None:
+    raw = value.to_bytes(8, "little")
+    assert from_bytes("t", "UINT64", [1], raw) == from_json("t", "UINT64", [1], [value]) == [value]
+
+
 @pytest.mark.parametrize(
     ("datatype", "value"),
     [
         ("BOOL", 2), ("BOOL", "x"), ("UINT8", 256), ("UINT8", -1), ("INT8", 128), ("INT64", 2**63),
         ("INT16", 1.5), ("INT16", True), ("FP32", True), ("FP64", "1"), ("BYTES", 1), ("BYTES", []),
-        ("UINT64", 2**64), ("INT32", {}), ("FP16", []),
+        ("UINT64", 2**64), ("UINT64", -1), ("UINT64", 2.0**64), ("BF16", "1"), ("INT32", {}), ("FP16", []),
     ],
 )  # fmt: skip
 def test_elements_must_fit_the_datatype(datatype: str, value: Any) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -156,7 +155,6 @@ class Running(NamedTuple):
     process: subprocess.Popen[str]
     client: httpx.Client
     port: int
-    seconds: float
 
 
 @contextmanager
@@ -176,8 +174,16 @@ def limited(folder: Path, **limits: float) -> Iterator[Running]:
 @contextmanager
 def started(words: list[str], environment: dict[str, str]) -> Iterator[Running]:
     """A process that prints where it listens, once it is ready."""
-    since = time.monotonic()
-    process = subprocess.Popen(
+    with process(words, environment) as server:
+        port = told(server)["port"]
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+            yield Running(server, client, port)
+
+
+@contextmanager
+def process(words: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A Python process that ends with the context."""
+    made = subprocess.Popen(
         [sys.executable, "-c", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -185,25 +191,27 @@ def started(words: list[str], environment: dict[str, str]) -> Iterator[Running]:
         env={**os.environ, **environment},
     )
     try:
-        facts, stdout = "", process.stdout
-        while stdout is not None and not facts.endswith("}\n"):
-            line = stdout.readline()
-            if not line:
-                _, errors = process.communicate()
-                pytest.fail(f"the server did not start: {errors}")
-            facts += line
-        port = json.loads(facts)["port"]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
-            while client.get("/v2/health/ready").status_code != 200:
-                time.sleep(0.01)
-            yield Running(process, client, port, time.monotonic() - since)
+        yield made
     finally:
-        process.terminate()
+        made.terminate()
         try:
-            process.communicate(timeout=10)
+            made.communicate(timeout=10)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+            made.kill()
+            made.communicate()
+
+
+def told(server: subprocess.Popen[str]) -> dict[str, Any]:
+    """What a server says once it is ready."""
+    text, stdout = "", server.stdout
+    while stdout is not None and not text.endswith("}\n"):
+        line = stdout.readline()
+        if not line:
+            _, errors = server.communicate()
+            pytest.fail(f"the server did not start: {errors}")
+        text += line
+    facts: dict[str, Any] = json.loads(text)
+    return facts
 
 
 DATATYPES = {

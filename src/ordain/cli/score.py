@@ -35,7 +35,7 @@ from ordain.cli.console import Console, common_options
 )
 @click.option(
     "--executor",
-    type=click.Choice(["auto", "graph", "prepared", "trees"]),
+    type=click.Choice(["auto", "graph", "prepared", "trees", "masks"]),
     default="auto",
     show_default=True,
     help="How the model is run; `auto` takes the fastest on the first rows.",

@@ -83,7 +83,8 @@ def command(artifacts: tuple[str, ...], as_json: bool, quiet: bool, root: Path, 
     names, digests = options.pop("names"), options.pop("digests")
     places = [located(each, root, _registry) for each in artifacts]
     sources = sources_of(places, names, digests, os.environ)
-    limits = Limits(rows=options.pop("max_rows"), body=options.pop("max_body") * 2**20)
+    body = options.pop("max_body") * 2**20
+    limits = Limits(rows=options.pop("max_rows"), body=body, bodies=max(Limits().bodies, 2 * body))
     settings = Settings(sources=sources, salt=os.environ.get("ORDAIN_LOG_SALT", ""), limits=limits, **options)
     console = Console(as_json=as_json, quiet=quiet)
 

@@ -8,7 +8,7 @@ ignored) and counts it. What no tensor can hold, text in place of a number or an
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Literal
 
 import msgspec
@@ -22,6 +22,8 @@ Policy = Literal["reject", "accept"]
 NAMED_VIOLATIONS = 10
 ENOUGH = 100  # violations after which looking for more only costs time
 NAME_LENGTH = 60
+UNKNOWN_COLUMN = "unknown column"
+IGNORED = Violation(Kind.EXTRA_COLUMN, "", None, UNKNOWN_COLUMN)
 
 
 class Packed(msgspec.Struct, frozen=True):
@@ -84,7 +86,7 @@ class Admission:
         extra: list[Violation] = []
         for number, row in enumerate(rows):
             if row.keys() - self._known:
-                extra += [self._extra(name, number) for name in list(row)[:ENOUGH] if name not in self._known]
+                extra += self._extras(row, number)
             if len(extra) > ENOUGH and self.policy == "reject":
                 break
         columns = {name: [row.get(name, ABSENT) for row in rows] for name in self.names}
@@ -96,7 +98,7 @@ class Admission:
         Raises:
             InvalidInput: by the policy, naming rows and columns.
         """
-        extra = [self._extra(name, None) for name in list(columns)[:ENOUGH] if name not in self._known]
+        extra = self._extras(columns, None)
         absent = [name for name in self.names if name not in columns]
         extra += [Violation(Kind.MISSING_COLUMN, name, None, "the column is missing") for name in absent]
         return self._admit(columns, rows, extra)
@@ -125,12 +127,25 @@ class Admission:
         if self.policy == "accept":
             violations = [each for each in violations if each.kind in ALWAYS_REFUSED]
         if len(violations) >= at_least:
-            raise InvalidInput(sorted(violations, key=lambda each: (each.row is not None, each.row or 0)))
+            found = sorted(violations, key=lambda each: (each.row is not None, each.row or 0))
+            raise InvalidInput([*map(self._hinted, found[:NAMED_VIOLATIONS]), *found[NAMED_VIOLATIONS:]])
 
-    def _extra(self, name: str, row: int | None) -> Violation:
-        hint = did_you_mean(name[:NAME_LENGTH], self.names)
-        shown = ascii(name[:NAME_LENGTH])[1:-1]
-        return Violation(Kind.EXTRA_COLUMN, shown, row, f"unknown column; {hint}".rstrip("; "))
+    def _extras(self, names: Iterable[str], row: int | None) -> list[Violation]:
+        """The columns that the model does not have; when they are only to be counted, without their names."""
+        unknown = (name for name in names if name not in self._known)
+        if self.policy == "accept":
+            return [IGNORED for _ in unknown]
+        return [
+            Violation(Kind.EXTRA_COLUMN, ascii(name[:NAME_LENGTH])[1:-1], row, UNKNOWN_COLUMN)
+            for name in islice(unknown, ENOUGH)
+        ]
+
+    def _hinted(self, violation: Violation) -> Violation:
+        """With the name that may have been meant: to find it takes long, so only what is shown gets one."""
+        if violation.kind is not Kind.EXTRA_COLUMN:
+            return violation
+        hint = did_you_mean(violation.column, self.names)
+        return violation._replace(text=f"{violation.text}; {hint}".rstrip("; "))
 
 
 def _row_by_row(columns: Iterable[Sequence[Any]]) -> list[Any]:

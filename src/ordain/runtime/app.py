@@ -19,9 +19,9 @@ from ordain.runtime.messages import (
     Scope,
     Send,
     busy,
+    check_room,
     compressed,
     error_response,
-    headers_of,
     json_response,
     read_request,
 )
@@ -125,13 +125,19 @@ class App:
             allowed = "GET, HEAD" if route.method == "GET" else route.method
             raise Refusal(405, f"this path takes {allowed}", [(b"allow", allowed.encode("ascii"))])
         if method == "GET":
-            return await route.handler(Request(headers_of(scope), b""))
+            return await route.handler(Request(dict(scope["headers"]), b""))
         if self._stats.in_flight > self._limits.in_flight:
             raise busy("the server is busy")
         request = await read_request(scope, receive, self._limits, self._stats)
-        response = await route.handler(request)
+        size = len(request.body)
+        self._stats.body_bytes += size
+        try:
+            check_room(self._limits, self._stats)
+            response = await route.handler(request)
+        finally:
+            self._stats.body_bytes -= size
         accepted = request.headers.get(b"accept-encoding")
-        return response if accepted is None else compressed(response, accepted)
+        return response if accepted is None else await compressed(response, accepted)
 
     async def _ready(self, _: Request) -> Response:
         # The protocol's own schema calls the key of this answer `live`, its prose `ready`.

@@ -28,12 +28,19 @@ class Coalescer:
 
     Args:
         model: what scores them.
-        pool: where large jobs run.
+        large: what scores a large job, in a thread. pool: of one thread.
         observe: told the number of rows of each run.
     """
 
-    def __init__(self, model: Model, pool: ThreadPoolExecutor, observe: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        model: Model,
+        large: Callable[[Packed], Answers],
+        pool: ThreadPoolExecutor,
+        observe: Callable[[float], None],
+    ) -> None:
         self._model = model
+        self._run_large = large
         self._pool = pool
         self._observe = observe
         self._jobs: list[Packed] = []
@@ -73,7 +80,7 @@ class Coalescer:
             raise busy("too many large requests are waiting")
         self._large += job.rows
         self._observe(job.rows)
-        future = self._loop.run_in_executor(self._pool, self._model.run, [job])
+        future = self._loop.run_in_executor(self._pool, self._run_large, job)
 
         def done(_: asyncio.Future[Answers]) -> None:
             self._large -= job.rows

@@ -84,6 +84,7 @@ def judge_column(feature: Feature, values: Sequence[Any], missing: str) -> Judge
     judge = JUDGES[feature.type]
     packed: list[Any] = []
     violations: list[Violation] = []
+    sentences: dict[Kind, str] = {}
     text = feature.type == "string"
     for row, value in enumerate(values):
         if value is ABSENT or _is_missing(value, missing if text else None):
@@ -94,7 +95,8 @@ def judge_column(feature: Feature, values: Sequence[Any], missing: str) -> Judge
             packed.append(converted)
             kind = kind or _limits(feature, converted)
         if kind is not None:
-            violations.append(Violation(kind, feature.name, row, sentence(kind, feature)))
+            said = sentences.get(kind) or sentences.setdefault(kind, sentence(kind, feature))
+            violations.append(Violation(kind, feature.name, row, said))
     return Judged(packed, violations)
 
 

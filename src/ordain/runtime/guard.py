@@ -7,60 +7,70 @@ answer, does not bound headers, and answers malformed requests in plain text. A 
 from __future__ import annotations
 
 import asyncio
-import math
 import time
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from ordain.runtime.connection import IdleClock, OneAtATime, WholeAnswers
 from ordain.runtime.messages import Limits
+from ordain.runtime.stats import ServerStats
 
 HEAD_BYTES = 64 * 2**10
+HEADERS = 200
+PIPELINED = 64  # requests of one connection, in one packet, that may wait for the one before them
 SWEEP = 1.0  # seconds
 
 
-def plain_response(status: str, message: str) -> bytes:
-    """A whole HTTP response that closes the connection."""
-    body = b'{"error":"%s"}' % message.encode("ascii")
-    head = (
-        f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
-        "connection: close\r\n"
-    )
-    retry = "retry-after: 1\r\n" if status.startswith("503") else ""
-    return f"{head}{retry}\r\n".encode("ascii") + body
+class Ending(NamedTuple):
+    """Why the server ends a connection.
 
-
-class IdleClock:
-    """The event loop as uvicorn's protocol uses it, with one deadline in place of a timer a request.
-
-    After each answer uvicorn asks for a timer that ends an idle connection, and cancels it when the next
-    request comes. Both cost more than parsing that request; a deadline that `sweep` looks at costs nothing.
-
-    Args:
-        loop: the real one.
+    Attributes:
+        reason: the label of the metric that counts it.
+        status, message: of the answer.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.create_task = loop.create_task
-        self.due = math.inf
-        self.end: Callable[[], None] = lambda: None
+    reason: str
+    status: str
+    message: str
 
-    def call_later(self, delay: float, callback: Callable[[], None]) -> IdleClock:
-        """Set the deadline; what is returned can be cancelled."""
-        self.due = time.monotonic() + delay
-        self.end = callback
-        return self
+    def response(self) -> bytes:
+        """A whole HTTP response that closes the connection."""
+        body = b'{"error":"%s"}' % self.message.encode("ascii")
+        head = (
+            f"HTTP/1.1 {self.status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+            "connection: close\r\n"
+        )
+        retry = "retry-after: 1\r\n" if self.status.startswith("503") else ""
+        return f"{head}{retry}\r\n".encode("ascii") + body
 
-    def cancel(self) -> None:
-        """A request came in time."""
-        self.due = math.inf
+
+_BUSY, _SLOW, _LARGE = "503 Service Unavailable", "408 Request Timeout", "431 Request Header Fields Too Large"
+CROWDED = Ending("too_many_connections", _BUSY, "too many connections")
+PIPED = Ending("too_many_pipelined", _BUSY, "too many requests at once")
+MALFORMED = Ending("malformed", "400 Bad Request", "this is not a valid HTTP request")
+LARGE_HEAD = Ending("large_headers", _LARGE, "the headers are too large")
+MANY_HEADERS = Ending("many_headers", _LARGE, "there are too many headers")
+SLOW_HEAD = Ending("slow_headers", _SLOW, "the request took too long to arrive")
+SLOW_BODY = Ending("slow_body", _SLOW, "the body took too long to arrive")
+SLOW_READER, MANY_UNREAD = "slow_reader", "many_unread_answers"  # no answer would reach these
+
+
+class TooMuchError(Exception):
+    """Ends the parsing of what a connection has sent."""
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with a bound on headers, on connections and on patience."""
+    """uvicorn's protocol with a bound on headers, on connections and on patience.
+
+    Whatever a client owes, a request's headers or its body or the reading of an answer, has a deadline of its
+    own, and no timer: `sweep` looks at them all once a second.
+    """
 
     limits = Limits()
+    stats = ServerStats()
+    transport: WholeAnswers  # type: ignore[assignment]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -70,10 +80,12 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection, unless there are too many."""
         super().connection_made(transport)
+        self.flow = OneAtATime(transport, self.pipeline)
+        self.transport = WholeAnswers(transport)
         self.head_bytes = 0
         self.waiting_since = self.unread_since = time.monotonic()
         if len(self.connections) > self.limits.connections:
-            self.refuse("503 Service Unavailable", "too many connections")
+            self.refuse(CROWDED)
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, and count what arrives before a request's headers are whole."""
@@ -82,42 +94,109 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.head_bytes == 0 and not in_body:
             self.waiting_since = time.monotonic()
         super().data_received(data)
-        if in_body or self.cycle is not before:
+        after = self.cycle
+        if after is not before and after.more_body:
+            self.waiting_since = time.monotonic()
+        if in_body or after is not before:
             self.head_bytes = 0
             return
         self.head_bytes += len(data)
         if self.head_bytes > HEAD_BYTES:
-            self.refuse("431 Request Header Fields Too Large", "the headers are too large")
+            self.refuse(LARGE_HEAD)
+
+    def on_headers_complete(self) -> None:
+        """Start on a request, unless it has too many headers or too many wait before it."""
+        if len(self.headers) > HEADERS:
+            self.refuse(MANY_HEADERS)
+            raise TooMuchError
+        if len(self.pipeline) >= PIPELINED:
+            self.refuse(PIPED)
+            raise TooMuchError
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The body is whole; uvicorn forgets to note that when the answer came first."""
+        super().on_message_complete()
+        self.cycle.more_body = False
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request; what has a head only, an answer to HEAD, has not left yet."""
+        self.transport.flush()
+        super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Malformed HTTP, answered as everything else is."""
-        self.refuse("400 Bad Request", msg)
+        self.refuse(MALFORMED)
 
-    def refuse(self, status: str, message: str) -> None:
+    def refuse(self, ending: Ending) -> None:
         """Answer and close, outside any request."""
-        if not self.transport.is_closing():
-            self.transport.write(plain_response(status, message))
-            self.transport.close()
+        if self.transport.is_closing():
+            return
+        self.stats.ended[ending.reason] += 1
+        if self._is_next():
+            self.transport.write(ending.response())
+        self.transport.close()
+
+    def _is_next(self) -> bool:
+        """Whether what is written now cannot be taken for the answer to an earlier request."""
+        cycle = self.cycle
+        return (
+            cycle is None
+            or cycle.response_complete
+            or (cycle.more_body and not cycle.response_started and not self.pipeline)
+        )
 
     def sweep(self, now: float) -> None:
         """End the connection when its client has been too slow to ask, or to take its answers."""
         if self.transport.get_write_buffer_size() == 0:
             self.unread_since = now
         elif now - self.unread_since > self.limits.body_seconds:
-            self.transport.abort()  # closing would wait for the client
+            self.cut_off(SLOW_READER)
         if now > self.idle.due:
             self.idle.end()
-        if self.transport.is_closing() or (self.cycle is not None and not self.cycle.response_complete):
+        cycle = self.cycle
+        if self.transport.is_closing() or self.timeout_keep_alive_task is not None:
             return
-        between_requests = self.timeout_keep_alive_task is not None
-        if not between_requests and now - self.waiting_since > self.limits.head_seconds:
-            self.refuse("408 Request Timeout", "the request took too long to arrive")
+        waited = now - self.waiting_since
+        if cycle is not None and cycle.more_body:
+            if waited > self.limits.body_seconds:
+                self.refuse(SLOW_BODY)
+        elif cycle is None or (self.head_bytes and cycle.response_complete):
+            if waited > self.limits.head_seconds:
+                self.refuse(SLOW_HEAD)
+        elif cycle.response_complete:  # before the body was whole, so uvicorn does not know that it is idle
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def cut_off(self, why: str) -> None:
+        """End the connection without waiting for its client to read what is left."""
+        self.stats.ended[why] += 1
+        self.transport.abort()
 
 
-async def sweep_forever(connections: Iterable[Any]) -> None:
-    """Look at every connection once a second."""
+async def sweep_forever(connections: Iterable[Any], most_unread: int) -> None:
+    """Look at every connection once a second.
+
+    Args:
+        connections: all that are open.
+        most_unread: bytes of answers that may wait for all clients together.
+    """
     while True:
         await asyncio.sleep(SWEEP)
         now = time.monotonic()
         for each in list(connections):
             each.sweep(now)
+        shed(connections, most_unread)
+
+
+def shed(connections: Iterable[Any], most_unread: int) -> None:
+    """Cut off who has not read for longest, until what waits for the others is no more than that."""
+    waiting = {each: each.transport.get_write_buffer_size() for each in connections}
+    unread = sum(waiting.values())
+    for each in sorted(waiting, key=lambda each: each.unread_since):
+        if unread <= most_unread:
+            return
+        if waiting[each]:
+            each.cut_off(MANY_UNREAD)
+            unread -= waiting[each]

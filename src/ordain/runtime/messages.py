@@ -19,10 +19,9 @@ Send = Callable[[Message], Awaitable[None]]
 
 JSON = (b"content-type", b"application/json")
 HEADER_LENGTH = b"inference-header-content-length"
-WANTED = frozenset(
-    {b"content-type", b"content-encoding", b"content-length", b"accept-encoding", b"accept", HEADER_LENGTH}
-)
 GZIP_FROM = 1400  # bytes; a smaller answer fits one packet anyway
+AT_ONCE = 64 * 2**10  # bytes that are compressed or decompressed on the event loop, which takes under 1 ms
+STEP = 2**20  # bytes of a larger body that are decompressed at a time, in a thread
 WINDOWS = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
 
 
@@ -31,9 +30,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         body: bytes of one body, before and after decompression.
-        bodies: bytes of all bodies that are being received.
+        bodies: bytes of all bodies, received in part or whole, whose requests are not answered yet.
+        unread: bytes of all answers that clients have not read yet.
         rows: of one request.
-        body_seconds: for one body to arrive.
+        body_seconds: for one body to arrive, and for an answer to be read.
         head_seconds: for one request's headers to arrive.
         idle_seconds: that a connection may be kept between requests.
         in_flight: requests being answered.
@@ -42,6 +42,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     body: int = 16 * 2**20
     bodies: int = 64 * 2**20
+    unread: int = 64 * 2**20
     rows: int = 10_000
     body_seconds: float = 30.0
     head_seconds: float = 10.0
@@ -54,7 +55,7 @@ class Request(msgspec.Struct, frozen=True):
     """A whole request.
 
     Attributes:
-        headers: those of `WANTED`, by lower-case name.
+        headers: by lower-case name; of a repeated one the last.
         body: decompressed.
     """
 
@@ -93,22 +94,20 @@ def busy(why: str) -> Refusal:
     return Refusal(503, why, [(b"retry-after", b"1")])
 
 
-def headers_of(scope: Scope) -> dict[bytes, bytes]:
-    """The headers that matter here; of a repeated one the last."""
-    return {name: value for name, value in scope["headers"] if name in WANTED}
-
-
 async def read_request(scope: Scope, receive: Receive, limits: Limits, stats: ServerStats) -> Request:
-    """The whole request, within the limits.
+    """The whole request, within the limits; `runtime.guard` ends the connection of a client that is slow.
 
     Raises:
-        Refusal: 408 slow, 413 large, 415 in an encoding that is not read, 503 too much at once.
+        Refusal: 411 without a body, 413 large, 415 in an encoding that is not read, 503 too much at once.
         ClientGoneError: when the connection ended first.
     """
-    headers = headers_of(scope)
-    length = headers.get(b"content-length", b"")
+    headers = dict(scope["headers"])
+    length = headers.get(b"content-length")
+    if length is None:
+        if b"transfer-encoding" not in headers:
+            raise Refusal(411, "this path takes a body; say how long it is")
     # uvicorn's parser has checked that a length is digits.
-    if len(length) > 18 or int(length or 0) > limits.body:
+    elif len(length) > 18 or int(length) > limits.body:
         raise _too_large(limits)
     message = await receive()
     if message["type"] == "http.disconnect":
@@ -120,32 +119,63 @@ async def read_request(scope: Scope, receive: Receive, limits: Limits, stats: Se
         raise _too_large(limits)
     encoding = headers.get(b"content-encoding", b"identity").strip().lower()
     if encoding != b"identity":
-        body = _decompressed(body, encoding, limits)
+        body = await _decompressed(body, encoding, limits, stats)
     return Request(headers, body)
 
 
+class Holding:
+    """Counts the bytes of one body among all that the server holds, while it grows.
+
+    Args:
+        limits, stats: the process's.
+    """
+
+    def __init__(self, limits: Limits, stats: ServerStats) -> None:
+        self._limits, self._stats = limits, stats
+        self._size = 0
+
+    def add(self, part: bytes) -> None:
+        """Count one more part.
+
+        Raises:
+            Refusal: 413 for a body that is too large, 503 for too much at once.
+        """
+        self._size += len(part)
+        self._stats.body_bytes += len(part)
+        if self._size > self._limits.body:
+            raise _too_large(self._limits)
+        check_room(self._limits, self._stats)
+
+    def end(self) -> None:
+        """Count it no more; whoever has the whole body counts that."""
+        self._stats.body_bytes -= self._size
+
+
+def check_room(limits: Limits, stats: ServerStats) -> None:
+    """Refuse when the server holds too much.
+
+    Raises:
+        Refusal: 503.
+    """
+    if stats.body_bytes > limits.bodies:
+        raise busy("the server has too much to read")
+
+
 async def _rest(first: bytes, receive: Receive, limits: Limits, stats: ServerStats) -> bytes:
-    """A body that came in more than one piece."""
-    parts, size, more = [first], len(first), True
-    stats.body_bytes += size
+    """A body that comes in more than one piece."""
+    parts, more = [first], True
+    holding = Holding(limits, stats)
     try:
-        async with asyncio.timeout(limits.body_seconds):
-            while more:
-                if size > limits.body:
-                    raise _too_large(limits)
-                if stats.body_bytes > limits.bodies:
-                    raise busy("the server is receiving too much at once")
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientGoneError
-                parts.append(message["body"])
-                size += len(parts[-1])
-                stats.body_bytes += len(parts[-1])
-                more = message["more_body"]
-    except TimeoutError:
-        raise Refusal(408, "the body took too long to arrive", [(b"connection", b"close")]) from None
+        holding.add(first)
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGoneError
+            parts.append(message["body"])
+            holding.add(parts[-1])
+            more = message["more_body"]
     finally:
-        stats.body_bytes -= size
+        holding.end()
     return b"".join(parts)
 
 
@@ -153,29 +183,43 @@ def _too_large(limits: Limits) -> Refusal:
     return Refusal(413, f"a body may have {limits.body} bytes", [(b"connection", b"close")])
 
 
-def _decompressed(body: bytes, encoding: bytes, limits: Limits) -> bytes:
-    """The body without its compression, never larger than the limit."""
+async def _decompressed(body: bytes, encoding: bytes, limits: Limits, stats: ServerStats) -> bytes:
+    """The body without its compression; what grows large grows step by step, in a thread, counted."""
     if encoding not in WINDOWS:
         raise Refusal(415, "the content encoding must be gzip, deflate or identity")
-    stream = zlib.decompressobj(WINDOWS[encoding])
+    stream, loop = zlib.decompressobj(WINDOWS[encoding]), asyncio.get_running_loop()
+    sent, plain = Holding(limits, stats), Holding(limits, stats)
     try:
-        plain = stream.decompress(body, limits.body + 1)
+        sent.add(body)
+        parts = [stream.decompress(body, AT_ONCE)]
+        while parts[-1] and not stream.eof:
+            plain.add(parts[-1])
+            parts.append(await loop.run_in_executor(None, stream.decompress, stream.unconsumed_tail, STEP))
+        plain.add(parts[-1])
     except zlib.error:
         raise Refusal(400, f"the body is not {encoding.decode('ascii')}") from None
-    if len(plain) > limits.body:
-        raise _too_large(limits)
+    finally:
+        sent.end()
+        plain.end()
     if not stream.eof or stream.unused_data:
         raise Refusal(400, f"the body is not one whole {encoding.decode('ascii')} stream")
-    return plain
+    return b"".join(parts)
 
 
-def compressed(response: Response, accepted: bytes) -> Response:
+async def compressed(response: Response, accepted: bytes) -> Response:
     """The answer as gzip, when that pays and the client takes it."""
     if len(response.body) < GZIP_FROM or not _takes_gzip(accepted):
         return response
-    stream = zlib.compressobj(1, zlib.DEFLATED, WINDOWS[b"gzip"])
-    body = stream.compress(response.body) + stream.flush()
+    if len(response.body) <= AT_ONCE:
+        body = _gzip(response.body)
+    else:
+        body = await asyncio.get_running_loop().run_in_executor(None, _gzip, response.body)
     return Response(response.status, body, [*response.headers, (b"content-encoding", b"gzip")])
+
+
+def _gzip(body: bytes) -> bytes:
+    stream = zlib.compressobj(1, zlib.DEFLATED, WINDOWS[b"gzip"])
+    return stream.compress(body) + stream.flush()
 
 
 def _takes_gzip(accepted: bytes) -> bool:

@@ -53,7 +53,6 @@ class Collector:
     def collect(self) -> Iterator[Metric]:
         """Every family, now."""
         from prometheus_client.metrics_core import CounterMetricFamily as Counter
-        from prometheus_client.metrics_core import GaugeMetricFamily as Gauge
 
         yield self._info()
         yield from self._histograms()
@@ -77,15 +76,28 @@ class Collector:
             for what, count in list(stats.violations.items()):
                 violations.add_metric((*whose, *what), count)
         yield from (requests, rows, labels, violations)
+        yield from self._server()
+
+    def _server(self) -> Iterator[Metric]:
+        """What belongs to the process, whatever its models."""
+        from prometheus_client.metrics_core import CounterMetricFamily as Counter
+        from prometheus_client.metrics_core import GaugeMetricFamily as Gauge
+
         answers = Counter("ordain_http_requests", "HTTP requests of any kind.", labels=("code",))
         for status, count in list(self._counted.server.requests.items()):
             answers.add_metric((str(status),), count)
-        yield answers
+        ended = Counter("ordain_connections_ended", "Connections that the server ended.", labels=("reason",))
+        for reason, count in list(self._counted.server.ended.items()):
+            ended.add_metric((reason,), count)
+        yield from (answers, ended)
         busy = self._counted.server.in_flight
         yield Gauge("ordain_requests_in_flight", "HTTP requests being answered.", value=busy)
         log = self._counted.log
         yield Counter("ordain_log_records", "Prediction log records written.", value=log.written)
         yield Counter("ordain_log_dropped", "Prediction log records dropped.", value=log.dropped)
+        yield Counter(
+            "ordain_log_files_removed", "Prediction log files removed to make room.", value=log.removed
+        )
 
     def _info(self) -> Metric:
         from prometheus_client.metrics_core import GaugeMetricFamily as Gauge

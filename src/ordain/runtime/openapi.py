@@ -210,7 +210,8 @@ def _model_paths(base: str, name: str) -> Json:
 def _posted(name: str, request: str, answer: str | None, summary: str) -> Json:
     """A POST of a model's own request; None answers an inference."""
     refused = {"400": "Not what this path takes, or outside the contract.", "408": "Too slow.",
-               "413": "Too large.", "415": "Not JSON.", "503": "Busy; see Retry-After."}  # fmt: skip
+               "411": "No body.", "413": "Too large.", "415": "Not JSON.",
+               "503": "Busy; see Retry-After."}  # fmt: skip
     responses = {"200": _answer(f"{name}.{answer}" if answer else "InferenceResponse", "OK")}
     responses |= {status: _answer("Error", why) for status, why in refused.items()}
     content = {"application/json": {"schema": _reference(f"{name}.{request}")}}

@@ -31,10 +31,11 @@ from ordain.runtime.model import Model
 from ordain.runtime.sinks import Sink
 
 CAPACITY = 50_000  # rows that may wait
+CAPACITY_BYTES = 32 * 2**20  # of the requests that these rows came in; text in them may be of any length
 SLICE = 32  # rows encoded at a time, more when many wait: the slower of two evils is a full queue
 BACKLOG = 64  # of what waits, one part in this many is encoded at a time
 BATCH = 64 * 2**10  # bytes handed to the thread at a time, unless nothing waits
-LARGE = 256  # rows of one entry that is encoded in the thread
+LARGE, LARGE_BYTES = 256, 64 * 2**10  # an entry with more rows, or of a longer request, is the thread's
 PAUSE, REST, TICK = 0.05, 0.001, 5.0  # seconds: before a slice, between two, between looks at the clock
 PENDING = 8  # batches that may wait for the disk
 logger = logging.getLogger("ordain.log")
@@ -42,21 +43,27 @@ _ENCODER = msgspec.json.Encoder()
 
 
 class LogStats:
-    """Records written and dropped."""
+    """Records written and dropped, and files removed."""
 
     def __init__(self) -> None:
         self.written = 0
         self.dropped = 0
+        self.removed = 0
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One answered request."""
+    """One answered request.
+
+    Attributes:
+        size: bytes of the request, which tell what its rows take while they wait.
+    """
 
     scored: Scored
     time: float
     latency: float
     packed: Packed
     describe: Describe
+    size: int
 
     def line(self) -> Line:
         """As it is written."""
@@ -155,19 +162,20 @@ class PredictionLog:
         self._stats = stats
         self._queue: deque[Entry] = deque()
         self._batch = bytearray()
-        self._rows = self._records = self._refused = 0
+        self._rows = self._bytes = self._records = self._refused = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._writes: deque[Future[None]] = deque()
+        self._writes: deque[tuple[Future[None], Sequence[Entry]]] = deque()
         self._thread = ThreadPoolExecutor(1, "prediction-log")
         self._ticking: asyncio.TimerHandle | None = None
 
     def add(self, entry: Entry) -> None:
         """Queue one entry, or drop it when too many wait."""
-        if self._rows + entry.packed.rows > CAPACITY:
+        if self._rows + entry.packed.rows > CAPACITY or self._bytes + entry.size > CAPACITY_BYTES:
             self._refused += 1
             self._stats.dropped += 1
             return
         self._rows += entry.packed.rows
+        self._bytes += entry.size
         self._queue.append(entry)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(PAUSE, self._drain)
@@ -192,17 +200,17 @@ class PredictionLog:
 
     def _take(self, rows: int) -> None:
         """Encode entries of about so many rows, and hand them over when they are many or the last."""
-        lines: list[Line] = []
+        small: list[Entry] = []
         while self._queue and rows > 0:
             entry = self._queue.popleft()
             rows -= entry.packed.rows
-            self._rows -= entry.packed.rows
-            if entry.packed.rows > LARGE:
-                self._submit(partial(self._write_large, entry))
+            if entry.packed.rows > LARGE or entry.size > LARGE_BYTES:
+                self._submit(partial(self._write_large, entry), entry)
             else:
-                lines.append(entry.line())
-        self._batch += _ENCODER.encode_lines(lines)
-        self._records += len(lines)
+                small.append(entry)
+        self._batch += _ENCODER.encode_lines([each.describe.line(each) for each in small])
+        self._records += len(small)
+        self._forget(small)
         if self._batch and (len(self._batch) >= BATCH or not self._queue):
             self._submit(partial(self._sink.write, bytes(self._batch), self._records))
             self._batch.clear()
@@ -212,17 +220,25 @@ class PredictionLog:
         """In the thread: a line so long that encoding it on the loop would be felt."""
         self._sink.write(_ENCODER.encode_lines([entry.line()]), 1)
 
-    def _submit(self, work: Callable[[], None]) -> None:
-        self._writes.append(self._thread.submit(work))
+    def _submit(self, work: Callable[[], None], *taken: Entry) -> None:
+        """Give the thread something to do; entries that it takes along count until that is done."""
+        self._writes.append((self._thread.submit(work), taken))
+
+    def _forget(self, entries: Sequence[Entry]) -> None:
+        self._rows -= sum([each.packed.rows for each in entries])
+        self._bytes -= sum([each.size for each in entries])
 
     def _settle(self, *, wait: bool = False) -> None:
         """Count what has been written, and what the sink refused."""
-        while self._writes and (wait or self._writes[0].done()):
-            error = self._writes.popleft().exception()
+        while self._writes and (wait or self._writes[0][0].done()):
+            write, entries = self._writes.popleft()
+            error = write.exception()
+            self._forget(entries)
             if error is not None:
                 logger.error("the prediction log cannot be written", extra={"reason": str(error)[:200]})
         self._stats.written = self._sink.written
         self._stats.dropped = self._sink.dropped + self._refused
+        self._stats.removed = self._sink.removed
 
     def close(self) -> None:
         """Write everything that waits; called once, after the last request."""

@@ -11,9 +11,11 @@ from itertools import count
 from typing import NamedTuple
 
 from ordain.runtime.admission import Admission, InvalidInput, Policy
+from ordain.runtime.batch.leafmasks import LeafMasks
 from ordain.runtime.coalescer import Answers, Coalescer
 from ordain.runtime.decoders import Question
 from ordain.runtime.endpoints import Endpoint, InferEndpoint, PredictEndpoint, Scored
+from ordain.runtime.large import Large
 from ordain.runtime.messages import Limits, Request, Response
 from ordain.runtime.model import Model
 from ordain.runtime.predictionlog import Describe, Entry, PredictionLog
@@ -41,9 +43,12 @@ class Served:
         model: what answers.
         policy: for input outside the contract.
         services: shared by all models.
+        masks: the model in a form for many rows, if it has one.
     """
 
-    def __init__(self, model: Model, policy: Policy, services: Services) -> None:
+    def __init__(
+        self, model: Model, policy: Policy, services: Services, masks: LeafMasks | None = None
+    ) -> None:
         self.model = model
         self.policy = policy
         self.stats = ModelStats()
@@ -52,7 +57,7 @@ class Served:
         self.infer = partial(self._answer, InferEndpoint(*arguments))
         self.predict = partial(self._answer, PredictEndpoint(*arguments))
         self._known = frozenset(each.name for each in model.signature.features)
-        self._coalescer = Coalescer(model, services.pool, self.stats.batches.observe)
+        self._coalescer = Coalescer(model, Large(model, masks).run, services.pool, self.stats.batches.observe)
         self._describe = Describe(model, services.salt)
         self._prefix = f"{model.identity.stamp}-{os.urandom(6).hex()}"
         self._numbers = count(1)
@@ -71,14 +76,18 @@ class Served:
                 self.stats.count_violations(refusal.violations, "rejected", self._known)
             self.stats.requests[endpoint.name, refusal.status] += 1
             raise
-        scored = self._scored(question, answers, started)
+        scored = self._scored(question, answers)
+        if self._services.log is not None:
+            latency, size = time.perf_counter() - started, len(request.body)
+            entry = Entry(scored, time.time(), latency, question.packed, self._describe, size)
+            self._services.log.add(entry)
         response = endpoint.write(question, scored)
         self.stats.requests[endpoint.name, 200] += 1
         self.stats.latency[endpoint.name].observe(time.perf_counter() - started)
         return response
 
-    def _scored(self, question: Question, answers: Answers, started: float) -> Scored:
-        """Answers with labels and an id, counted and logged."""
+    def _scored(self, question: Question, answers: Answers) -> Scored:
+        """Answers with labels and an id, counted."""
         packed = question.packed
         if question.violations:
             self.stats.count_violations(question.violations, "accepted", self._known)
@@ -86,8 +95,4 @@ class Served:
         labels = self.model.labels(answers)
         for label in labels:
             self.stats.labels[label] += 1
-        scored = Scored(f"{self._prefix}-{next(self._numbers):x}", answers, labels)
-        if self._services.log is not None:
-            latency = time.perf_counter() - started
-            self._services.log.add(Entry(scored, time.time(), latency, packed, self._describe))
-        return scored
+        return Scored(f"{self._prefix}-{next(self._numbers):x}", answers, labels)

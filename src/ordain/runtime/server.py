@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import uvicorn
@@ -23,6 +23,7 @@ from ordain.errors import UserError
 from ordain.runtime.admission import Policy
 from ordain.runtime.app import App
 from ordain.runtime.artifact import Verified, open_artifact
+from ordain.runtime.batch.leafmasks import LeafMasks, leaf_masks
 from ordain.runtime.guard import GuardedProtocol, sweep_forever
 from ordain.runtime.messages import Limits
 from ordain.runtime.metrics import Counted, renderer
@@ -109,10 +110,17 @@ def identity_of(source: Source, verified: Verified) -> Identity:
     )
 
 
-def load(source: Source, threads: int) -> Model:
+class Loaded(NamedTuple):
+    """An artifact that is ready to be asked: a row at a time, and many."""
+
+    model: Model
+    masks: LeafMasks | None
+
+
+def load(source: Source, threads: int) -> Loaded:
     """Verify an artifact, then make its session."""
     verified = open_artifact(source.path, source.digest)
-    return Model(identity_of(source, verified), verified, threads)
+    return Loaded(Model(identity_of(source, verified), verified, threads), leaf_masks(verified))
 
 
 class Server(uvicorn.Server):
@@ -129,7 +137,8 @@ class Server(uvicorn.Server):
         """Listen, and start what runs beside requests."""
         if self._log is not None:
             self._log.start()
-        self._sweeper = asyncio.create_task(sweep_forever(self.server_state.connections))
+        unread = GuardedProtocol.limits.unread
+        self._sweeper = asyncio.create_task(sweep_forever(self.server_state.connections, unread))
         await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -171,17 +180,18 @@ def serve(settings: Settings, started: Callable[[dict[str, Any]], None]) -> None
     Raises:
         UserError: an artifact that is refused, two of one version, or an address that is taken.
     """
-    models = [load(source, settings.threads) for source in settings.sources]
+    loaded = [load(source, settings.threads) for source in settings.sources]
+    models = [each.model for each in loaded]
     _check_distinct(models)
     stats, log_stats = ServerStats(), LogStats()
     log = PredictionLog(open_sink(settings.log, settings.rotation), log_stats) if settings.log else None
     pool = ThreadPoolExecutor(LARGE_THREADS, "large")
     services = Services(pool, log, settings.salt.encode("utf-8"), settings.limits)
-    served = [Served(model, settings.policy, services) for model in models]
+    served = [Served(model, settings.policy, services, masks) for model, masks in loaded]
     counted = Counted([(each.model.identity, each.stats) for each in served], stats, log_stats)
     app = App(served, settings.limits, stats, _lazily(counted))
     listener = _listen(settings.host, settings.port)
-    GuardedProtocol.limits = settings.limits
+    GuardedProtocol.limits, GuardedProtocol.stats = settings.limits, stats
     server = Server(_config(app, settings), app, settings.drain, log)
     _tame_garbage_collector()
     host, port = listener.getsockname()[:2]

@@ -41,10 +41,12 @@ class Sink(Protocol):
     Attributes:
         written: records that are stored.
         dropped: records that could not be.
+        removed: files with stored records that went to make room.
     """
 
     written: int
     dropped: int
+    removed: int
 
     def write(self, lines: bytes, records: int) -> None:
         """Store whole lines, one a record, now or with later ones."""
@@ -92,7 +94,7 @@ class FolderSink:
     """Lines go to one open file; a whole file is renamed, so that a collector never takes half of one."""
 
     def __init__(self, folder: Path, rotation: Rotation) -> None:
-        self.written = self.dropped = 0
+        self.written = self.dropped = self.removed = 0
         self._folder, self._rotation = folder, rotation
         self._file: IO[bytes] | None = None
         self._path = folder
@@ -148,6 +150,7 @@ class FolderSink:
         for old in whole[: -self._rotation.keep]:
             with contextlib.suppress(FileNotFoundError):
                 old.unlink()
+                self.removed += 1
 
 
 class UrlSink:
@@ -165,7 +168,7 @@ class UrlSink:
                 where=shown_url(url),
                 fix="use a folder, or install the fsspec driver for this URL",
             ) from error
-        self.written = self.dropped = 0
+        self.written = self.dropped = self.removed = 0
         self._rotation = rotation
         self._lines: list[bytes] = []
         self._size, self._records, self._since, self._number = 0, 0, 0.0, 0

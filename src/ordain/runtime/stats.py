@@ -55,5 +55,6 @@ class ServerStats:
 
     def __init__(self) -> None:
         self.requests: Counter[int] = Counter()
+        self.ended: Counter[str] = Counter()  # connections, by why the server ended them
         self.in_flight = 0
         self.body_bytes = 0

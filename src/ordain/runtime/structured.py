@@ -28,8 +28,11 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(level: int) -> None:
-    """Send everything from `level` up to standard error; uvicorn's own chatter only from warnings up."""
+    """Send everything from `level` up to standard error.
+
+    Of uvicorn only errors: its warnings are about clients, as many as these like, and metrics count them.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)

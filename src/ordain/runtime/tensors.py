@@ -19,7 +19,8 @@ NUMPY = {
     "BOOL": "?", "UINT8": "u1", "UINT16": "<u2", "UINT32": "<u4", "UINT64": "<u8", "INT8": "i1",
     "INT16": "<i2", "INT32": "<i4", "INT64": "<i8", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8",
 }  # fmt: skip
-DATATYPES = (*NUMPY, "BYTES")
+BRAIN = "BF16"  # the upper half of an FP32; NumPy has no name for it
+DATATYPES = (*NUMPY, BRAIN, "BYTES")
 ELEMENT_LIMIT = 2**40
 
 
@@ -73,10 +74,13 @@ def from_bytes(name: str, datatype: str, shape: Sequence[int], raw: bytes) -> li
     count = element_count(name, shape)
     if datatype == "BYTES":
         return _texts(name, raw, count)
-    kind = np.dtype(NUMPY[datatype])
+    kind = np.dtype(NUMPY.get(datatype, "<u2"))
     if len(raw) != count * kind.itemsize:
         raise _bad(name, f"the binary data has {len(raw)} bytes instead of {count * kind.itemsize}")
-    values: list[Any] = np.frombuffer(raw, dtype=kind).tolist()
+    found = np.frombuffer(raw, dtype=kind)
+    if datatype == BRAIN:
+        found = (found.astype("<u4") << 16).view("<f4")
+    values: list[Any] = found.tolist()
     return values
 
 
@@ -125,7 +129,7 @@ def _is_boolean(value: Any) -> bool:
 CHECKS: dict[str, Callable[[Any], bool]] = {
     "BOOL": _is_boolean,
     "BYTES": lambda value: isinstance(value, str),
-    **dict.fromkeys(("FP16", "FP32", "FP64"), _is_number),
+    **dict.fromkeys(("FP16", "FP32", "FP64", BRAIN), _is_number),
     **{f"UINT{bits}": _integers(0, 2**bits - 1) for bits in (8, 16, 32, 64)},
     **{f"INT{bits}": _integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32, 64)},
 }

@@ -18,9 +18,10 @@ from onnx import ModelProto, helper, load_from_string
 from ordain.core.signature import Signature, Task
 from ordain.errors import UserError
 from ordain.learn.reference import largest_difference, reference_answers
+from ordain.runtime.agreement import MOST
 from ordain.runtime.artifact import Verified
 from ordain.runtime.batch.admitting import Admission, Admitted, Chunk
-from ordain.runtime.batch.executors import GRAPH, MOST, PREPARED, TREES, Executors
+from ordain.runtime.batch.executors import GRAPH, MASKS, PREPARED, TREES, Executors
 from ordain.runtime.batch.forest import Forest, Walker, compiled, forest_of
 from ordain.runtime.batch.forms import forms_of
 from ordain.runtime.batch.preparation import cut
@@ -41,6 +42,7 @@ PARAMETERS: dict[str, Any] = {
 # A graph with a subgraph, which these convert to, is refused before it is loaded.
 SERVED = [(task, path) for task, path in EVERY if "KNeighbors" not in path]
 FORESTS = ("RandomForest", "ExtraTrees", "HistGradientBoosting", "DecisionTree", "XGB")
+SMALL_TREES = ("HistGradientBoosting", "XGB")
 
 
 def admitted(frame: pd.DataFrame, signature: Signature) -> Admitted:
@@ -66,6 +68,8 @@ def test_every_form_of_every_estimator_keeps_parity(task: Task, path: str) -> No
     wanted = reference_answers(made.reference, case.signature)
     offered = executors(made.model, case.signature)
     forms = [GRAPH, PREPARED, *([TREES] if name.startswith(FORESTS) else [])]
+    forms += [MASKS] if MASKS in offered.every() else []
+    assert MASKS in forms or not name.startswith(SMALL_TREES)
     for form in forms:
         execute = offered.choose(form, rows, None, 1).execute
         found = execute(rows)
@@ -80,8 +84,8 @@ def test_compiling_has_to_pay() -> None:
     rows = admitted(pd.concat([case.holdout] * 40, ignore_index=True), case.signature)
     offered = executors(made.model, case.signature)
     # Which of the two is faster is measured where it runs; both are worth it for so many rows.
-    assert offered.choose("auto", rows, 10_000_000, 1).name in {PREPARED, TREES}
-    assert offered.choose("auto", rows, 1000, 1).name in {GRAPH, PREPARED}
+    assert offered.choose("auto", rows, 10_000_000, 1).name in {PREPARED, TREES, MASKS}
+    assert offered.choose("auto", rows, 1000, 1).name in {GRAPH, PREPARED, MASKS}
     assert offered.choose("auto", None, 0, 1).name == GRAPH
 
 
@@ -95,7 +99,7 @@ def test_a_graph_of_another_making_runs_as_itself(folder: Path) -> None:
     )
     rows = admitted(frame, signature)
     assert offered.choose("auto", rows, 10**9, 1).name == GRAPH
-    for name in (PREPARED, TREES):
+    for name in (PREPARED, TREES, MASKS):
         with pytest.raises(UserError, match=f"cannot be run as `{name}`"):
             offered.choose(name, rows, None, 1)
 
@@ -110,9 +114,9 @@ def test_a_graph_that_serving_refuses_is_offered_as_itself_only() -> None:
 
 def test_the_gate_asks_every_form() -> None:
     case = build_case("binary")
-    made = exported(case, "sklearn.ensemble.RandomForestClassifier", {"n_estimators": 5})
+    made = exported(case, "sklearn.ensemble.RandomForestClassifier", {"n_estimators": 5, "max_depth": 4})
     forms = forms_of(made.model, case.signature)
-    assert list(forms) == [GRAPH, PREPARED, TREES]
+    assert list(forms) == [GRAPH, PREPARED, TREES, MASKS]
     wanted = reference_answers(made.reference, case.signature)
     for ask in forms.values():
         assert largest_difference(ask(made.reference), wanted, "binary") <= MOST

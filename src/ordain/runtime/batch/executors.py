@@ -4,7 +4,8 @@ All are derived from the one graph that was gated, and each has to agree with it
 
 - `graph`: the graph itself in ONNX Runtime, text included;
 - `prepared`: NumPy prepares, the rest of the graph runs in ONNX Runtime;
-- `trees`: NumPy prepares, the graph's trees run as compiled code.
+- `trees`: NumPy prepares, the graph's trees run as compiled code;
+- `masks`: the graph's trees, when they are small, in NumPy; the server takes it for large requests.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ordain.core.signature import Signature
 from ordain.errors import UserError
+from ordain.runtime.agreement import agree
 from ordain.runtime.artifact import Verified
 from ordain.runtime.batch.admitting import Admitted
 from ordain.runtime.batch.forest import Walker, compiled, forest_of
+from ordain.runtime.batch.leafmasks import leaf_masks
 from ordain.runtime.batch.preparation import Preparation, cut
 from ordain.runtime.batch.scoring import Executor, graph_executor
 from ordain.runtime.graphcheck import check_graph
@@ -28,9 +30,7 @@ from ordain.runtime.graphcut import second_part
 from ordain.runtime.graphread import read_graph
 from ordain.runtime.model import Model, open_session
 
-GRAPH, PREPARED, TREES = "graph", "prepared", "trees"
-MOST = 1e-5
-"""How far another form may be from the graph, measured as the parity gate measures (`learn.reference`)."""
+GRAPH, PREPARED, TREES, MASKS = "graph", "prepared", "trees", "masks"
 PROBE, ROUNDS = 2048, 3
 WORTH_COMPILING = 5.0
 """Seconds that a batch must take before compiling can pay."""
@@ -53,7 +53,7 @@ class Executors:
 
     def __init__(self, model: Model, verified: Verified) -> None:
         self._graph = graph_executor(model.answer)
-        self._signature, self._data = verified.signature, verified.model
+        self._signature, self._data, self._verified = verified.signature, verified.model, verified
         widths = verified.signature.graph.inputs
         self._read = read_graph(verified.model)
         wide = {name: widths[name].width if name in widths else 0 for name in ("strings", "floats")}
@@ -109,6 +109,7 @@ class Executors:
         if self._cut is not None:
             yield PREPARED, self._prepared
             yield TREES, self._trees
+            yield MASKS, self._masks
 
     def _prepared(self) -> Executor | None:
         if self._cut is None:
@@ -142,6 +143,21 @@ class Executors:
         prepare = Preparation(columns)
         return lambda admitted: walker(prepare(admitted))
 
+    def _masks(self) -> Executor | None:
+        masks = leaf_masks(self._verified)
+        if masks is None:
+            return None
+
+        def execute(admitted: Admitted) -> NDArray[np.float32]:
+            codes = {
+                feature: np.array([places.get(each, -1) for each in text.values], dtype=np.int64)[text.codes]
+                for feature, places in masks.texts.items()
+                for text in (admitted.strings[feature],)
+            }
+            return masks(codes, admitted.floats, admitted.rows)
+
+        return execute
+
 
 def first(admitted: Admitted, rows: int) -> Admitted:
     """The first rows of a judged chunk."""
@@ -161,11 +177,3 @@ def measured(execute: Executor, some: Admitted) -> float:
         execute(some)
         times.append(time.thread_time() - began)
     return min(times)
-
-
-def agree(ours: NDArray[np.float32], wanted: NDArray[np.float32], signature: Signature) -> bool:
-    """Whether answers are the graph's, within what the parity gate allows everywhere."""
-    gap = np.abs(ours.astype(np.float64) - wanted)
-    if signature.task == "regression":
-        gap /= np.maximum(np.maximum(np.abs(wanted), wanted.std()), np.finfo(np.float32).tiny)
-    return bool(ours.shape == wanted.shape and np.isfinite(ours).all() and (gap <= MOST).all())

@@ -9,13 +9,15 @@ takes the one matrix that the estimator sees.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ordain.runtime.batch.admitting import Admitted
 from ordain.runtime.graphread import Graph, Node
+
+if TYPE_CHECKING:
+    from ordain.runtime.batch.admitting import Admitted
 
 FLOAT = 1
 
