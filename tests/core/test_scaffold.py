@@ -26,6 +26,7 @@ def draft(task: str = "binary", sensitive: tuple[str, ...] = ()) -> scaffold.Dra
         positive="Yes" if task == "binary" else None,
         id=None,
         sensitive=sensitive,
+        compared=sensitive,
         columns={"species": {"type": "string", "categories": ["No", "Yes"]}, "sex": {"type": "boolean"}},
     )
 

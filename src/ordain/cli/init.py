@@ -19,7 +19,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     data: Path | None = None
     target: str | None = None
     policy: Path | None = None
-    origin: Path | None = None
+    origin: str | None = None
     forge: str | None = None
     repository: str | None = None
     registry: str | None = None
@@ -33,7 +33,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 @click.option("--data", type=click.Path(path_type=Path), help="Its data: a CSV or Parquet file.")
 @click.option("--target", help="The column to predict.")
 @click.option("--policy", type=click.Path(path_type=Path), help="Start from this policy.yaml.")
-@click.option("--origin", type=click.Path(path_type=Path), help="Also make this bare repository the origin.")
+@click.option(
+    "--origin",
+    metavar="FOLDER|URL",
+    help="The remote `origin`: a bare repository that is made there, or the address of one on a server.",
+)
 @click.option("--forge", type=click.Choice(["local", "github", "gitlab"]), help="Whose CI runs it.")
 @click.option("--repository", metavar="OWNER/NAME", help="Its name on the forge; default: as `origin` says.")
 @click.option("--registry", metavar="HOST/PATH", help="Where artifacts are published.")
@@ -55,12 +59,14 @@ def command(folder: Path, as_json: bool, quiet: bool, root: Path, yes: bool, **a
       ordain init .                      # upgrade the schemas and stages here
     """
     from ordain.services.init import Request, initialise
-    from ordain.services.init_forge import Around
+    from ordain.services.init_forge import Around, is_address
 
     console = Console(as_json=as_json, quiet=quiet)
     wanted = complete(Asked(**asked), ask=not (yes or as_json or quiet))
     told = msgspec.structs.asdict(wanted)
     around = {key: told.pop(key) for key in Around.__struct_fields__}
+    if around["origin"] and not is_address(around["origin"]):
+        told["origin"] = root / around.pop("origin")
     request = Request(**told, around=msgspec.convert(around, Around))
     outcome = initialise(root / folder, request)
     lines = [f"wrote {path}" for path in outcome.written]
