@@ -196,3 +196,52 @@ def test_an_existing_project_keeps_its_files_and_no_secret_is_committed(
     assert not [each for each in listed if each.startswith(".ordain/local")]
     assert (shop / ".gitignore").read_text().startswith("*.log\n")
     git(shop, "check-ignore", ".ordain/local/collector")
+
+
+def reviewer(folder: Path, name: str = "mei") -> Path:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
+    return folder / f"{name}.pub"
+
+
+def test_reviewers_are_in_the_first_policy(tmp_path: Path, somebody: None) -> None:
+    key = reviewer(tmp_path)
+    pairs = (("Mei Tanaka <mei@x.example>", key), ("Ann Lee <other@x.example>", reviewer(tmp_path, "b")))
+    outcome = initialise(tmp_path / "shop", Request(reviewers=pairs))
+    people = declared(tmp_path / "shop", "policy.yaml")["people"]
+    assert list(people) == ["ann-lee", "mei-tanaka", "ann-lee-2", "ordain-bot"]
+    assert people["mei-tanaka"]["keys"][0]["key"] == " ".join(key.read_text().split()[:2])
+    assert not any("only reviewer" in each for each in outcome.guessed)
+    assert initialise(tmp_path / "shop", Request(reviewers=pairs)).written == ()
+
+
+def test_one_person_alone_is_told_what_that_means(tmp_path: Path, somebody: None) -> None:
+    assert any("only reviewer" in each for each in initialise(tmp_path / "shop", Request()).guessed)
+
+
+def test_a_reviewer_is_not_added_to_a_policy_that_holds(shop: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"--reviewer: policy\.yaml has no mei@x\.example"):
+        initialise(shop, Request(reviewers=(("Mei <mei@x.example>", reviewer(tmp_path)),)))
+
+
+@pytest.mark.parametrize(
+    ("named", "key", "said"),
+    [
+        ("Mei", "mei.pub", "no name and address"),
+        ("Mei <>", "mei.pub", "no name and address"),
+        ("Mei <mei@x.example>", "none.pub", "no such key"),
+        ("Ann <ann@x.example>", "mei.pub", "named twice"),
+    ],
+)
+def test_a_reviewer_who_is_none(named: str, key: str, said: str, tmp_path: Path, somebody: None) -> None:
+    reviewer(tmp_path)
+    with pytest.raises(UserError, match=said):
+        initialise(tmp_path / "shop", Request(reviewers=((named, tmp_path / key),)))
+
+
+def test_a_project_with_commits_is_told_to_make_one(tmp_path: Path, somebody: None) -> None:
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    git(shop, "init", "-q", "-b", "main")
+    git(shop, "commit", "-q", "--allow-empty", "-m", "Before")
+    assert any(each.startswith("commit what was written") for each in initialise(shop, Request()).notes)
+    assert git(shop, "log", "--format=%s") == "Before"

@@ -254,14 +254,14 @@ def test_a_file_that_only_calls_itself_parquet(data: bytes, tmp_path: Path) -> N
 def test_a_fairness_gate_is_drafted_where_its_groups_are_large_enough(tmp_path: Path) -> None:
     outcome = made(tmp_path, text(rows(sex=every("f", "m"))))
     assert any("no fairness gate for `sex`: about" in each for each in outcome.guessed)
-    many = {name: list(values) * 10 for name, values in rows(sex=every("f", "m")).items()}
+    many: Cells = {name: list(values) * 10 for name, values in rows(sex=every("f", "m")).items()}
     (tmp_path / "b").mkdir()
     made(tmp_path / "b", text(many))
     model = yaml.safe_load((tmp_path / "b/shop/models.yaml").read_text())["models"]["m"]
     assert [each["column"] for each in model["gates"]["fairness"]] == ["sex"]
 
 
-ANYTHING = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+ANYTHING = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])

@@ -19,6 +19,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     data: Path | None = None
     target: str | None = None
     policy: Path | None = None
+    reviewer: tuple[tuple[str, Path], ...] = ()
     origin: str | None = None
     forge: str | None = None
     repository: str | None = None
@@ -33,6 +34,14 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 @click.option("--data", type=click.Path(path_type=Path), help="Its data: a CSV or Parquet file.")
 @click.option("--target", help="The column to predict.")
 @click.option("--policy", type=click.Path(path_type=Path), help="Start from this policy.yaml.")
+@click.option(
+    "--reviewer",
+    metavar="'NAME <EMAIL>' KEY",
+    nargs=2,
+    multiple=True,
+    type=(str, click.Path(path_type=Path)),
+    help="A second person for the policy, and the file of their public SSH key. May be given more than once.",
+)
 @click.option(
     "--origin",
     metavar="FOLDER|URL",
@@ -65,6 +74,7 @@ def command(folder: Path, as_json: bool, quiet: bool, root: Path, yes: bool, **a
     wanted = complete(Asked(**asked), ask=not (yes or as_json or quiet))
     told = msgspec.structs.asdict(wanted)
     around = {key: told.pop(key) for key in Around.__struct_fields__}
+    told["reviewers"] = told.pop("reviewer")
     if around["origin"] and not is_address(around["origin"]):
         told["origin"] = root / around.pop("origin")
     request = Request(**told, around=msgspec.convert(around, Around))

@@ -24,7 +24,7 @@ class Wanted(Part, frozen=True, kw_only=True):
 
     Attributes:
         gitops: the entry of `models.yaml`: repository, branch, and `argocd` or `flux`.
-        remote: the address of DVC's default remote.
+        remote: the address of DVC's default remote. reviewers: addresses of people.
     """
 
     forge: str | None = None
@@ -32,6 +32,7 @@ class Wanted(Part, frozen=True, kw_only=True):
     registry: str | None = None
     gitops: dict[str, Any] | None = None
     remote: str | None = None
+    reviewers: tuple[str, ...] = ()
 
 
 class Amended(Part, frozen=True, kw_only=True):
@@ -56,6 +57,8 @@ def amend(instance: Instance, files: Mapping[str, bytes], wanted: Wanted) -> Ame
     ):
         if said not in (None, now):
             refused.append(f"{flag}: policy.yaml says {now}")
+    known = {email for person in instance.policy.people.values() for email in person.emails}
+    refused += [f"--reviewer: policy.yaml has no {each}" for each in wanted.reviewers if each not in known]
     if wanted.registry is not None:
         refused += _registries(instance, files, wanted.registry, changed)
     if wanted.gitops is not None:
@@ -87,7 +90,7 @@ def _gitops(
     if now is not None:
         tools = [name for name, tool in (("argocd", now.argocd), ("flux", now.flux)) if tool is not None]
         same = any(tool in entry for tool in tools)
-        return [] if same else [f"--gitops: models.yaml says {' and '.join(tools) or 'neither tool'}"]
+        return [] if same else [f"--gitops: models.yaml says {' and '.join(tools)}"]
     text = files.get("models.yaml", b"").decode("utf-8")
     found = re.search(r"^models:", text, re.MULTILINE)
     if found is None:

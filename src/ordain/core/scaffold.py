@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ordain.core import yamldump
@@ -129,8 +129,8 @@ class Robots(Part, frozen=True, kw_only=True):
     bot: str
 
 
-def policy(repository: str, forge: str, person: Person, robots: Robots) -> bytes:
-    """A policy with one person in it, who therefore can approve nothing of their own, and the bot, who
+def policy(repository: str, forge: str, people: Sequence[Person], robots: Robots) -> bytes:
+    """A policy with reviewers in it, of whom each can approve what the others contributed, and the bot, who
     never can."""
     content = {
         "version": 1,
@@ -138,11 +138,14 @@ def policy(repository: str, forge: str, person: Person, robots: Robots) -> bytes
         "branch": "main",
         "forge": forge,
         "people": {
-            person.id: {
-                "name": person.name,
-                "emails": [person.email],
-                "roles": ["reviewer"],
-                "keys": [{"key": person.key}],
+            **{
+                each.id: {
+                    "name": each.name,
+                    "emails": [each.email],
+                    "roles": ["reviewer"],
+                    "keys": [{"key": each.key}],
+                }
+                for each in people
             },
             BOT: {
                 "name": "Ordain Bot",
@@ -157,10 +160,21 @@ def policy(repository: str, forge: str, person: Person, robots: Robots) -> bytes
         "waivers": [],
     }
     comment = (
-        "# Who decides. Nobody can approve what they contributed, so add a second person\n"
-        "# (in the first commit, or with the approval that `changes` asks for).\n"
+        "# Who decides. Nobody can approve what they contributed, so it takes two people: once a policy\n"
+        "# with two of them is committed, a change of it needs the approval that `changes` asks for.\n"
     )
     return (MODELINE.format("", "policy") + comment + dump(content)).encode()
+
+
+def person_id(name: str, taken: Collection[str]) -> str:
+    """A person's key in the policy, by their name, which nobody else has."""
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:30].strip("-")
+    plain = plain if plain[:1].isalpha() else f"person-{plain}".strip("-")
+    number, found = 1, plain
+    while found in taken or found == BOT:
+        number += 1
+        found = f"{plain}-{number}"
+    return found
 
 
 def empty_models(renderer: int, gitops: Mapping[str, Any] | None = None) -> bytes:

@@ -220,8 +220,14 @@ def explained(guess: Guess) -> tuple[str, ...]:
         f"rows are named by `{guess.id_column}`" if guess.id_column else "rows are named by their own values",
         *(f"`{name}` is left out: {reason}" for name, reason in guess.left_out.items()),
         *(f"`{name}` is treated as sensitive" for name in guess.sensitive),
-        *([f"never below zero: {', '.join(f'`{each}`' for each in bounded)}"] if bounded else ()),
+        *([f"never below zero: {some(bounded)}"] if bounded else ()),
     )
+
+
+def some(names: list[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(f"`{each}`" for each in names[:3]) + more
 
 
 def too_small(guess: Guess, smallest: Mapping[str, int]) -> list[str]:

@@ -7,7 +7,6 @@ later run only where they are still as an earlier run left them; `.ordain/scaffo
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -30,7 +29,7 @@ from ordain.core.pipeline import (
 )
 from ordain.core.render import RENDERER_VERSION
 from ordain.errors import UserError
-from ordain.services import init_again, init_forge, init_model
+from ordain.services import init_again, init_forge, init_model, init_people
 from ordain.services.init_again import Flags
 from ordain.services.init_forge import Around, Settled
 from ordain.services.regenerate import regenerate
@@ -55,6 +54,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name, data, target: the first model, its data file and the column to predict; all or none.
         policy: a policy to start from instead of one with the present Git user in it.
+        reviewers: who approves besides the present Git user: `NAME <EMAIL>` and the file of a public key.
         origin: a folder for a bare repository that becomes the remote `origin`.
         around: forge, registry, GitOps tool, DVC remote, and the address of an origin that there is.
     """
@@ -63,6 +63,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     data: Path | None = None
     target: str | None = None
     policy: Path | None = None
+    reviewers: tuple[tuple[str, Path], ...] = ()
     origin: Path | None = None
     around: Around = Around()
 
@@ -79,7 +80,12 @@ def initialise(folder: Path, asked: Request) -> Outcome:
     drafted = init_model.draft_model(folder, asked.name, asked.data, asked.target)
     around = init_forge.settle(folder, asked.around, asked.origin)
     flags = Flags(
-        policy=asked.policy, bare=asked.origin, around=asked.around, settled=around, drafted=drafted
+        policy=asked.policy,
+        reviewers=asked.reviewers,
+        bare=asked.origin,
+        around=asked.around,
+        settled=around,
+        drafted=drafted,
     )
     amended = init_again.amendments(folder, flags)
     folder.mkdir(parents=True, exist_ok=True)
@@ -99,9 +105,20 @@ def initialise(folder: Path, asked: Request) -> Outcome:
     notes += connect(repository, asked) + init_forge.notes(around, folder)
     return msgspec.structs.replace(
         outcome,
-        guessed=(*(drafted.guesses if drafted else ()), *(around.guessed if fresh else ())),
+        guessed=(
+            *(drafted.guesses if drafted else ()),
+            *((*around.guessed, *lonely(asked)) if fresh else ()),
+        ),
         notes=notes if fresh or asked.origin or asked.around.origin else (),
     )
+
+
+def lonely(asked: Request) -> tuple[str, ...]:
+    """What a policy with one person in it means."""
+    if asked.policy is not None or asked.reviewers:
+        return ()
+    told = "you are the only reviewer, and nobody approves their own work: name a second person with"
+    return (f"{told} --reviewer, or in policy.yaml before you push the first commit",)
 
 
 def generated_files(forge: str) -> dict[str, bytes]:
@@ -135,36 +152,16 @@ def owned_files(repository: Repository, folder: Path, asked: Request, around: Se
         return files
     if asked.policy is not None:
         return {**files, "policy.yaml": asked.policy.read_bytes()}
-    person = present_person(repository)
+    people = init_people.people(repository, asked.reviewers)
     keys = {name: ssh.generate(folder / f".ordain/local/{name}") for name in ("collector", "bot")}
-    drafted = scaffold.policy(around.repository, around.forge, person, scaffold.Robots(**keys))
+    drafted = scaffold.policy(around.repository, around.forge, people, scaffold.Robots(**keys))
     return {**files, "policy.yaml": drafted}
-
-
-def present_person(repository: Repository) -> scaffold.Person:
-    """Whoever Git says is at the keyboard, with the SSH key they sign with.
-
-    Raises:
-        UserError: when Git knows no name, e-mail or key; it says which setting is missing.
-    """
-    values = {}
-    for key in ("user.name", "user.email", "user.signingkey"):
-        values[key] = repository.line("config", "--get", key, fine=(0, 1))
-        if not values[key]:
-            raise UserError(
-                f"Git has no `{key}`, and the policy needs a first person",
-                where="git config",
-                fix=f"git config --global {key} ..., or give a policy with --policy FILE",
-            )
-    key_text = ssh.public_key(Path(values["user.signingkey"]).expanduser()).text
-    name = re.sub(r"[^a-z0-9]+", "-", values["user.name"].lower()).strip("-")[:40] or "founder"
-    return scaffold.Person(id=name, name=values["user.name"], email=values["user.email"], key=key_text)
 
 
 def genesis(repository: Repository, paths: Iterable[str]) -> tuple[str, ...]:
     """The first commit, where there is none yet: of what was written here, not of whatever lies around."""
     if repository.find("HEAD") is not None:
-        return ()
+        return ("commit what was written: the first commit with a policy is the genesis",)
     repository.run(
         "add", "--force", "--", *sorted(each for each in paths if (repository.folder / each).exists())
     )

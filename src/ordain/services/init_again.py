@@ -16,17 +16,20 @@ from ordain.errors import UserError
 from ordain.services import init_forge, init_model
 from ordain.services.init_forge import Around, Settled
 from ordain.services.init_model import Drafted
+from ordain.services.init_people import Reviewer, email_of
 
 
 class Flags(Struct, frozen=True, kw_only=True):
     """What was asked for, and what that means here.
 
     Attributes:
-        policy: a file. bare: a folder for a new origin. around: as asked. settled: as it holds.
+        policy: a file. reviewers: as `NAME <EMAIL>`, with a key. bare: a folder for a new origin.
+        around: as asked. settled: as it holds.
         drafted: the model that was asked for.
     """
 
     policy: Path | None
+    reviewers: tuple[Reviewer, ...]
     bare: Path | None
     around: Around
     settled: Settled
@@ -43,7 +46,7 @@ def amendments(folder: Path, flags: Flags) -> dict[str, bytes]:
     changed: dict[str, bytes] = {}
     if flags.drafted:
         refused += init_model.occupied(folder, flags.drafted)
-    if (folder / "policy.yaml").is_file() and (flags.around != Around() or flags.drafted):
+    if (folder / "policy.yaml").is_file() and (flags.around != Around() or flags.drafted or flags.reviewers):
         # The DVC settings are beside the declared state: `read_state` looks into no hidden folder.
         config = disk.inside(folder, CONFIG)
         files = disk.read_state(folder, is_state_path)
@@ -64,7 +67,7 @@ def _wanted(flags: Flags) -> Wanted:
     gitops = flags.settled.gitops if asked.gitops else None
     return Wanted(
         forge=asked.forge, repository=asked.repository, registry=asked.registry, gitops=gitops,
-        remote=asked.remote,
+        remote=asked.remote, reviewers=tuple(email_of(named) for named, _ in flags.reviewers),
     )  # fmt: skip
 
 
