@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -142,6 +145,25 @@ def test_a_forge_brings_its_jobs_its_bot_and_its_remote(tmp_path: Path) -> None:
     )
     assert remotes.stdout.split() == ["storage", "s3://acme/dvc", "(default)"]
     assert ordain(shop, "check").returncode == 0
+    assert "ordain[" in (action := (shop / ".github/actions/ordain/action.yml").read_text())
+    assert re.search(r"ordain\[[a-z,]*\bs3\b", action)
+    installed = importlib.util.find_spec("dvc_s3") is not None
+    assert any("pip install 'ordain[s3]'" in each for each in outcome.notes) is not installed
+
+
+def test_a_remote_whose_plug_in_is_absent_is_named(tmp_path: Path) -> None:
+    if importlib.util.find_spec("dvc_gs") is not None:
+        pytest.skip("dvc-gs is installed here")
+    shop = tmp_path / "shop"
+    initialise(shop, first_model(tmp_path))
+    git(shop, "rm", "-q", "--cached", "data/telco_churn.csv")
+    subprocess.run(["dvc", "add", "-q", "data/telco_churn.csv"], cwd=shop, check=True)
+    initialise(shop, around(remote="gs://acme/dvc"))
+    (shop / "data/telco_churn.csv").unlink()
+    shutil.rmtree(shop / ".dvc/cache")
+    found = ordain(shop, "data", "pull")
+    assert found.returncode == 1
+    assert "pip install 'ordain[gs]'" in found.stderr
 
 
 def test_a_later_run_knows_the_forge_and_keeps_edited_jobs(tmp_path: Path) -> None:

@@ -39,7 +39,10 @@ _FAILED = ("WARNING: failed to run: ", "WARNING: output '")
 _ALL_FAILED = "ERROR: failed to reproduce"
 _ENDED = ("Updating lock file", "Generating lock file")
 _SKIPPED = "will be skipped due to this failure"
+# What DVC says of a remote whose plug-in is not there.
+NO_PLUGIN = "to be installed"
 BUSY = ("Unable to acquire lock", "is busy, it is being blocked by")
+_PLUGIN = re.compile(r"requires 'dvc-([a-z0-9]+)' to be installed")
 _BROKEN = re.compile(r"'(?:\./)?((?:pipelines/[^/']+/)?dvc\.lock)' (?:is invalid|validation failed)")
 
 
@@ -240,6 +243,10 @@ def trouble(code: int, said: Sequence[str]) -> UserError | RetryLater:
     broken = _BROKEN.search(text)
     if broken:
         return BrokenLock(broken[1])
+    plugin = _PLUGIN.search(text)
+    if plugin:
+        fix = f"pip install 'ordain[{plugin[1]}]'"
+        return UserError(f"DVC's plug-in for {plugin[1]} is not installed", where=".dvc/config", fix=fix)
     if any(each in text for each in BUSY):
         return RetryLater("another DVC command is working in this repository")
     if code < 0:

@@ -23,7 +23,7 @@ def pull(root: Path, targets: Sequence[str], lock: int) -> None:
 
     Raises:
         RetryLater: when another DVC process works here.
-        UserError: when no remote is set up.
+        UserError: when no remote is set up, or what DVC needs for it is not installed.
     """
     told = subprocess.run(
         dvc.command("pull", "--force", *targets),
@@ -36,5 +36,5 @@ def pull(root: Path, targets: Sequence[str], lock: int) -> None:
         errors="replace",
         check=False,
     )
-    if told.returncode and any(each in told.stdout for each in (*dvc.BUSY, _NO_REMOTE)):
+    if told.returncode and any(each in told.stdout for each in (*dvc.BUSY, dvc.NO_PLUGIN, _NO_REMOTE)):
         raise dvc.trouble(told.returncode, told.stdout.splitlines())

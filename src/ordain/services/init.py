@@ -18,6 +18,7 @@ from ordain.adapters import package, ssh
 from ordain.adapters.git import Repository
 from ordain.core import automation, scaffold, schema
 from ordain.core.canonical import bytes_digest
+from ordain.core.dvcconfig import with_extra
 from ordain.core.instance import is_state_path, read_instance
 from ordain.core.pipeline import (
     CODE_TOPS,
@@ -98,7 +99,7 @@ def initialise(folder: Path, asked: Request) -> Outcome:
     if drafted:
         texts = {path: changed.get(path) or now(folder, path) or owned[path] for path in init_model.FILES}
         changed |= init_model.declarations(texts, drafted)
-    generated = generated_files(around.forge)
+    generated = generated_files(around.forge, init_forge.remote_of(folder) or around.remote)
     outcome = settle(folder, owned, generated, changed)
     drawn = draw_pipelines(folder)
     notes = genesis(repository, {*owned, *changed, *generated, RECORD, *drawn})
@@ -121,10 +122,11 @@ def lonely(asked: Request) -> tuple[str, ...]:
     return (f"{told} --reviewer, or in policy.yaml before you push the first commit",)
 
 
-def generated_files(forge: str) -> dict[str, bytes]:
-    """Files that follow the Ordain version."""
+def generated_files(forge: str, remote: str | None) -> dict[str, bytes]:
+    """Files that follow the Ordain version; jobs install what DVC needs for the remote."""
     schemas = {f"{schema.FOLDER}/{name}": data for name, data in schema.schema_files().items()}
     jobs = automation.files(forge, package.automation(), __version__)
+    jobs = {path: with_extra(data.decode(), remote).encode() for path, data in jobs.items()}
     return {**schemas, **package.stage_scripts(), TRAINING_LOCK: package.training_lock(), **jobs}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +12,8 @@ from msgspec import Struct
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository
 from ordain.core import gitnames
+from ordain.core.amend import CONFIG
+from ordain.core.dvcconfig import default_remote, plugin_of
 from ordain.core.governance import REPOSITORY_PATTERN, Policy
 from ordain.core.instance import load
 from ordain.core.parts import GIT_URL_PATTERN, URL_PATTERN
@@ -103,7 +106,14 @@ def _name(folder: Path, forge: Forge, found: re.Match[str] | None) -> str:
 
 
 def notes(found: Settled, folder: Path) -> tuple[str, ...]:
-    """What people have to do themselves, for a real forge."""
+    """What people have to do themselves: for a remote that DVC can't speak to yet, and for a real forge."""
+    plugin = plugin_of(found.remote) if found.remote else None
+    absent = plugin if plugin and importlib.util.find_spec(plugin[1]) is None else None
+    install = (f"DVC needs a plug-in for this remote: pip install 'ordain[{absent[0]}]'",) if absent else ()
+    return (*install, *_duties(found, folder))
+
+
+def _duties(found: Settled, folder: Path) -> tuple[str, ...]:
     if found.forge == "local":
         return ()
     where = folder / ".ordain/local"
@@ -120,6 +130,15 @@ def origin_of(folder: Path) -> str:
     if not (folder / ".git").exists():
         return ""
     return Repository(folder).line("config", "--get", "remote.origin.url", fine=(0, 1, 128))
+
+
+def remote_of(folder: Path) -> str | None:
+    """The address of DVC's default remote as it is set up; None where there is none that is clear."""
+    config = disk.inside(folder, CONFIG)
+    try:
+        return default_remote(config.read_text("utf-8", "replace")) if config.is_file() else None
+    except ValueError:
+        return None
 
 
 def declared_policy(folder: Path) -> Policy | None:
