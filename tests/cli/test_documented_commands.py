@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 
+from ordain.cli.console import BUG, EXIT_CODES
 from ordain.cli.main import VERBS, ordain
 
 ROOT = Path(__file__).parents[2]
@@ -87,3 +92,31 @@ def test_every_command_shares_its_options_and_shows_an_example(words: tuple[str,
     assert re.search(rf"\bordain {' '.join(words)}\b", example)
     undescribed = [each.name for each in command.params if isinstance(each, click.Option) and not each.help]
     assert undescribed == []
+
+
+SAFE = [words for words in ALL if words != ("demo",)]  # which would play for minutes
+
+
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "ORDAIN_"))}
+    environment = {**kept, "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1"}
+    program = [sys.executable, "-c", "from ordain.cli.main import main; main()", *words]
+    return subprocess.run(program, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("words", SAFE, ids=" ".join)
+def test_in_an_empty_folder_every_command_gives_one_document(words: tuple[str, ...], tmp_path: Path) -> None:
+    done = run(tmp_path, *words, "--json")
+    json.loads(done.stdout)
+    assert done.returncode in EXIT_CODES
+    assert done.returncode != BUG
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", SAFE, ids=" ".join)
+def test_in_an_empty_folder_every_command_is_quiet(words: tuple[str, ...], tmp_path: Path) -> None:
+    done = run(tmp_path, *words, "--quiet")
+    if words != ("check",):  # whose problems are the errors
+        assert done.stdout == ""
+    assert done.returncode in EXIT_CODES
+    assert bool(done.stderr) is (done.returncode != 0 and words != ("check",))
