@@ -20,6 +20,7 @@ from ordain.cli.init import Asked, complete
 from ordain.core.automation import WORKFLOWS
 from ordain.core.canonical import bytes_digest
 from ordain.errors import UserError
+from ordain.services import init_model
 from ordain.services.init import RECORD, Request, initialise, settle
 from ordain.services.init_forge import Around
 
@@ -48,6 +49,18 @@ def test_from_a_file_to_a_sound_repository_without_an_edit(tmp_path: Path) -> No
     assert (shop / ".ordain/local/collector").stat().st_mode & 0o077 == 0
     found = ordain(shop, "check", "--json")
     assert found.returncode == 0, found.stdout
+
+
+def test_data_that_is_too_large_for_git_is_left_to_dvc(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(init_model, "GIT_LIMIT", 1000)
+    shop = tmp_path / "shop"
+    outcome = initialise(shop, first_model(tmp_path))
+    assert any("`dvc add data/telco_churn.csv`" in each for each in outcome.notes)
+    assert git(shop, "ls-files", "data") == ""
+    subprocess.run(["dvc", "add", "-q", "data/telco_churn.csv"], cwd=shop, check=True)
+    assert ordain(shop, "check").returncode == 0
 
 
 def test_the_genesis_is_printed_and_pushed(tmp_path: Path) -> None:
@@ -232,10 +245,13 @@ def test_surroundings_that_are_none_are_refused(asked: dict[str, Any], words: st
 
 
 def test_a_person_at_a_terminal_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("github\nghcr.io/a/m\n\n\ny\nchurn\nx.csv\nleft\n"))
+    monkeypatch.setattr(
+        "sys.stdin", io.StringIO("github\ngit@github.com:a/b.git\nghcr.io/a/m\n\n\ny\nchurn\nx.csv\nleft\n")
+    )
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     found = complete(Asked(), ask=True)
-    assert (found.forge, found.registry, found.gitops, found.remote) == ("github", "ghcr.io/a/m", None, None)
+    assert (found.forge, found.origin) == ("github", "git@github.com:a/b.git")
+    assert (found.registry, found.gitops, found.remote) == ("ghcr.io/a/m", None, None)
     assert (found.name, found.data, found.target) == ("churn", Path("x.csv"), "left")
 
 

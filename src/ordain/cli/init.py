@@ -57,15 +57,24 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 def command(folder: Path, as_json: bool, quiet: bool, root: Path, yes: bool, **asked: Any) -> None:
     """Give FOLDER the shape of an Ordain repository.
 
-    Running it again upgrades what Ordain generated and keeps what you edited.
+    Reads the data once and guesses the task, the type of each column, which columns to leave out and the
+    first gates; says what it guessed, and writes it to models.yaml. Data with another separator, decimal
+    commas or words for missing numbers is copied without them; the file itself is never changed.
+
+    Running it again upgrades what Ordain generated and keeps what you edited. A flag then adds what is
+    missing, or is refused with the file that says otherwise; nothing is written in that case.
+
+    Nobody can approve their own work: --reviewer names a second person for the policy.
 
     With --forge it also writes that forge's CI jobs; docs/automation.md says which secrets they need.
 
     \b
     Examples:
       ordain init shop --name churn --data customers.csv --target churned --yes
-      ordain init . --forge github --registry ghcr.io/acme/models --gitops argocd --remote s3://acme/dvc
-      ordain init .                      # upgrade the schemas and stages here
+      ordain init shop --reviewer 'Mei Tanaka <mei@example.org>' mei.pub --origin shop.git --yes
+      ordain init shop --forge github --origin git@github.com:acme/shop.git --gitops argocd --yes
+      ordain init . --registry ghcr.io/acme/models --remote s3://acme/dvc
+      ordain init .                      # upgrade the schemas, stages and jobs here
     """
     from ordain.services.init import Request, initialise
     from ordain.services.init_forge import Around, is_address
@@ -111,9 +120,10 @@ def complete(asked: Asked, *, ask: bool) -> Asked:
 
 
 def _with_surroundings(asked: Asked) -> Asked:
-    """Forge, registry, GitOps tool and DVC remote; an empty answer leaves one to be guessed."""
+    """Forge, origin, registry, GitOps tool and DVC remote; an empty answer leaves one to be guessed."""
     questions = {
         "forge": ("Forge (local, github, gitlab)", ("local", "github", "gitlab")),
+        "origin": ("Remote `origin` (URL, or a folder to make one in)", None),
         "registry": ("Registry for artifacts (HOST/PATH)", None),
         "gitops": ("GitOps tool (argocd, flux)", ("argocd", "flux")),
         "remote": ("DVC remote (URL)", None),

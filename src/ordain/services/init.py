@@ -102,15 +102,17 @@ def initialise(folder: Path, asked: Request) -> Outcome:
     generated = generated_files(around.forge, init_forge.remote_of(folder) or around.remote)
     outcome = settle(folder, owned, generated, changed)
     drawn = draw_pipelines(folder)
-    notes = genesis(repository, {*owned, *changed, *generated, RECORD, *drawn})
-    notes += connect(repository, asked) + init_forge.notes(around, folder)
+    large = init_model.left_to_dvc(drafted) if drafted else ()
+    kept_back = {drafted.path} if drafted and large else set()
+    notes = genesis(repository, {*owned, *changed, *generated, RECORD, *drawn} - kept_back)
+    notes += large + connect(repository, asked) + init_forge.notes(around, folder)
     return msgspec.structs.replace(
         outcome,
         guessed=(
             *(drafted.guesses if drafted else ()),
             *((*around.guessed, *lonely(asked)) if fresh else ()),
         ),
-        notes=notes if fresh or asked.origin or asked.around.origin else (),
+        notes=notes if fresh or large or asked.origin or asked.around.origin else (),
     )
 
 

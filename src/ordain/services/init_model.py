@@ -20,6 +20,8 @@ from ordain.errors import UserError
 
 # The team that a drafted model belongs to until somebody says otherwise.
 OWNER = "data-science"
+# Beyond this a data file is no good guest in Git (forges refuse files not much larger): DVC holds it.
+GIT_LIMIT = 50 * 2**20
 FILES = ("models.yaml", "params.yaml")
 
 
@@ -130,6 +132,14 @@ def place_of(folder: Path, source: Path, kind: str, *, rewritten: bool) -> str:
     plain = re.sub(r"[^A-Za-z0-9_.=+-]+", "-", source.stem).strip(".-=+") or "table"
     place = f"data/{plain}.{kind}"
     return place if resolved != (folder / place).resolve() else f"data/{plain}-plain.{kind}"
+
+
+def left_to_dvc(drafted: Drafted) -> tuple[str, ...]:
+    """What to do with data that is too large for Git; nothing for other data."""
+    if len(drafted.data) <= GIT_LIMIT:
+        return ()
+    size, path = len(drafted.data) // 2**20, drafted.path
+    return (f"{path} has {size} MiB and is not committed: `dvc add {path}`, commit {path}.dvc, `dvc push`",)
 
 
 def occupied(folder: Path, drafted: Drafted) -> list[str]:
