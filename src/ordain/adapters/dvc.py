@@ -23,7 +23,7 @@ from typing import Any, Literal
 import msgspec
 
 from ordain.adapters import files as disk
-from ordain.core.failures import disk_full
+from ordain.core.failures import known_fault
 from ordain.errors import RetryLater, UserError
 
 LOCAL = ".ordain/local"
@@ -39,10 +39,7 @@ _FAILED = ("WARNING: failed to run: ", "WARNING: output '")
 _ALL_FAILED = "ERROR: failed to reproduce"
 _ENDED = ("Updating lock file", "Generating lock file")
 _SKIPPED = "will be skipped due to this failure"
-# What DVC says of a remote whose plug-in is not there.
-NO_PLUGIN = "to be installed"
 BUSY = ("Unable to acquire lock", "is busy, it is being blocked by")
-_PLUGIN = re.compile(r"requires 'dvc-([a-z0-9]+)' to be installed")
 _BROKEN = re.compile(r"'(?:\./)?((?:pipelines/[^/']+/)?dvc\.lock)' (?:is invalid|validation failed)")
 
 
@@ -243,17 +240,13 @@ def trouble(code: int, said: Sequence[str]) -> UserError | RetryLater:
     broken = _BROKEN.search(text)
     if broken:
         return BrokenLock(broken[1])
-    plugin = _PLUGIN.search(text)
-    if plugin:
-        fix = f"pip install 'ordain[{plugin[1]}]'"
-        return UserError(f"DVC's plug-in for {plugin[1]} is not installed", where=".dvc/config", fix=fix)
     if any(each in text for each in BUSY):
         return RetryLater("another DVC command is working in this repository")
     if code < 0:
         return UserError(f"DVC was ended by signal {-code}", fix="ordain run")
     errors = [line.removeprefix("ERROR: ") for line in said if line.startswith("ERROR: ")]
     last = (errors or list(said) or [f"exit code {code}"])[0 if errors else -1]
-    return disk_full(said) or UserError(f"DVC could not run: {last}", fix="ordain check")
+    return known_fault(said) or UserError(f"DVC could not run: {last}", fix="ordain check")
 
 
 class Reader:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ordain.adapters import dvc
+from ordain.core.failures import NO_PLUGIN
 
 _NO_REMOTE = "no remote"
 
@@ -36,5 +37,5 @@ def pull(root: Path, targets: Sequence[str], lock: int) -> None:
         errors="replace",
         check=False,
     )
-    if told.returncode and any(each in told.stdout for each in (*dvc.BUSY, dvc.NO_PLUGIN, _NO_REMOTE)):
+    if told.returncode and any(each in told.stdout for each in (*dvc.BUSY, NO_PLUGIN, _NO_REMOTE)):
         raise dvc.trouble(told.returncode, told.stdout.splitlines())

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from ordain.cli.console import Console, common_options
+
+if TYPE_CHECKING:
+    from ordain.services.init import Request
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,18 +79,11 @@ def command(folder: Path, as_json: bool, quiet: bool, root: Path, yes: bool, **a
       ordain init . --registry ghcr.io/acme/models --remote s3://acme/dvc
       ordain init .                      # upgrade the schemas, stages and jobs here
     """
-    from ordain.services.init import Request, initialise
-    from ordain.services.init_forge import Around, is_address
+    from ordain.services.init import initialise
 
     console = Console(as_json=as_json, quiet=quiet)
     wanted = complete(Asked(**asked), ask=not (yes or as_json or quiet))
-    told = msgspec.structs.asdict(wanted)
-    around = {key: told.pop(key) for key in Around.__struct_fields__}
-    told["reviewers"] = told.pop("reviewer")
-    if around["origin"] and not is_address(around["origin"]):
-        told["origin"] = root / around.pop("origin")
-    request = Request(**told, around=msgspec.convert(around, Around))
-    outcome = initialise(root / folder, request)
+    outcome = initialise(root / folder, request_of(wanted, root))
     lines = [f"wrote {path}" for path in outcome.written]
     lines += [
         f"kept  {path}: it was edited; delete it and run this again for the new one" for path in outcome.kept
@@ -95,6 +91,19 @@ def command(folder: Path, as_json: bool, quiet: bool, root: Path, yes: bool, **a
     lines += [f"guess {sentence}" for sentence in outcome.guessed]
     lines += list(outcome.notes)
     console.result(msgspec.to_builtins(outcome), "\n".join(lines))
+
+
+def request_of(wanted: Asked, root: Path) -> Request:
+    """What was asked for, as the service takes it: an origin is an address, or a folder below `root`."""
+    from ordain.services.init import Request
+    from ordain.services.init_forge import Around, is_address
+
+    told = msgspec.structs.asdict(wanted)
+    around = {key: told.pop(key) for key in Around.__struct_fields__}
+    told["reviewers"] = told.pop("reviewer")
+    if around["origin"] and not is_address(around["origin"]):
+        told["origin"] = root / around.pop("origin")
+    return Request(**told, around=msgspec.convert(around, Around))
 
 
 def complete(asked: Asked, *, ask: bool) -> Asked:

@@ -81,39 +81,50 @@ def initialise(folder: Path, asked: Request) -> Outcome:
     drafted = init_model.draft_model(folder, asked.name, asked.data, asked.target)
     around = init_forge.settle(folder, asked.around, asked.origin)
     flags = Flags(
-        policy=asked.policy,
-        reviewers=asked.reviewers,
-        bare=asked.origin,
-        around=asked.around,
-        settled=around,
-        drafted=drafted,
-    )
+        policy=asked.policy, reviewers=asked.reviewers, bare=asked.origin, around=asked.around,
+        settled=around, drafted=drafted,
+    )  # fmt: skip
     amended = init_again.amendments(folder, flags)
+    fresh = now(folder, "policy.yaml") is None
     folder.mkdir(parents=True, exist_ok=True)
     repository = Repository(folder)
     if not (folder / ".git").exists():
         repository.run("init", "--quiet", "--initial-branch=main")
-    fresh = not (folder / "policy.yaml").exists()
     owned = owned_files(repository, folder, asked, around)
+    outcome, paths = write(folder, owned, amended, flags)
+    notes = genesis(repository, paths)
+    if fresh and not notes:
+        notes = ("commit what was written: the first commit with a policy is the genesis",)
+    notes += connect(repository, asked)
+    if fresh:
+        guesses = (*around.guessed, *lonely(asked))
+        outcome = msgspec.structs.replace(outcome, guessed=(*outcome.guessed, *guesses))
+        notes += init_forge.duties(around, folder)
+    return msgspec.structs.replace(outcome, notes=(*outcome.notes, *notes))
+
+
+def write(
+    folder: Path, owned: dict[str, bytes], amended: dict[str, bytes], flags: Flags
+) -> tuple[Outcome, set[str]]:
+    """Write everything; what was done, and the paths that belong into a first commit."""
+    around, drafted = flags.settled, flags.drafted
     changed = {**needed_lines(folder), **amended}
+    large: tuple[str, ...] = ()
+    guesses: tuple[str, ...] = ()
     if drafted:
         texts = {path: changed.get(path) or now(folder, path) or owned[path] for path in init_model.FILES}
-        changed |= init_model.declarations(texts, drafted)
+        additions = init_model.declarations(texts, drafted)
+        changed |= additions
+        guesses = drafted.guesses if init_model.FILES[0] in additions else ()
+        large = init_model.left_to_dvc(drafted)
     generated = generated_files(around.forge, init_forge.remote_of(folder) or around.remote)
     outcome = settle(folder, owned, generated, changed)
-    drawn = draw_pipelines(folder)
-    large = init_model.left_to_dvc(drafted) if drafted else ()
-    kept_back = {drafted.path} if drafted and large else set()
-    notes = genesis(repository, {*owned, *changed, *generated, RECORD, *drawn} - kept_back)
-    notes += large + connect(repository, asked) + init_forge.notes(around, folder)
+    paths = {*owned, *changed, *generated, RECORD, *draw_pipelines(folder)}
     return msgspec.structs.replace(
         outcome,
-        guessed=(
-            *(drafted.guesses if drafted else ()),
-            *((*around.guessed, *lonely(asked)) if fresh else ()),
-        ),
-        notes=notes if fresh or large or asked.origin or asked.around.origin else (),
-    )
+        guessed=guesses,
+        notes=(*large, *init_forge.plugin_note(flags.around.remote)),
+    ), paths - ({drafted.path} if drafted and large else set())
 
 
 def lonely(asked: Request) -> tuple[str, ...]:
@@ -165,7 +176,7 @@ def owned_files(repository: Repository, folder: Path, asked: Request, around: Se
 def genesis(repository: Repository, paths: Iterable[str]) -> tuple[str, ...]:
     """The first commit, where there is none yet: of what was written here, not of whatever lies around."""
     if repository.find("HEAD") is not None:
-        return ("commit what was written: the first commit with a policy is the genesis",)
+        return ()
     repository.run(
         "add", "--force", "--", *sorted(each for each in paths if (repository.folder / each).exists())
     )

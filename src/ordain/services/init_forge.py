@@ -105,15 +105,16 @@ def _name(folder: Path, forge: Forge, found: re.Match[str] | None) -> str:
     return found["name"]
 
 
-def notes(found: Settled, folder: Path) -> tuple[str, ...]:
-    """What people have to do themselves: for a remote that DVC can't speak to yet, and for a real forge."""
-    plugin = plugin_of(found.remote) if found.remote else None
-    absent = plugin if plugin and importlib.util.find_spec(plugin[1]) is None else None
-    install = (f"DVC needs a plug-in for this remote: pip install 'ordain[{absent[0]}]'",) if absent else ()
-    return (*install, *_duties(found, folder))
+def plugin_note(remote: str | None) -> tuple[str, ...]:
+    """How to install what DVC needs for a remote and has not here; nothing when it has, or needs nothing."""
+    plugin = plugin_of(remote) if remote else None
+    if plugin is None or importlib.util.find_spec(plugin[1]) is not None:
+        return ()
+    return (f"DVC needs a plug-in for this remote: pip install 'ordain[{plugin[0]}]'",)
 
 
-def _duties(found: Settled, folder: Path) -> tuple[str, ...]:
+def duties(found: Settled, folder: Path) -> tuple[str, ...]:
+    """What people have to do themselves, for a real forge."""
     if found.forge == "local":
         return ()
     where = folder / ".ordain/local"
