@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ordain.core.amend import CONFIG, Amended, Wanted, amend
+from ordain.core.dvcconfig import default_remote
 from ordain.core.instance import read_instance
 from ordain.core.scaffold import REGISTRY, Person, Robots, empty_models, environments, policy
 from tests.core.test_scaffold import KEY
@@ -81,3 +82,33 @@ def test_settings_that_cannot_be_read_are_named(config: bytes, said: str) -> Non
     assert found.files == {}
     assert found.refused[0].startswith("--remote: .dvc/config: ")
     assert said in found.refused[0]
+
+
+def test_what_people_chose_is_refused_with_its_file() -> None:
+    found = amended(files(), forge="github", repository="c/d", reviewers=("mei@x.example",))
+    assert found.refused == (
+        "--forge: policy.yaml says local",
+        "--repository: policy.yaml says a/b",
+        "--reviewer: policy.yaml has no mei@x.example",
+    )
+    chosen = amended(files(), registry="ghcr.io/a/m").files
+    again = amended({**files(), **chosen}, registry="ghcr.io/other/m")
+    assert again.files == {}
+    assert amended({**files(), **chosen}, registry="ghcr.io/a/m") == Amended(files={}, refused=())
+    assert again.refused == (
+        "--registry: environments/production.yaml says ghcr.io/a/m",
+        "--registry: environments/staging.yaml says ghcr.io/a/m",
+    )
+
+
+def test_gitops_and_a_remote_are_added_where_there_is_none() -> None:
+    models = amended(files(), gitops=FLUX).files["models.yaml"]
+    found = read_instance({**files(), "models.yaml": models}).models.gitops
+    assert found is not None
+    assert (found.repository, found.branch, found.argocd) == (FLUX["repository"], "live", None)
+    config = amended(files(), remote="s3://b/x").files[CONFIG]
+    assert default_remote(config.decode()) == "s3://b/x"
+    assert amended(files(config=config), remote="s3://b/x") == Amended(files={}, refused=())
+    assert amended(files(config=config), remote="s3://b/y").refused == (
+        "--remote: .dvc/config says s3://b/x",
+    )

@@ -16,10 +16,12 @@ import click
 import pytest
 import yaml
 
-from ordain.cli.init import Asked, complete
+from ordain.cli.init import Asked, command, complete
+from ordain.core import scaffold
 from ordain.core.automation import WORKFLOWS
 from ordain.core.canonical import bytes_digest
 from ordain.errors import UserError
+from ordain.learn import infer
 from ordain.services import init_model
 from ordain.services.init import RECORD, Request, initialise, settle
 from ordain.services.init_forge import Around
@@ -259,3 +261,19 @@ def test_nobody_is_asked_without_a_terminal() -> None:
     assert complete(Asked(forge="local"), ask=False) == Asked(forge="local")
     with pytest.raises(click.UsageError):
         complete(Asked(name="churn"), ask=False)
+
+
+def test_the_page_names_the_rules_that_hold() -> None:
+    text = " ".join((ROOT / "docs/init.md").read_text("utf-8").split())
+    for said in (
+        f"for at most {infer.MAX_CLASSES} different whole ones",
+        f"with at most {infer.MAX_LABELS} classes",
+        f"at most {infer.MAX_CATEGORIES} different texts",
+        f"more than {infer.MAX_CATEGORIES} categories",
+        f"more than {init_model.GIT_LIMIT // 2**20} MiB is not committed",
+    ):
+        assert said in text
+    assert scaffold.STEP == 1 / 5
+    assert "a fifth of the way from chance to perfect" in text
+    flags = set(re.findall(r"`(--[a-z]+)`", text))
+    assert flags <= {option for each in command.params for option in each.opts}

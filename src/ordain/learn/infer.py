@@ -30,7 +30,22 @@ HOLDOUT, MIN_GROUP = Split().holdout, 50
 NAME_WORDS = (
     "A-Z, a-z, digits, inner spaces and _ . , : ; ( ) / % + # & -, at most 63, a letter or digit first"
 )
-TRUE_WORDS = {"1", "yes", "true", "y", "t", "positive", "bad", "churned", "default"}
+TRUE_WORDS = {
+    "1",
+    "1.0",
+    "yes",
+    "true",
+    "y",
+    "t",
+    "positive",
+    "bad",
+    "churned",
+    "default",
+    "ja",
+    "oui",
+    "si",
+    "sí",
+}
 SENSITIVE_WORDS = re.compile(r"(^|_)(sex|gender|female|male|race|ethnic\w*|religion|senior\w*|disab\w*)($|_)")
 
 Task = Literal["binary", "multiclass", "regression"]

@@ -109,8 +109,9 @@ def rehearse(table: Any, spec: Spec, source: Path) -> None:
         classes = check(rows, Checked(task=spec.task, data=spec.data))["classes"]
         train, _ = split(rows, Splitting(spec.data, spec.split), classes)
         folds = fold_numbers(train[ID], spec.selection.folds, spec.selection.seed)
-        for fold in range(spec.selection.folds if classes else 0):
-            labels = labels_of(train[spec.data.target][folds == fold])
+        for fold in range(spec.selection.folds):
+            inside = train[folds == fold]
+            labels = labels_of(inside[spec.data.target]) if classes else inside[ID].tolist()
             check_labels(labels, list(classes or ()), f"fold {fold + 1} of {spec.selection.folds}")
     except UserError as error:
         what = (
