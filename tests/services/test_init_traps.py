@@ -209,6 +209,15 @@ def test_what_will_not_do_is_one_error_that_names_it(name: str, tmp_path: Path) 
     assert not (tmp_path / "shop").exists()
 
 
+def test_rows_that_only_their_order_tells_apart_need_a_name(tmp_path: Path) -> None:
+    flags = [random.Random(n).randint(0, 1) for n in range(ROWS)]
+    with pytest.raises(UserError, match=r"\(target `y`\)") as caught:
+        made(tmp_path, text({"x": flags, "y": flags}))
+    assert "by their own values only 2 of 240 rows differ" in caught.value.fix
+    outcome = made(tmp_path, text({"row_id": range(ROWS), "x": flags, "y": flags}))
+    assert "rows are named by `row_id`" in outcome.guessed
+
+
 TARGETS: dict[str, tuple[Sequence[Any], str]] = {
     "0 and 1": (every(0, 1), "binary"),
     "True and False": (every("True", "False"), "binary"),

@@ -104,8 +104,15 @@ def rehearse(table: Any, spec: Spec, source: Path) -> None:
     from ordain.learn.labels import labels_of
     from ordain.learn.split import Splitting, check_labels, fold_numbers, split
 
+    advice = "correct the data, or give it more rows of each class"
     try:
         rows = scratch.as_rows(ingest(table, spec.data))
+        different = rows[ID].nunique()
+        if not isinstance(spec.data.id, str) and different < len(rows) / 2:
+            advice = (
+                f"add a column such as `id` that names each row: by their own values only {different} of "
+                f"{len(rows)} rows differ, and equal rows stay on one side of the split"
+            )
         classes = check(rows, Checked(task=spec.task, data=spec.data))["classes"]
         train, _ = split(rows, Splitting(spec.data, spec.split), classes)
         folds = fold_numbers(train[ID], spec.selection.folds, spec.selection.seed)
@@ -114,14 +121,9 @@ def rehearse(table: Any, spec: Spec, source: Path) -> None:
             labels = labels_of(inside[spec.data.target]) if classes else inside[ID].tolist()
             check_labels(labels, list(classes or ()), f"fold {fold + 1} of {spec.selection.folds}")
     except UserError as error:
-        what = (
-            error.what
-            if f"`{spec.data.target}`" in error.what
-            else f"{error.what} (target `{spec.data.target}`)"
-        )
-        raise UserError(
-            what, where=str(source), fix="correct the data, or give it more rows of each class"
-        ) from error
+        target = f"`{spec.data.target}`"
+        what = error.what if target in error.what else f"{error.what} (target {target})"
+        raise UserError(what, where=str(source), fix=advice) from error
 
 
 def place_of(folder: Path, source: Path, kind: str, *, rewritten: bool) -> str:
