@@ -246,3 +246,21 @@ def test_a_project_with_commits_is_told_to_make_one(tmp_path: Path, somebody: No
     git(shop, "commit", "-q", "--allow-empty", "-m", "Before")
     assert any(each.startswith("commit what was written") for each in initialise(shop, Request()).notes)
     assert git(shop, "log", "--format=%s") == "Before"
+
+
+@pytest.mark.parametrize("form", ["key::{}", "{}"])
+def test_a_signing_key_may_be_given_in_full(form: str, tmp_path: Path, somebody: None) -> None:
+    public = (tmp_path / "home/key.pub").read_text().strip()
+    git(tmp_path, "config", "--global", "user.signingkey", form.format(public))
+    initialise(tmp_path / "shop", Request())
+    people = declared(tmp_path / "shop", "policy.yaml")["people"]
+    assert people["ann-lee"]["keys"][0]["key"] == " ".join(public.split()[:2])
+
+
+@pytest.mark.parametrize("key", ["0xDEADBEEF", "key::ssh-ed25519 nonsense", "/nowhere/key.pub"])
+def test_a_signing_key_of_another_kind_is_told_the_settings(key: str, tmp_path: Path, somebody: None) -> None:
+    git(tmp_path, "config", "--global", "user.signingkey", key)
+    with pytest.raises(UserError, match=r"no such key|not a usable SSH key") as caught:
+        initialise(tmp_path / "shop", Request())
+    assert caught.value.where == "git config user.signingkey"
+    assert "gpg.format ssh" in caught.value.fix

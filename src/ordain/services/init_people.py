@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ordain.adapters import ssh
 from ordain.adapters.git import Repository
+from ordain.core import sshsig
 from ordain.core.scaffold import Person, person_id
 from ordain.errors import UserError
 
@@ -66,6 +67,23 @@ def present_person(repository: Repository) -> Person:
                 where="git config",
                 fix=f"git config --global {key} ..., or give a policy with --policy FILE",
             )
-    key_text = ssh.public_key(Path(values["user.signingkey"]).expanduser()).text
+    key_text = signing_key(values["user.signingkey"])
     name = values["user.name"]
     return Person(id=person_id(name, ()), name=name, email=values["user.email"], key=key_text)
+
+
+def signing_key(setting: str) -> str:
+    """The public key that `user.signingkey` names: by its file, or in full as Git allows too.
+
+    Raises:
+        UserError: when it is none, such as the name of a GPG key.
+    """
+    literal = setting.removeprefix("key::")
+    try:
+        if literal.startswith(("ssh-", "ecdsa-", "sk-")):
+            return sshsig.parse_key(literal).text
+        return ssh.public_key(Path(setting).expanduser()).text
+    except (UserError, sshsig.SignatureError) as error:
+        what = error.what if isinstance(error, UserError) else f"not a usable SSH key: {error}"
+        fix = "git config --global gpg.format ssh; git config --global user.signingkey ~/.ssh/id_ed25519.pub"
+        raise UserError(what, where="git config user.signingkey", fix=fix) from error
