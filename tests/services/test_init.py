@@ -257,6 +257,14 @@ def test_a_person_at_a_terminal_is_asked(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (found.name, found.data, found.target) == ("churn", Path("x.csv"), "left")
 
 
+def test_a_person_who_upgrades_is_asked_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    initialise(tmp_path / "shop", Request())
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.chdir(tmp_path)
+    command.main(["shop"], standalone_mode=False)
+
+
 def test_nobody_is_asked_without_a_terminal() -> None:
     assert complete(Asked(forge="local"), ask=False) == Asked(forge="local")
     with pytest.raises(click.UsageError):

@@ -82,7 +82,8 @@ def command(folder: Path, as_json: bool, quiet: bool, root: Path, yes: bool, **a
     from ordain.services.init import initialise
 
     console = Console(as_json=as_json, quiet=quiet)
-    wanted = complete(Asked(**asked), ask=not (yes or as_json or quiet))
+    upgrade = (root / folder / "policy.yaml").exists()  # where everything was answered once
+    wanted = complete(Asked(**asked), ask=not (yes or as_json or quiet or upgrade))
     outcome = initialise(root / folder, request_of(wanted, root))
     lines = [f"wrote {path}" for path in outcome.written]
     lines += [
