@@ -264,3 +264,18 @@ def test_a_signing_key_of_another_kind_is_told_the_settings(key: str, tmp_path: 
         initialise(tmp_path / "shop", Request())
     assert caught.value.where == "git config user.signingkey"
     assert "gpg.format ssh" in caught.value.fix
+
+
+def test_a_project_with_a_pipeline_of_its_own_is_told_before_anything_is_written(
+    tmp_path: Path, somebody: None
+) -> None:
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    (shop / "dvc.yaml").write_text("stages:\n  mine: {cmd: echo}\n")
+    with pytest.raises(UserError, match="not generated") as caught:
+        initialise(shop, Request())
+    assert caught.value.where == "dvc.yaml"
+    assert list(state(shop)) == ["dvc.yaml"]
+    (shop / "old").mkdir()
+    (shop / "dvc.yaml").rename(shop / "old/dvc.yaml")
+    assert "policy.yaml" in initialise(shop, Request()).written

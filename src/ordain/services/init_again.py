@@ -17,6 +17,7 @@ from ordain.services import init_forge, init_model
 from ordain.services.init_forge import Around, Settled
 from ordain.services.init_model import Drafted
 from ordain.services.init_people import Reviewer, email_of
+from ordain.services.regenerate import check_place
 
 
 class Flags(Struct, frozen=True, kw_only=True):
@@ -42,6 +43,7 @@ def amendments(folder: Path, flags: Flags) -> dict[str, bytes]:
     Raises:
         UserError: for flags that can't take effect, all in one; when the declared state can't be read.
     """
+    check_place(folder, {"dvc.yaml": b""})  # a project may have a pipeline of its own
     refused = [*_origin(folder, flags), *_policy(folder, flags.policy)]
     changed: dict[str, bytes] = {}
     if flags.drafted:
