@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import random
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ordain.core.parts import PATH_PATTERN
 from ordain.errors import UserError
 from ordain.learn.tidy import Tidied, tidy
 from ordain.services.check import check
 from ordain.services.init import Outcome, Request, initialise
+from ordain.services.init_model import place_of
 
 pytestmark = pytest.mark.usefixtures("somebody")
 ROWS = 240
@@ -168,6 +171,22 @@ def test_a_file_of_the_repository_is_never_rewritten(tmp_path: Path) -> None:
 def test_a_file_of_any_name(name: str, tmp_path: Path) -> None:
     made(tmp_path, text(rows()), name=name)
     assert sound(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["my data.csv", ".hidden/größe.csv"])
+def test_a_file_of_the_repository_whose_name_cannot_be_declared(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "shop" / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(text(rows()))
+    initialise(tmp_path / "shop", Request(name="m", data=path, target="y"))
+    assert sound(tmp_path)
+
+
+@given(st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=80))
+def test_any_file_has_a_place_that_can_be_declared(stem: str) -> None:
+    for folder in (Path("/repository"), Path("/elsewhere")):
+        place = place_of(Path("/repository"), folder / f"{stem}.csv", "csv", rewritten=False)
+        assert re.search(PATH_PATTERN, place)
 
 
 BAD: dict[str, tuple[bytes, str]] = {

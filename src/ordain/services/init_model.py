@@ -14,7 +14,7 @@ from ordain.adapters import scratch
 from ordain.adapters.datasource import BYTE_LIMIT
 from ordain.core import scaffold
 from ordain.core.instance import Instance
-from ordain.core.parts import NAME_PATTERN
+from ordain.core.parts import NAME_PATTERN, PATH_PATTERN
 from ordain.core.spec import Spec
 from ordain.errors import UserError
 
@@ -129,12 +129,14 @@ def rehearse(table: Any, spec: Spec, source: Path) -> None:
 def place_of(folder: Path, source: Path, kind: str, *, rewritten: bool) -> str:
     """The data file's path inside the repository: where it is, or below `data/` when it lies outside, has
     a name that can't be declared, or is a copy with other bytes."""
-    resolved = source.resolve()
-    if not rewritten and resolved.is_relative_to(folder.resolve()):
-        return resolved.relative_to(folder.resolve()).as_posix()
-    plain = re.sub(r"[^A-Za-z0-9_.=+-]+", "-", source.stem).strip(".-=+") or "table"
+    resolved, top = source.resolve(), folder.resolve()
+    if not rewritten and resolved.is_relative_to(top):
+        inside = resolved.relative_to(top).as_posix()
+        if re.search(PATH_PATTERN, inside):
+            return inside
+    plain = re.sub(r"[^A-Za-z0-9_.=+-]+", "-", source.stem).strip(".-=+")[:100] or "table"
     place = f"data/{plain}.{kind}"
-    return place if resolved != (folder / place).resolve() else f"data/{plain}-plain.{kind}"
+    return place if resolved != (top / place).resolve() else f"data/{plain}-plain.{kind}"
 
 
 def left_to_dvc(drafted: Drafted) -> tuple[str, ...]:
