@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ordain.core.failures import Failure, as_error, disk_full
+from ordain.core.failures import Failure, as_error, disk_full, known_fault
 from ordain.errors import RetryLater, UserError
 
 LOG = ".ordain/local/run.log"
@@ -95,3 +95,13 @@ def test_only_when_all_can_be_retried_a_retry_helps() -> None:
     assert isinstance(retry, RetryLater)
     assert retry.what == "churn / ingest: the host did not answer"
     assert isinstance(as_error([later, failure("error: x / y: z")], 2, LOG), UserError)
+
+
+def test_a_plug_in_that_is_not_installed_is_named() -> None:
+    said = [
+        "ERROR: unexpected error - s3 is supported, but requires 'dvc-s3' to be installed: No module named"
+    ]
+    found = known_fault(said)
+    assert found is not None
+    assert found.fix == "pip install 'ordain[s3]'"
+    assert known_fault(["fine"]) is None

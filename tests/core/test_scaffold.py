@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import pytest
 import yaml
@@ -11,6 +13,7 @@ from msgspec import UNSET
 
 from ordain.core import scaffold
 from ordain.core.governance import Environment, Policy
+from ordain.core.parts import NAME_PATTERN
 from ordain.core.pipeline import DVC_FILES
 from ordain.core.spec import Models, Params
 
@@ -26,6 +29,7 @@ def draft(task: str = "binary", sensitive: tuple[str, ...] = ()) -> scaffold.Dra
         positive="Yes" if task == "binary" else None,
         id=None,
         sensitive=sensitive,
+        compared=sensitive,
         columns={"species": {"type": "string", "categories": ["No", "Yes"]}, "sex": {"type": "boolean"}},
     )
 
@@ -56,7 +60,7 @@ def test_environments_and_policy_are_valid() -> None:
         msgspec.convert(yaml.safe_load(data), Environment)
     person = scaffold.Person(id="ann", name="Ann: # 'Lee'", email="ann@x.example", key=KEY)
     robots = scaffold.Robots(collector=KEY, bot=KEY.replace("DWm", "DWn"))
-    policy = msgspec.convert(yaml.safe_load(scaffold.policy("a/b", "local", person, robots)), Policy)
+    policy = msgspec.convert(yaml.safe_load(scaffold.policy("a/b", "local", [person], robots)), Policy)
     assert policy.people[scaffold.BOT].bot
     assert policy.people["ann"].name == "Ann: # 'Lee'"
 
@@ -89,3 +93,34 @@ def test_an_entry_that_cannot_be_appended_is_refused(text: str) -> None:
 def test_any_text_survives_as_a_value(name: str, value: str) -> None:
     text = scaffold.add_entry("models: {}\n", "models", "m", {"columns": {name: {"categories": [value]}}})
     assert yaml.safe_load(text)["models"]["m"]["columns"] == {name: {"categories": [value]}}
+
+
+@pytest.mark.parametrize(
+    ("text", "needed", "found"),
+    [("", "a\nb\n", "a\nb\n"), ("x", "a\n", "x\na\n"), ("b\nx\n", "a\nb\n", "b\nx\na\n"), ("a", "a\n", "a")],
+)
+def test_needed_lines_come_to_a_text_once(text: str, needed: str, found: str) -> None:
+    assert scaffold.with_lines(text, needed) == found
+    assert scaffold.with_lines(found, needed) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "taken", "found"),
+    [
+        ("Ann Lee", (), "ann-lee"),
+        ("Ann Lee", ("ann-lee",), "ann-lee-2"),
+        ("東京", (), "person"),
+        ("7", (), "person-7"),
+        ("Ordain Bot", (), "ordain-bot-2"),
+        ("É" + "x" * 80, (), "x" * 30),
+    ],
+)
+def test_people_are_named_apart(name: str, taken: tuple[str, ...], found: str) -> None:
+    assert scaffold.person_id(name, taken) == found
+
+
+@given(st.text(), st.lists(st.text()))
+def test_any_name_gives_a_key_that_a_policy_takes(name: str, taken: list[str]) -> None:
+    found = scaffold.person_id(name, taken)
+    assert re.search(NAME_PATTERN, found)
+    assert found not in taken

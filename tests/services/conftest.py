@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,3 +30,18 @@ def running(world: World) -> World:
     """A world in which churn@1 runs in staging: Dana made it, Ravi approved it."""
     world.deploy(world.release("dana", "churn", 1), "ravi")
     return world
+
+
+@pytest.fixture
+def somebody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person with a name and a key, and nothing of whoever runs the tests."""
+    home = tmp_path / "home"
+    home.mkdir()
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", home / "key"], check=True)
+    (home / ".gitconfig").write_text(
+        f"[user]\n\tname = Ann Lee\n\temail = ann@x.example\n\tsigningkey = {home / 'key.pub'}\n"
+    )
+    for name in [each for each in os.environ if each.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")

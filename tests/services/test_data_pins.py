@@ -135,3 +135,32 @@ def test_a_file_of_the_repository_is_compared_with_what_was_trained_on(tmp_path:
     (repo.root / "data/rows.csv.dvc").write_text("outs: []\n")
     with pytest.raises(UserError, match="no file of DVC's"):
         state(repo)
+
+
+def test_new_data_that_breaks_the_contract_is_named_by_column_and_row(
+    repo: Repo, server: Server, tmp_path: Path
+) -> None:
+    data_pins.pin(repo.root, [])
+    server.put("parts/2026-11.csv", "left,age\nNo,old\nNo,7\n,8\n")
+    done = repo.ordain("data", "check", "--evidence", str(tmp_path))
+    assert done.returncode == 0
+    assert "churn: new: 1 new: " in done.stdout
+    assert "`age`: 1 values are not" in done.stdout
+    assert "('old')" in done.stdout
+    kinds = [each["kind"] for each in json.loads((tmp_path / "churn.json").read_text())["findings"]]
+    assert kinds == ["new-data", "contract"]
+    server.put("parts/2026-11.csv", "left,age\nNo,1\n,8\n")
+    (found,) = data_pins.check(repo.root, [])
+    assert "missing" in found.faults
+    assert "row " in found.faults
+    server.put("parts/2026-11.csv", "left,age\nNo,1\nYes,8\n")
+    assert data_pins.check(repo.root, [])[0].faults == ""
+
+
+def test_a_file_that_breaks_the_contract_likewise(tmp_path: Path) -> None:
+    repo = make(tmp_path / "repo")
+    repo.run()
+    (repo.root / "data/rows.csv").write_text("left,age\nYes,x\nNo,3\n")
+    (found,) = data_pins.check(repo.root, [])
+    assert "`age`: 1 values are not" in found.faults
+    assert "row 1 ('x')" in found.faults

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
-import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,29 +16,20 @@ import click
 import pytest
 import yaml
 
-from ordain.cli.init import Asked, complete
+from ordain.cli.init import Asked, command, complete
+from ordain.core import scaffold
 from ordain.core.automation import WORKFLOWS
 from ordain.core.canonical import bytes_digest
 from ordain.errors import UserError
+from ordain.learn import infer
+from ordain.services import init_model
 from ordain.services.init import RECORD, Request, initialise, settle
 from ordain.services.init_forge import Around
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(autouse=True)
-def somebody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A person with a name and a key, and nothing of whoever runs the tests."""
-    home = tmp_path / "home"
-    home.mkdir()
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", home / "key"], check=True)
-    (home / ".gitconfig").write_text(
-        f"[user]\n\tname = Ann Lee\n\temail = ann@x.example\n\tsigningkey = {home / 'key.pub'}\n"
-    )
-    for name in [each for each in os.environ if each.startswith("GIT_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+pytestmark = pytest.mark.usefixtures("somebody")
 
 
 def ordain(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -58,6 +51,18 @@ def test_from_a_file_to_a_sound_repository_without_an_edit(tmp_path: Path) -> No
     assert (shop / ".ordain/local/collector").stat().st_mode & 0o077 == 0
     found = ordain(shop, "check", "--json")
     assert found.returncode == 0, found.stdout
+
+
+def test_data_that_is_too_large_for_git_is_left_to_dvc(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(init_model, "GIT_LIMIT", 1000)
+    shop = tmp_path / "shop"
+    outcome = initialise(shop, first_model(tmp_path))
+    assert any("`dvc add data/telco_churn.csv`" in each for each in outcome.notes)
+    assert git(shop, "ls-files", "data") == ""
+    subprocess.run(["dvc", "add", "-q", "data/telco_churn.csv"], cwd=shop, check=True)
+    assert ordain(shop, "check").returncode == 0
 
 
 def test_the_genesis_is_printed_and_pushed(tmp_path: Path) -> None:
@@ -98,7 +103,7 @@ def test_edits_are_kept_and_unedited_files_follow_the_version(tmp_path: Path) ->
         (Request(name="m", data=Path("/nowhere.csv"), target="y"), "no such data file"),
         (Request(name="M/..", data=Path(__file__), target="y"), "can't name a model"),
         (Request(name="m", data=ROOT / "data/telco_churn.csv", target="z"), "no column `z`"),
-        (Request(name="m", data=ROOT / "pyproject.toml", target="z"), "can't be read|no column"),
+        (Request(name="m", data=ROOT / "pyproject.toml", target="z"), "no table"),
     ],
 )
 def test_what_is_missing_is_named(tmp_path: Path, asked: Request, words: str) -> None:
@@ -155,6 +160,25 @@ def test_a_forge_brings_its_jobs_its_bot_and_its_remote(tmp_path: Path) -> None:
     )
     assert remotes.stdout.split() == ["storage", "s3://acme/dvc", "(default)"]
     assert ordain(shop, "check").returncode == 0
+    assert "ordain[" in (action := (shop / ".github/actions/ordain/action.yml").read_text())
+    assert re.search(r"ordain\[[a-z,]*\bs3\b", action)
+    installed = importlib.util.find_spec("dvc_s3") is not None
+    assert any("pip install 'ordain[s3]'" in each for each in outcome.notes) is not installed
+
+
+def test_a_remote_whose_plug_in_is_absent_is_named(tmp_path: Path) -> None:
+    if importlib.util.find_spec("dvc_gs") is not None:
+        pytest.skip("dvc-gs is installed here")
+    shop = tmp_path / "shop"
+    initialise(shop, first_model(tmp_path))
+    git(shop, "rm", "-q", "--cached", "data/telco_churn.csv")
+    subprocess.run(["dvc", "add", "-q", "data/telco_churn.csv"], cwd=shop, check=True)
+    initialise(shop, around(remote="gs://acme/dvc"))
+    (shop / "data/telco_churn.csv").unlink()
+    shutil.rmtree(shop / ".dvc/cache")
+    found = ordain(shop, "data", "pull")
+    assert found.returncode == 1
+    assert "pip install 'ordain[gs]'" in found.stderr
 
 
 def test_a_later_run_knows_the_forge_and_keeps_edited_jobs(tmp_path: Path) -> None:
@@ -223,14 +247,41 @@ def test_surroundings_that_are_none_are_refused(asked: dict[str, Any], words: st
 
 
 def test_a_person_at_a_terminal_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("github\nghcr.io/a/m\n\n\ny\nchurn\nx.csv\nleft\n"))
+    monkeypatch.setattr(
+        "sys.stdin", io.StringIO("github\ngit@github.com:a/b.git\nghcr.io/a/m\n\n\ny\nchurn\nx.csv\nleft\n")
+    )
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     found = complete(Asked(), ask=True)
-    assert (found.forge, found.registry, found.gitops, found.remote) == ("github", "ghcr.io/a/m", None, None)
+    assert (found.forge, found.origin) == ("github", "git@github.com:a/b.git")
+    assert (found.registry, found.gitops, found.remote) == ("ghcr.io/a/m", None, None)
     assert (found.name, found.data, found.target) == ("churn", Path("x.csv"), "left")
+
+
+def test_a_person_who_upgrades_is_asked_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    initialise(tmp_path / "shop", Request())
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.chdir(tmp_path)
+    command.main(["shop"], standalone_mode=False)
 
 
 def test_nobody_is_asked_without_a_terminal() -> None:
     assert complete(Asked(forge="local"), ask=False) == Asked(forge="local")
     with pytest.raises(click.UsageError):
         complete(Asked(name="churn"), ask=False)
+
+
+def test_the_page_names_the_rules_that_hold() -> None:
+    text = " ".join((ROOT / "docs/init.md").read_text("utf-8").split())
+    for said in (
+        f"for at most {infer.MAX_CLASSES} different whole ones",
+        f"with at most {infer.MAX_LABELS} classes",
+        f"at most {infer.MAX_CATEGORIES} different texts",
+        f"more than {infer.MAX_CATEGORIES} categories",
+        f"more than {init_model.GIT_LIMIT // 2**20} MiB is not committed",
+    ):
+        assert said in text
+    assert scaffold.STEP == 1 / 5
+    assert "a fifth of the way from chance to perfect" in text
+    flags = set(re.findall(r"`(--[a-z]+)`", text))
+    assert flags <= {option for each in command.params for option in each.opts}

@@ -23,7 +23,7 @@ from typing import Any, Literal
 import msgspec
 
 from ordain.adapters import files as disk
-from ordain.core.failures import disk_full
+from ordain.core.failures import known_fault
 from ordain.errors import RetryLater, UserError
 
 LOCAL = ".ordain/local"
@@ -246,7 +246,7 @@ def trouble(code: int, said: Sequence[str]) -> UserError | RetryLater:
         return UserError(f"DVC was ended by signal {-code}", fix="ordain run")
     errors = [line.removeprefix("ERROR: ") for line in said if line.startswith("ERROR: ")]
     last = (errors or list(said) or [f"exit code {code}"])[0 if errors else -1]
-    return disk_full(said) or UserError(f"DVC could not run: {last}", fix="ordain check")
+    return known_fault(said) or UserError(f"DVC could not run: {last}", fix="ordain check")
 
 
 class Reader:

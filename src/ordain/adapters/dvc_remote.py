@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ordain.adapters import dvc
+from ordain.core.failures import NO_PLUGIN
 
 _NO_REMOTE = "no remote"
 
@@ -23,10 +24,10 @@ def pull(root: Path, targets: Sequence[str], lock: int) -> None:
 
     Raises:
         RetryLater: when another DVC process works here.
-        UserError: when no remote is set up.
+        UserError: when no remote is set up, or what DVC needs for it is not installed.
     """
     told = _run(root, ("pull", "--force", *targets), lock)
-    if told.returncode and any(each in told.stdout for each in (*dvc.BUSY, _NO_REMOTE)):
+    if told.returncode and any(each in told.stdout for each in (*dvc.BUSY, NO_PLUGIN, _NO_REMOTE)):
         raise dvc.trouble(told.returncode, told.stdout.splitlines())
 
 

@@ -81,13 +81,27 @@ def _as_text(error: UserError) -> str:
     return "\n".join(lines)
 
 
+def _document(what: str, where: str = "", fix: str = "", reason: str = "") -> None:
+    """An error as one JSON document on standard output."""
+    body = {"error": what, "where": where, "fix": fix, "reason": reason}
+    click.echo(json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False))
+
+
+def _misused(error: click.UsageError, argv: list[str]) -> int:
+    """Say what is wrong with the line that was typed."""
+    if "--json" in argv:
+        path = error.ctx.command_path if error.ctx else "ordain"
+        _document(error.format_message(), fix=f"{path} --help")
+    else:
+        error.show()
+    return USAGE
+
+
 def _fail(error: UserError | RetryLater, argv: list[str]) -> int:
     """Say what went wrong, as one JSON document on standard output or for people on standard error."""
     if "--json" in argv:
-        body = {"error": error.what, **dict.fromkeys(("where", "fix", "reason"), "")}
-        if isinstance(error, UserError):
-            body |= {"where": error.where, "fix": error.fix, "reason": error.reason}
-        click.echo(json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False))
+        more = (error.where, error.fix, error.reason) if isinstance(error, UserError) else ()
+        _document(error.what, *more)
     else:
         told = _as_text(error) if isinstance(error, UserError) else f"try again later: {error.what}"
         click.echo(told, err=True)
@@ -102,8 +116,7 @@ def run_command(command: click.Command, argv: list[str] | None) -> NoReturn:
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.UsageError as error:
-        error.show()
-        sys.exit(USAGE)
+        sys.exit(_misused(error, words))
     except (click.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
     except (UserError, RetryLater) as error:

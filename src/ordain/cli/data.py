@@ -110,7 +110,8 @@ def check_command(
     """Compare what lies at each model's source with what the model was trained on.
 
     A source behind a URL is pinned piece by piece in pipelines/MODEL/source.json; a file of the
-    repository is compared with the pipeline's lock. Nothing is written here.
+    repository is compared with the pipeline's lock. New data is held to the contract too, and what breaks
+    it is named by column and row. Nothing is written here.
 
     \b
     Examples:
@@ -155,5 +156,8 @@ def told(console: Console, found: tuple[SourceState, ...]) -> None:
     """One line a model."""
     import msgspec
 
-    lines = [f"{each.model}: {each.state}{f': {each.told}' if each.told else ''}" for each in found]
+    lines = []
+    for each in found:
+        lines.append(f"{each.model}: {each.state}{f': {each.told}' if each.told else ''}")
+        lines += [f"  {line}" for line in each.faults.splitlines()]
     console.result([msgspec.to_builtins(each) for each in found], "\n".join(lines))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from ordain.cli.console import Console, common_options
+
+if TYPE_CHECKING:
+    from ordain.services.init import Request
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,7 +22,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     data: Path | None = None
     target: str | None = None
     policy: Path | None = None
-    origin: Path | None = None
+    reviewer: tuple[tuple[str, Path], ...] = ()
+    origin: str | None = None
     forge: str | None = None
     repository: str | None = None
     registry: str | None = None
@@ -33,7 +37,19 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 @click.option("--data", type=click.Path(path_type=Path), help="Its data: a CSV or Parquet file.")
 @click.option("--target", help="The column to predict.")
 @click.option("--policy", type=click.Path(path_type=Path), help="Start from this policy.yaml.")
-@click.option("--origin", type=click.Path(path_type=Path), help="Also make this bare repository the origin.")
+@click.option(
+    "--reviewer",
+    metavar="'NAME <EMAIL>' KEY",
+    nargs=2,
+    multiple=True,
+    type=(str, click.Path(path_type=Path)),
+    help="A second person for the policy, and the file of their public SSH key. May be given more than once.",
+)
+@click.option(
+    "--origin",
+    metavar="FOLDER|URL",
+    help="The remote `origin`: a bare repository that is made there, or the address of one on a server.",
+)
 @click.option("--forge", type=click.Choice(["local", "github", "gitlab"]), help="Whose CI runs it.")
 @click.option("--repository", metavar="OWNER/NAME", help="Its name on the forge; default: as `origin` says.")
 @click.option("--registry", metavar="HOST/PATH", help="Where artifacts are published.")
@@ -44,25 +60,31 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 def command(folder: Path, as_json: bool, quiet: bool, root: Path, yes: bool, **asked: Any) -> None:
     """Give FOLDER the shape of an Ordain repository.
 
-    Running it again upgrades what Ordain generated and keeps what you edited.
+    Reads the data once and guesses the task, the type of each column, which columns to leave out and the
+    first gates; says what it guessed, and writes it to models.yaml. Data with another separator, decimal
+    commas or words for missing numbers is copied without them; the file itself is never changed.
+
+    Running it again upgrades what Ordain generated and keeps what you edited. A flag then adds what is
+    missing, or is refused with the file that says otherwise; nothing is written in that case.
+
+    Nobody can approve their own work: --reviewer names a second person for the policy.
 
     With --forge it also writes that forge's CI jobs; docs/automation.md says which secrets they need.
 
     \b
     Examples:
       ordain init shop --name churn --data customers.csv --target churned --yes
-      ordain init . --forge github --registry ghcr.io/acme/models --gitops argocd --remote s3://acme/dvc
-      ordain init .                      # upgrade the schemas and stages here
+      ordain init shop --reviewer 'Mei Tanaka <mei@example.org>' mei.pub --origin shop.git --yes
+      ordain init shop --forge github --origin git@github.com:acme/shop.git --gitops argocd --yes
+      ordain init . --registry ghcr.io/acme/models --remote s3://acme/dvc
+      ordain init .                      # upgrade the schemas, stages and jobs here
     """
-    from ordain.services.init import Request, initialise
-    from ordain.services.init_forge import Around
+    from ordain.services.init import initialise
 
     console = Console(as_json=as_json, quiet=quiet)
-    wanted = complete(Asked(**asked), ask=not (yes or as_json or quiet))
-    told = msgspec.structs.asdict(wanted)
-    around = {key: told.pop(key) for key in Around.__struct_fields__}
-    request = Request(**told, around=msgspec.convert(around, Around))
-    outcome = initialise(root / folder, request)
+    upgrade = (root / folder / "policy.yaml").exists()  # where everything was answered once
+    wanted = complete(Asked(**asked), ask=not (yes or as_json or quiet or upgrade))
+    outcome = initialise(root / folder, request_of(wanted, root))
     lines = [f"wrote {path}" for path in outcome.written]
     lines += [
         f"kept  {path}: it was edited; delete it and run this again for the new one" for path in outcome.kept
@@ -70,6 +92,19 @@ def command(folder: Path, as_json: bool, quiet: bool, root: Path, yes: bool, **a
     lines += [f"guess {sentence}" for sentence in outcome.guessed]
     lines += list(outcome.notes)
     console.result(msgspec.to_builtins(outcome), "\n".join(lines))
+
+
+def request_of(wanted: Asked, root: Path) -> Request:
+    """What was asked for, as the service takes it: an origin is an address, or a folder below `root`."""
+    from ordain.services.init import Request
+    from ordain.services.init_forge import Around, is_address
+
+    told = msgspec.structs.asdict(wanted)
+    around = {key: told.pop(key) for key in Around.__struct_fields__}
+    told["reviewers"] = told.pop("reviewer")
+    if around["origin"] and not is_address(around["origin"]):
+        told["origin"] = root / around.pop("origin")
+    return Request(**told, around=msgspec.convert(around, Around))
 
 
 def complete(asked: Asked, *, ask: bool) -> Asked:
@@ -95,9 +130,10 @@ def complete(asked: Asked, *, ask: bool) -> Asked:
 
 
 def _with_surroundings(asked: Asked) -> Asked:
-    """Forge, registry, GitOps tool and DVC remote; an empty answer leaves one to be guessed."""
+    """Forge, origin, registry, GitOps tool and DVC remote; an empty answer leaves one to be guessed."""
     questions = {
         "forge": ("Forge (local, github, gitlab)", ("local", "github", "gitlab")),
+        "origin": ("Remote `origin` (URL, or a folder to make one in)", None),
         "registry": ("Registry for artifacts (HOST/PATH)", None),
         "gitops": ("GitOps tool (argocd, flux)", ("argocd", "flux")),
         "remote": ("DVC remote (URL)", None),

@@ -20,6 +20,25 @@ _KILLED = {-9, 137}
 _FULL = ("No space left on device", "database or disk is full", "File too large", "Disk quota exceeded")
 
 
+# What DVC says of a remote whose plug-in is not there.
+NO_PLUGIN = "to be installed"
+_PLUGIN = re.compile(rf"requires 'dvc-([a-z0-9]+)' {NO_PLUGIN}")
+
+
+def known_fault(said: Sequence[str]) -> UserError | None:
+    """What DVC's words say of the machine it runs on: no space, or a plug-in that is not installed."""
+    return disk_full(said) or missing_plugin(said)
+
+
+def missing_plugin(said: Sequence[str]) -> UserError | None:
+    """The extra of this package that brings what DVC lacks for a remote."""
+    found = _PLUGIN.search("\n".join(said))
+    if found is None:
+        return None
+    fix = f"pip install 'ordain[{found[1]}]'"
+    return UserError(f"DVC's plug-in for {found[1]} is not installed", where=".dvc/config", fix=fix)
+
+
 def disk_full(said: Sequence[str]) -> UserError | None:
     """The error for a full disk, when the lines speak of one."""
     if not any(word in line for line in said for word in _FULL):

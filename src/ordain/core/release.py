@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
-import yaml
 
 from ordain.core.canonical import digest
 from ordain.core.identity import ReleaseRef
 from ordain.core.parts import Count, Name, Part, matching
 from ordain.core.verdicts import Verdict
-from ordain.core.yamlscalars import LOOKS_NUMERIC
+from ordain.core.yamldump import dump
 
 HEADER = (
     "# yaml-language-server: $schema=../../.ordain/schemas/release.schema.json\n"
@@ -104,18 +103,6 @@ class Release(Part, frozen=True, kw_only=True):
         return ReleaseRef(model=self.model, number=self.number, record=self.digest, artifact=self.artifact)
 
 
-class _Dumper(yaml.SafeDumper):
-    """Quotes text that YAML 1.2 takes for a number, and escapes text with invisible characters in it."""
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = "'" if LOOKS_NUMERIC.fullmatch(text) else None if text.isprintable() else '"'
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
-
-
-_Dumper.add_representer(str, _text)
-
-
 def encode(release: Release) -> bytes:
     """The record's file: the same record gives the same bytes; what a verdict lacks is left out."""
     content = msgspec.to_builtins(release)
@@ -124,5 +111,4 @@ def encode(release: Release) -> bytes:
         {key: value for key, value in verdict.items() if value is not None and value != ""}
         for verdict in content["verdicts"]
     ]
-    text: str = yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=10**9, allow_unicode=True)
-    return (HEADER + text).encode("utf-8")
+    return (HEADER + dump(content, width=10**9, allow_unicode=True)).encode("utf-8")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import yaml
-
+from ordain.core import yamldump
+from ordain.core.dvcconfig import with_remote
 from ordain.core.parts import Part
 from ordain.core.pipeline import DVC_FILES
 
+# The place-holder of a registry that nobody has named yet.
+REGISTRY = "registry.example/models"
 MODELINE = "# yaml-language-server: $schema={}.ordain/schemas/{}.schema.json\n"
 
 CANDIDATES: dict[str, dict[str, Any]] = {
@@ -42,12 +44,10 @@ CANDIDATES: dict[str, dict[str, Any]] = {
 }
 
 # Better than chance, no more: the first run shows what the data can support, and a reviewer raises it.
-QUALITY: dict[str, dict[str, Any]] = {
-    "binary": {"metric": "roc_auc", "min": 0.6},
-    "multiclass": {"metric": "balanced_accuracy", "min": 0.5},
-    "regression": {"metric": "r2", "min": 0.1},
-}
+METRIC = {"binary": "roc_auc", "multiclass": "balanced_accuracy", "regression": "r2"}
+STEP = 0.2
 
+# Lines that a repository needs there; a file that people brought keeps its own lines and gets these.
 GITIGNORE = ".venv/\n__pycache__/\n.ordain/local/\n.*.ordain-tmp\n"
 GITATTRIBUTES = (
     "# Never splice two runs of one model: a lock is rerun, not merged.\npipelines/*/dvc.lock -merge\n"
@@ -64,7 +64,11 @@ class Person(Part, frozen=True, kw_only=True):
 
 
 class Draft(Part, frozen=True, kw_only=True):
-    """A first model: its name, its data file inside the repository, and what was guessed of it."""
+    """A first model: its name, its data file inside the repository, and what was guessed of it.
+
+    Attributes:
+        compared: sensitive columns that get a fairness gate.
+    """
 
     name: str
     source: dict[str, Any]
@@ -73,15 +77,13 @@ class Draft(Part, frozen=True, kw_only=True):
     positive: str | None
     id: str | None
     sensitive: tuple[str, ...]
+    compared: tuple[str, ...] = ()
     columns: dict[str, dict[str, Any]]
 
 
 def dump(value: Any) -> str:
     """YAML in reading order: outer mappings as blocks, the innermost on one line."""
-    text: str = yaml.safe_dump(
-        value, sort_keys=False, default_flow_style=None, width=100, allow_unicode=plainly_printable(value)
-    )
-    return text
+    return yamldump.dump(value, default_flow_style=None, width=100, allow_unicode=plainly_printable(value))
 
 
 def plainly_printable(value: Any) -> bool:
@@ -127,8 +129,8 @@ class Robots(Part, frozen=True, kw_only=True):
     bot: str
 
 
-def policy(repository: str, forge: str, person: Person, robots: Robots) -> bytes:
-    """A policy with one person in it, who therefore can approve nothing of their own, and the bot, who
+def policy(repository: str, forge: str, people: Sequence[Person], robots: Robots) -> bytes:
+    """A policy with reviewers in it, of whom each can approve what the others contributed, and the bot, who
     never can."""
     content = {
         "version": 1,
@@ -136,11 +138,14 @@ def policy(repository: str, forge: str, person: Person, robots: Robots) -> bytes
         "branch": "main",
         "forge": forge,
         "people": {
-            person.id: {
-                "name": person.name,
-                "emails": [person.email],
-                "roles": ["reviewer"],
-                "keys": [{"key": person.key}],
+            **{
+                each.id: {
+                    "name": each.name,
+                    "emails": [each.email],
+                    "roles": ["reviewer"],
+                    "keys": [{"key": each.key}],
+                }
+                for each in people
             },
             BOT: {
                 "name": "Ordain Bot",
@@ -155,10 +160,21 @@ def policy(repository: str, forge: str, person: Person, robots: Robots) -> bytes
         "waivers": [],
     }
     comment = (
-        "# Who decides. Nobody can approve what they contributed, so add a second person\n"
-        "# (in the first commit, or with the approval that `changes` asks for).\n"
+        "# Who decides. Nobody can approve what they contributed, so it takes two people: once a policy\n"
+        "# with two of them is committed, a change of it needs the approval that `changes` asks for.\n"
     )
     return (MODELINE.format("", "policy") + comment + dump(content)).encode()
+
+
+def person_id(name: str, taken: Collection[str]) -> str:
+    """A person's key in the policy, by their name, which nobody else has."""
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:30].strip("-")
+    plain = plain if plain[:1].isalpha() else f"person-{plain}".strip("-")
+    number, found = 1, plain
+    while found in taken or found == BOT:
+        number += 1
+        found = f"{plain}-{number}"
+    return found
 
 
 def empty_models(renderer: int, gitops: Mapping[str, Any] | None = None) -> bytes:
@@ -172,12 +188,14 @@ def empty_models(renderer: int, gitops: Mapping[str, Any] | None = None) -> byte
 def dvc_config(remote: str | None) -> bytes:
     """`.dvc/config` with the remote that holds data and outputs; without one, what DVC needs anyhow."""
     plain = DVC_FILES[".dvc/config"]
-    if remote is None:
-        return plain
-    head, rest = plain.split(b"\n", 1)
-    return (
-        head + b"\n    remote = storage\n" + rest + f"['remote \"storage\"']\n    url = {remote}\n".encode()
-    )
+    return plain if remote is None else with_remote(plain.decode(), remote).encode()
+
+
+def with_lines(text: str, needed: str) -> str:
+    """A text that has every line that is needed, at its end where it had not."""
+    missing = [each for each in needed.splitlines() if each not in text.splitlines()]
+    start = text if text.endswith("\n") or not text else text + "\n"
+    return start + "".join(f"{each}\n" for each in missing) if missing else text
 
 
 def empty_params() -> bytes:
@@ -195,10 +213,11 @@ def model_block(draft: Draft, owner: str) -> dict[str, Any]:
     if draft.sensitive:
         data["sensitive"] = list(draft.sensitive)
     data["columns"] = draft.columns
-    gates: dict[str, Any] = {"quality": [QUALITY[draft.task]]}
-    gates["non_inferiority"] = {"metric": QUALITY[draft.task]["metric"], "margin": 0.02}
-    if draft.task == "binary":
-        gates["fairness"] = [fairness(column) for column in draft.sensitive]
+    metric = METRIC[draft.task]
+    gates: dict[str, Any] = {"quality": [{"metric": metric, "min": least(draft)}]}
+    gates["non_inferiority"] = {"metric": metric, "margin": 0.02}
+    if draft.task == "binary" and draft.compared:
+        gates["fairness"] = [fairness(column) for column in draft.compared]
     gates["size"] = {"max_mb": 50}
     return {
         "owner": owner,
@@ -206,9 +225,17 @@ def model_block(draft: Draft, owner: str) -> dict[str, Any]:
         "task": draft.task,
         "risk": "medium",
         "data": data,
-        "selection": {"metric": QUALITY[draft.task]["metric"]},
+        "selection": {"metric": metric},
         "gates": gates,
     }
+
+
+def least(draft: Draft) -> float:
+    """The first quality gate: `STEP` of the way from chance to perfect. (ROC AUC of chance is 1/2, balanced
+    accuracy one by the number of classes, R² 0.)"""
+    classes = len(draft.columns[draft.target].get("categories", ())) or 2
+    chance = {"binary": 0.5, "multiclass": 1 / classes, "regression": 0.0}[draft.task]
+    return round(chance + STEP * (1 - chance), 2)
 
 
 def fairness(column: str) -> dict[str, Any]:

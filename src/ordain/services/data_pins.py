@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ordain.adapters import files as disk
 from ordain.adapters.sources import look
@@ -28,6 +29,7 @@ class SourceState(Struct, frozen=True, kw_only=True):
         state: `new` when something else is there than was trained on; `unpinned` when nothing says what
             was. told: what is different, in words.
         pin: what is there now; None for a file of the repository, which Git or DVC pins itself.
+        faults: in which columns and rows new data breaks the contract; empty when it does not.
     """
 
     model: str
@@ -35,6 +37,7 @@ class SourceState(Struct, frozen=True, kw_only=True):
     state: State
     told: str = ""
     pin: pins.Pin | None = None
+    faults: str = ""
 
 
 def check(root: Path, models: Sequence[str]) -> tuple[SourceState, ...]:
@@ -48,7 +51,27 @@ def check(root: Path, models: Sequence[str]) -> tuple[SourceState, ...]:
     """
     place = root.resolve()
     instance = read_instance(disk.read_state(place, is_state_path))
-    return tuple(state_of(place, instance, each) for each in chosen(instance, models))
+    found = (state_of(place, instance, each) for each in chosen(instance, models))
+    return tuple(held_to_contract(place, instance, each) for each in found)
+
+
+def held_to_contract(root: Path, instance: Instance, state: SourceState) -> SourceState:
+    """The state, with everything in which new data breaks its contract, as the pipeline would say it."""
+    spec = instance.models.models[state.model]
+    path = spec.data.source.path
+    if state.state == "same" or (path is not None and not disk.inside(root, path).is_file()):
+        return state
+    from ordain.adapters.datasource import read_source
+    from ordain.adapters.scratch import as_rows
+    from ordain.learn import contract
+    from ordain.learn.ingest import ingest
+
+    try:
+        rows = as_rows(ingest(read_source(root, spec.data.source, state.pin), spec.data))
+        contract.check(rows, contract.Checked(task=spec.task, data=spec.data))
+    except UserError as error:
+        return replace(state, faults=str(error))
+    return state
 
 
 def pin(root: Path, models: Sequence[str]) -> tuple[SourceState, ...]:
@@ -122,7 +145,8 @@ def file_md5(root: Path, path: str) -> str:
 
 def evidence(state: SourceState) -> bytes:
     """What `ordain retrain --because` reads: that there is new data, and which."""
-    finding = {"kind": "new-data", "alarm": True, "detail": state.told}
+    broken = [{"kind": "contract", "alarm": True, "detail": state.faults}] if state.faults else []
+    findings = [{"kind": "new-data", "alarm": True, "detail": state.told}, *broken]
     pieces = [{"url": each.url, "sha256": each.sha256} for each in state.pin.pieces] if state.pin else []
-    body = {"model": state.model, "source": state.source, "findings": [finding], "pieces": pieces}
+    body = {"model": state.model, "source": state.source, "findings": findings, "pieces": pieces}
     return (json.dumps(body, indent=2, sort_keys=True) + "\n").encode()

@@ -7,10 +7,8 @@ later run only where they are still as an earlier run left them; `.ordain/scaffo
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -20,12 +18,20 @@ from ordain.adapters import package, ssh
 from ordain.adapters.git import Repository
 from ordain.core import automation, scaffold, schema
 from ordain.core.canonical import bytes_digest
+from ordain.core.dvcconfig import with_extra
 from ordain.core.instance import is_state_path, read_instance
-from ordain.core.parts import NAME_PATTERN
-from ordain.core.pipeline import CODE_TOPS, TRAINING_LOCK, context_of, is_code_path, pipeline_files
+from ordain.core.pipeline import (
+    CODE_TOPS,
+    DVC_FILES,
+    TRAINING_LOCK,
+    context_of,
+    is_code_path,
+    pipeline_files,
+)
 from ordain.core.render import RENDERER_VERSION
 from ordain.errors import UserError
-from ordain.services import init_forge
+from ordain.services import init_again, init_forge, init_model, init_people
+from ordain.services.init_again import Flags
 from ordain.services.init_forge import Around, Settled
 from ordain.services.regenerate import regenerate
 
@@ -49,14 +55,16 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name, data, target: the first model, its data file and the column to predict; all or none.
         policy: a policy to start from instead of one with the present Git user in it.
+        reviewers: who approves besides the present Git user: `NAME <EMAIL>` and the file of a public key.
         origin: a folder for a bare repository that becomes the remote `origin`.
-        around: forge, registry, GitOps tool and DVC remote.
+        around: forge, registry, GitOps tool, DVC remote, and the address of an origin that there is.
     """
 
     name: str | None = None
     data: Path | None = None
     target: str | None = None
     policy: Path | None = None
+    reviewers: tuple[tuple[str, Path], ...] = ()
     origin: Path | None = None
     around: Around = Around()
 
@@ -65,114 +73,175 @@ def initialise(folder: Path, asked: Request) -> Outcome:
     """Give a folder the shape of an Ordain repository; see the module's own words.
 
     The first commit of a new repository is the genesis: it holds the policy, and it deploys nothing.
+
+    Raises:
+        UserError: for what can't be read or guessed, and for every flag that can't take effect in a
+            repository that is there already; nothing was written then.
     """
-    drafted = draft_model(folder, asked)  # a model that can't be drafted leaves nothing half-made
+    drafted = init_model.draft_model(folder, asked.name, asked.data, asked.target)
+    around = init_forge.settle(folder, asked.around, asked.origin)
+    flags = Flags(
+        policy=asked.policy, reviewers=asked.reviewers, bare=asked.origin, around=asked.around,
+        settled=around, drafted=drafted,
+    )  # fmt: skip
+    amended = init_again.amendments(folder, flags)
+    fresh = now(folder, "policy.yaml") is None
     folder.mkdir(parents=True, exist_ok=True)
     repository = Repository(folder)
     if not (folder / ".git").exists():
         repository.run("init", "--quiet", "--initial-branch=main")
-    around = init_forge.settle(repository, asked.around, asked.origin)
     owned = owned_files(repository, folder, asked, around)
-    outcome = settle(folder, owned, generated_files(around.forge))
-    if drafted and asked.data:
-        bring_data(folder, asked.data, drafted.path)
-        declare(folder, drafted.draft, owner="data-science")
-    draw_pipelines(folder)
-    notes = (*genesis(repository, asked.origin), *init_forge.notes(around, folder))
-    fresh = "policy.yaml" in outcome.written
-    guessed = (*(drafted.guesses if drafted else ()), *(around.guessed if fresh else ()))
-    return msgspec.structs.replace(outcome, guessed=guessed, notes=notes if fresh or asked.origin else ())
+    outcome, paths = write(folder, owned, amended, flags)
+    notes = genesis(repository, paths)
+    if fresh and not notes:
+        notes = ("commit what was written: the first commit with a policy is the genesis",)
+    notes += connect(repository, asked)
+    if fresh:
+        guesses = (*around.guessed, *lonely(asked))
+        outcome = msgspec.structs.replace(outcome, guessed=(*outcome.guessed, *guesses))
+        notes += init_forge.duties(around, folder)
+    return msgspec.structs.replace(outcome, notes=(*outcome.notes, *notes))
 
 
-def generated_files(forge: str) -> dict[str, bytes]:
-    """Files that follow the Ordain version."""
+def write(
+    folder: Path, owned: dict[str, bytes], amended: dict[str, bytes], flags: Flags
+) -> tuple[Outcome, set[str]]:
+    """Write everything; what was done, and the paths that belong into a first commit."""
+    around, drafted = flags.settled, flags.drafted
+    changed = {**needed_lines(folder), **amended}
+    large: tuple[str, ...] = ()
+    guesses: tuple[str, ...] = ()
+    if drafted:
+        texts = {path: changed.get(path) or now(folder, path) or owned[path] for path in init_model.FILES}
+        additions = init_model.declarations(texts, drafted)
+        changed |= additions
+        guesses = drafted.guesses if init_model.FILES[0] in additions else ()
+        large = init_model.left_to_dvc(drafted)
+    generated = generated_files(around.forge, init_forge.remote_of(folder) or around.remote)
+    outcome = settle(folder, owned, generated, changed)
+    paths = {*owned, *changed, *generated, RECORD, *draw_pipelines(folder)}
+    return msgspec.structs.replace(
+        outcome,
+        guessed=guesses,
+        notes=(*large, *init_forge.plugin_note(flags.around.remote)),
+    ), paths - ({drafted.path} if drafted and large else set())
+
+
+def lonely(asked: Request) -> tuple[str, ...]:
+    """What a policy with one person in it means."""
+    if asked.policy is not None or asked.reviewers:
+        return ()
+    told = "you are the only reviewer, and nobody approves their own work: name a second person with"
+    return (f"{told} --reviewer, or in policy.yaml before you push the first commit",)
+
+
+def generated_files(forge: str, remote: str | None) -> dict[str, bytes]:
+    """Files that follow the Ordain version; jobs install what DVC needs for the remote."""
     schemas = {f"{schema.FOLDER}/{name}": data for name, data in schema.schema_files().items()}
     jobs = automation.files(forge, package.automation(), __version__)
+    jobs = {path: with_extra(data.decode(), remote).encode() for path, data in jobs.items()}
     return {**schemas, **package.stage_scripts(), TRAINING_LOCK: package.training_lock(), **jobs}
 
 
-def draw_pipelines(folder: Path) -> None:
+def draw_pipelines(folder: Path) -> tuple[str, ...]:
     """The generated pipeline files, as `ordain run` writes them, so that a new repository is sound."""
     instance = read_instance(disk.read_state(folder, is_state_path))
     context = context_of(disk.read_state(folder, is_code_path, tops=CODE_TOPS), __version__)
-    regenerate(folder, pipeline_files(instance, context), lambda _: None)
+    files = pipeline_files(instance, context)
+    regenerate(folder, files, lambda _: None)
+    return (*files, *DVC_FILES)
 
 
 def owned_files(repository: Repository, folder: Path, asked: Request, around: Settled) -> dict[str, bytes]:
-    """Files that belong to people; a policy is drafted only where there is none."""
+    """Files that belong to people; a policy is drafted only where there is none, environments likewise."""
     files = {
         ".dvc/config": scaffold.dvc_config(around.remote),
         ".gitignore": scaffold.GITIGNORE.encode(),
         ".gitattributes": scaffold.GITATTRIBUTES.encode(),
         "models.yaml": scaffold.empty_models(RENDERER_VERSION, around.gitops),
         "params.yaml": scaffold.empty_params(),
-        **scaffold.environments(around.registry, UNSET_IMAGE),
     }
-    if asked.policy is not None:
-        if not asked.policy.is_file():
-            raise UserError("there is no such policy", where=str(asked.policy), fix="name a policy.yaml")
-        return {**files, "policy.yaml": asked.policy.read_bytes()}
+    if not any((folder / "environments").glob("*.yaml")):
+        files |= scaffold.environments(around.registry, UNSET_IMAGE)
     if (folder / "policy.yaml").exists():
         return files
-    person = present_person(repository)
+    if asked.policy is not None:
+        return {**files, "policy.yaml": asked.policy.read_bytes()}
+    people = init_people.people(repository, asked.reviewers)
     keys = {name: ssh.generate(folder / f".ordain/local/{name}") for name in ("collector", "bot")}
-    drafted = scaffold.policy(around.repository, around.forge, person, scaffold.Robots(**keys))
+    drafted = scaffold.policy(around.repository, around.forge, people, scaffold.Robots(**keys))
     return {**files, "policy.yaml": drafted}
 
 
-def present_person(repository: Repository) -> scaffold.Person:
-    """Whoever Git says is at the keyboard, with the SSH key they sign with.
-
-    Raises:
-        UserError: when Git knows no name, e-mail or key; it says which setting is missing.
-    """
-    values = {}
-    for key in ("user.name", "user.email", "user.signingkey"):
-        values[key] = repository.line("config", "--get", key, fine=(0, 1))
-        if not values[key]:
-            raise UserError(
-                f"Git has no `{key}`, and the policy needs a first person",
-                where="git config",
-                fix=f"git config --global {key} ..., or give a policy with --policy FILE",
-            )
-    key_text = ssh.public_key(Path(values["user.signingkey"]).expanduser()).text
-    name = re.sub(r"[^a-z0-9]+", "-", values["user.name"].lower()).strip("-")[:40] or "founder"
-    return scaffold.Person(id=name, name=values["user.name"], email=values["user.email"], key=key_text)
+def genesis(repository: Repository, paths: Iterable[str]) -> tuple[str, ...]:
+    """The first commit, where there is none yet: of what was written here, not of whatever lies around."""
+    if repository.find("HEAD") is not None:
+        return ()
+    repository.run(
+        "add", "--force", "--", *sorted(each for each in paths if (repository.folder / each).exists())
+    )
+    repository.run("commit", "--quiet", "--message", "Found an Ordain repository")
+    return (f"genesis {repository.resolve('HEAD')}: keep it for `ordain verify --root`",)
 
 
-def genesis(repository: Repository, origin: Path | None) -> tuple[str, ...]:
-    """The first commit, where there is none yet, and the bare repository it is pushed to."""
-    notes = []
-    if repository.find("HEAD") is None:
-        repository.run("add", "--all")
-        repository.run("commit", "--quiet", "--message", "Found an Ordain repository")
-        notes.append(f"genesis {repository.resolve('HEAD')}: keep it for `ordain verify --root`")
-    if origin is not None and not origin.exists():
-        where = str(origin.resolve())
-        repository.run("init", "--quiet", "--bare", "--initial-branch=main", where)
-        repository.run("remote", "add", "origin", where)
-        repository.run("push", "--quiet", "--set-upstream", "origin", "main")
-        notes.append(f"origin {origin}")
-    return tuple(notes)
+def connect(repository: Repository, asked: Request) -> tuple[str, ...]:
+    """The remote `origin`: an address, or a bare repository that is made and pushed to."""
+    address = asked.around.origin or (str(asked.origin.resolve()) if asked.origin else "")
+    if not address or init_forge.origin_of(repository.folder) == address:
+        return ()
+    repository.run("remote", "add", "origin", address)
+    if asked.origin is None:
+        return (f"origin {address}: `git push --set-upstream origin main` when it is there",)
+    repository.run("init", "--quiet", "--bare", "--initial-branch=main", address)
+    repository.run("push", "--quiet", "--set-upstream", "origin", "HEAD:main")
+    return (f"origin {asked.origin}",)
 
 
-def settle(root: Path, owned: Mapping[str, bytes], generated: Mapping[str, bytes]) -> Outcome:
-    """Write what is missing, renew what is unedited, keep the rest.
+def now(root: Path, path: str) -> bytes | None:
+    """A file's bytes as they are; None when there is no such file."""
+    target = disk.inside(root, path)
+    return target.read_bytes() if target.is_file() else None
+
+
+def needed_lines(folder: Path) -> dict[str, bytes]:
+    """The Git settings of a project that had some before its first `ordain init`, with the needed lines."""
+    if now(folder, RECORD) is not None:
+        return {}
+    needed = {".gitignore": scaffold.GITIGNORE, ".gitattributes": scaffold.GITATTRIBUTES}
+    there = {path: now(folder, path) for path in needed}
+    return {
+        path: scaffold.with_lines(data.decode("utf-8", "surrogateescape"), needed[path]).encode(
+            "utf-8", "surrogateescape"
+        )
+        for path, data in there.items()
+        if data is not None
+    }
+
+
+def settle(
+    root: Path,
+    owned: Mapping[str, bytes],
+    generated: Mapping[str, bytes],
+    changed: Mapping[str, bytes] | None = None,
+) -> Outcome:
+    """Write what is missing or asked for, renew what is unedited, keep the rest.
 
     Args:
         root: the repository.
         owned: files that belong to people from the first write on.
         generated: files that follow the Ordain version.
+        changed: files of people that were asked to be other than they are.
     """
-    record = _read_record(root)
+    record, asked = _read_record(root), changed or {}
     written, kept = [], []
-    for path, data in sorted({**owned, **generated}.items()):
-        target = disk.inside(root, path)
-        now = bytes_digest(target.read_bytes()) if target.is_file() else None
-        if now is None or (path in generated and now == record.get(path) and now != bytes_digest(data)):
-            disk.write_atomic(target, data)
+    for path, data in sorted({**owned, **generated, **asked}.items()):
+        before = now(root, path)
+        digest = None if before is None else bytes_digest(before)
+        unedited = path in generated and digest == record.get(path)
+        if before is None or (before != data and (unedited or path in asked)):
+            disk.write_atomic(disk.inside(root, path), data)
             written.append(path)
-        elif path in generated and now != bytes_digest(data):
+        elif path in generated and before != data:
             kept.append(path)
         if path in generated and path not in kept:
             record[path] = bytes_digest(data)
@@ -192,86 +261,3 @@ def _read_record(root: Path) -> dict[str, str]:
             f"not a record of what `ordain init` wrote: {error}", where=RECORD, fix=f"git checkout {RECORD}"
         ) from error
     return record
-
-
-class Drafted(msgspec.Struct, frozen=True, kw_only=True):
-    """A model's entry as the data suggests it, and where the data will lie in the repository."""
-
-    draft: scaffold.Draft
-    path: str
-    guesses: tuple[str, ...]
-
-
-def place_of(root: Path, source: Path) -> str:
-    """The data file's path inside the repository: where it is, or below `data/` when it lies outside."""
-    resolved = source.resolve()
-    if resolved.is_relative_to(root.resolve()):
-        return resolved.relative_to(root.resolve()).as_posix()
-    return f"data/{source.name}"
-
-
-def bring_data(root: Path, source: Path, path: str) -> None:
-    """Copy the data file into the repository, unless something is there already."""
-    target = disk.inside(root, path)
-    if not target.exists():
-        disk.write_atomic(target, source.read_bytes())
-
-
-def draft_model(root: Path, asked: Request) -> Drafted | None:
-    """Read the data once and draft the model's entry from it; None when no model was asked for.
-
-    Raises:
-        UserError: when the name, the file or the target won't do; nothing was written.
-    """
-    from ordain.learn.infer import infer
-
-    if not (asked.name and asked.data and asked.target):
-        return None
-    if not re.fullmatch(NAME_PATTERN, asked.name):
-        what = f"{asked.name!a} can't name a model: lower-case letters, digits and inner dashes, at most 40"
-        raise UserError(what, where="--name", fix="choose a name such as churn-eu")
-    if not asked.data.is_file():
-        raise UserError("there is no such data file", where=str(asked.data), fix="name a CSV or Parquet file")
-    frame, path = _read_as_text(asked.data), place_of(root, asked.data)
-    try:
-        guess = infer(frame, asked.target)
-    except ValueError as error:
-        fix = "name the column to predict with --target"
-        raise UserError(str(error), where=str(asked.data), fix=fix) from error
-    kind = "parquet" if path.endswith(".parquet") else "csv"
-    draft = scaffold.Draft(
-        name=asked.name, source={"path": path, "format": kind}, target=asked.target, task=guess.task,
-        positive=guess.positive, id=guess.id_column, sensitive=guess.sensitive, columns=guess.columns,
-    )  # fmt: skip
-    return Drafted(draft=draft, path=path, guesses=guess.notes)
-
-
-def _read_as_text(path: Path) -> Any:
-    import pandas as pd
-
-    try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
-    except (ValueError, OSError) as error:
-        raise UserError(
-            f"can't be read as a table: {error}", where=str(path), fix="check the file"
-        ) from error
-
-
-def declare(root: Path, draft: scaffold.Draft, owner: str) -> None:
-    """Add the drafted model and its candidates to `models.yaml` and `params.yaml`."""
-    additions = (
-        ("models.yaml", "models", scaffold.model_block(draft, owner)),
-        ("params.yaml", "candidates", scaffold.candidates_block(draft.task)),
-    )
-    for path, key, block in additions:
-        target = disk.inside(root, path)
-        text = target.read_text(encoding="utf-8")
-        if f"\n  {draft.name}:" in text:
-            continue
-        try:
-            changed = scaffold.add_entry(text, key, draft.name, block)
-        except ValueError as error:
-            raise UserError(str(error), where=path, fix=f"move `{key}:` to the end of {path}") from error
-        disk.write_atomic(target, changed.encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 from typing import Any, Literal
@@ -10,15 +11,18 @@ from msgspec import Struct
 
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository
-from ordain.core.governance import REPOSITORY_PATTERN
+from ordain.core import gitnames
+from ordain.core.amend import CONFIG
+from ordain.core.dvcconfig import default_remote, plugin_of
+from ordain.core.governance import REPOSITORY_PATTERN, Policy
 from ordain.core.instance import load
 from ordain.core.parts import GIT_URL_PATTERN, URL_PATTERN
+from ordain.core.scaffold import REGISTRY
 from ordain.core.validate_data import has_credentials
 from ordain.errors import UserError
 
 Forge = Literal["local", "github", "gitlab"]
 Gitops = Literal["argocd", "flux"]
-REGISTRY = "registry.example/models"
 HOSTS: dict[str, Forge] = {"github.com": "github", "gitlab.com": "gitlab"}
 _ORIGIN = re.compile(
     r"(?:https://|ssh://)?(?:[^@/]*@)?(?P<host>[A-Za-z0-9.-]+)(?::\d+)?[:/](?P<name>[^:]+?)(?:\.git)?/?"
@@ -34,6 +38,7 @@ class Around(Struct, frozen=True, kw_only=True):
     registry: str | None = None
     gitops: Gitops | None = None
     remote: str | None = None
+    origin: str | None = None
 
 
 class Settled(Struct, frozen=True, kw_only=True):
@@ -52,29 +57,34 @@ class Settled(Struct, frozen=True, kw_only=True):
     guessed: tuple[str, ...]
 
 
-def settle(clone: Repository, asked: Around, bare: Path | None) -> Settled:
+def is_address(origin: str) -> bool:
+    """Whether an origin is an address on a server, and not a folder of this machine."""
+    return "://" in origin or re.match(r"([^/@]+@)?[^/:@]+:", origin) is not None
+
+
+def settle(folder: Path, asked: Around, bare: Path | None) -> Settled:
     """Take what was asked for; where nothing was, what the policy or the remote `origin` says.
 
     Args:
-        clone: the repository, perhaps with no commit yet. bare: the origin that is about to be made.
+        folder: the repository, or where it will be. bare: the folder of the origin that is about to be made.
 
     Raises:
-        UserError: for a name, an address or a registry that is none.
+        UserError: for a name, an address or a registry that is none; for a forge without a repository.
     """
-    folder, origin = clone.folder, _origin(clone)
-    found = _ORIGIN.fullmatch(origin)
-    forge = asked.forge or _declared_forge(folder) or HOSTS.get(found["host"] if found else "", "local")
+    origin = gitnames.url(asked.origin) if asked.origin else origin_of(folder)
+    found = _ORIGIN.fullmatch(origin) if is_address(origin) else None
+    policy = declared_policy(folder)
+    forge = asked.forge or (policy.forge if policy else HOSTS.get(found["host"] if found else "", "local"))
     guessed = [] if asked.forge else [f"the forge is {forge}"]
-    name = asked.repository or (
-        found["name"] if found and forge != "local" else f"local/{folder.resolve().name}"
-    )
+    name = asked.repository or (policy.repository if policy else _name(folder, forge, found))
     if forge != "local" and not asked.repository:
         guessed.append(f"the repository is {name}")
     _check(name, REPOSITORY_PATTERN, "--repository", "write OWNER/NAME")
     registry = asked.registry or REGISTRY
     _check(registry, _REGISTRY.pattern, "--registry", "write HOST/PATH, such as ghcr.io/acme/models")
     if not asked.registry:
-        guessed.append(f"artifacts go to {registry}, which is a place to be named in environments/")
+        guessed.append(f"artifacts go to {registry}, a place-holder: `ordain init . --registry HOST/PATH`")
+    guessed.append("the runtime image in environments/ is a place-holder: docs/containers.md of Ordain")
     remote = asked.remote or (str(bare.resolve().with_suffix(".dvc")) if bare and forge == "local" else None)
     if remote is not None:
         _check_remote(remote)
@@ -84,7 +94,26 @@ def settle(clone: Repository, asked: Around, bare: Path | None) -> Settled:
     )
 
 
-def notes(found: Settled, folder: Path) -> tuple[str, ...]:
+def _name(folder: Path, forge: Forge, found: re.Match[str] | None) -> str:
+    """The name of a repository that nobody named."""
+    if forge == "local":
+        return f"local/{folder.resolve().name}"
+    if found is None:
+        fix = f"--origin URL, its address on {forge}; or --repository OWNER/NAME"
+        what = f"{forge} needs the repository's name, and there is no origin that says it"
+        raise UserError(what, where="--forge", fix=fix)
+    return found["name"]
+
+
+def plugin_note(remote: str | None) -> tuple[str, ...]:
+    """How to install what DVC needs for a remote and has not here; nothing when it has, or needs nothing."""
+    plugin = plugin_of(remote) if remote else None
+    if plugin is None or importlib.util.find_spec(plugin[1]) is not None:
+        return ()
+    return (f"DVC needs a plug-in for this remote: pip install 'ordain[{plugin[0]}]'",)
+
+
+def duties(found: Settled, folder: Path) -> tuple[str, ...]:
     """What people have to do themselves, for a real forge."""
     if found.forge == "local":
         return ()
@@ -97,20 +126,32 @@ def notes(found: Settled, folder: Path) -> tuple[str, ...]:
     ]
     told.append(f"policy.yaml: reviews on {found.forge} count for people whose `logins` it gives")
     if found.remote is None:
-        told.append("no DVC remote: `dvc remote add --default storage URL`, or training jobs can't hand on")
+        told.append("no DVC remote: `ordain init . --remote URL`, or training jobs can't hand on")
     return tuple(told)
 
 
-def _origin(clone: Repository) -> str:
-    return clone.line("config", "--get", "remote.origin.url", fine=(0, 1, 128))
+def origin_of(folder: Path) -> str:
+    """The address of the remote `origin`; empty when there is none, or no repository."""
+    if not (folder / ".git").exists():
+        return ""
+    return Repository(folder).line("config", "--get", "remote.origin.url", fine=(0, 1, 128))
 
 
-def _declared_forge(folder: Path) -> Forge | None:
-    """The forge of a policy that is there already."""
+def remote_of(folder: Path) -> str | None:
+    """The address of DVC's default remote as it is set up; None where there is none that is clear."""
+    config = disk.inside(folder, CONFIG)
+    try:
+        return default_remote(config.read_text("utf-8", "replace")) if config.is_file() else None
+    except ValueError:
+        return None
+
+
+def declared_policy(folder: Path) -> Policy | None:
+    """The policy that is there already, where it can be read."""
     target = disk.inside(folder, "policy.yaml")
     data = disk.read_bytes(target, disk.STATE_LIMIT) if target.is_file() else None
     instance = load({"policy.yaml": data}).instance if data is not None else None
-    return instance.policy.forge if instance else None  # `ordain check` says what is wrong with another
+    return instance.policy if instance else None  # `ordain check` says what is wrong with another
 
 
 def _check(text: str, pattern: str, flag: str, fix: str) -> None:
@@ -131,9 +172,13 @@ def _check_remote(text: str) -> None:
 def _gitops(tool: Gitops | None, forge: Forge, name: str, origin: str) -> dict[str, Any] | None:
     if tool is None:
         return None
+    found = _ORIGIN.fullmatch(origin) if is_address(origin) else None
     host = {"github": "github.com", "gitlab": "gitlab.com"}.get(forge, "")
-    address = origin if re.fullmatch(GIT_URL_PATTERN, origin) else f"https://{host}/{name}"
+    page = f"https://{found['host']}/{found['name']}" if found else f"https://{host}/{name}"
+    address = origin if re.fullmatch(GIT_URL_PATTERN, origin) else page
     if not re.fullmatch(GIT_URL_PATTERN, address):
-        fix = "give the repository an origin that a cluster can read, or leave --gitops out"
+        fix = (
+            f"give it with --origin URL; or leave --gitops out now, and later: ordain init . --gitops {tool}"
+        )
         raise UserError(f"{tool} needs an address that a cluster can read", where="--gitops", fix=fix)
     return {"repository": address, "branch": "main" if forge == "local" else "live", tool: {}}

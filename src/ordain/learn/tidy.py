@@ -1,0 +1,156 @@
+"""A text table of unknown habits, as the one that pipelines read: commas between cells, points in numbers,
+nothing in a cell that is missing.
+
+Only what has one meaning is rewritten, and each rewriting is told. A table that needs none keeps its bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+from pyarrow import compute as pc
+from pyarrow import csv as arrow_csv
+
+from ordain.core.celltext import DATE, NUMBER
+
+SEPARATORS = (",", ";", "\t", "|")
+NAMED = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+SAMPLE = 50
+# What people and programs write where a number is missing; in a column of text each may be a word.
+MARKERS = ("na", "n/a", "#n/a", "nan", "nat", "null", "none", "missing", "?", "-", ".")
+DECIMAL_COMMA = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?$"
+
+
+class Tidied(msgspec.Struct, frozen=True):
+    """The bytes that a pipeline can read, and a sentence for everything that was rewritten."""
+
+    data: bytes
+    notes: tuple[str, ...]
+
+
+def tidy(data: bytes) -> Tidied:
+    """Rewrite a table of text where its habits are not those of a pipeline.
+
+    Args:
+        data: the file's bytes.
+
+    Raises:
+        ValueError: when it is no UTF-8 text or no table, or has a column without a name.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"byte {error.start} is not UTF-8 text: save the file as UTF-8, or Parquet"
+        ) from error
+    if not text.strip():
+        raise ValueError("the file is empty")
+    notes = []
+    if not text.endswith(("\n", "\r")):
+        text += "\n"
+        notes.append("its last line has no end")
+    separator = separator_of(text)
+    if separator != ",":
+        notes.append(f"its cells are separated by {NAMED[separator]}")
+    names, columns = _cells(text, separator)
+    names, columns = _named(names, columns, notes)
+    plain = [_plain(name, column, separator, notes) for name, column in zip(names, columns, strict=True)]
+    return Tidied(_written(names, plain), tuple(notes)) if notes else Tidied(data, ())
+
+
+def separator_of(text: str) -> str:
+    """What stands between the cells: what gives the first rows as many as the header, and most of them."""
+    best, cells = ",", 1
+    for each in SEPARATORS:
+        rows = list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=each), SAMPLE))
+        even = all(len(row) in (0, len(rows[0])) for row in rows)
+        if even and len(rows[0]) > cells:
+            best, cells = each, len(rows[0])
+    return best
+
+
+def _cells(text: str, separator: str) -> tuple[list[str], list[Any]]:
+    """The header, and each column as text with null where a cell is empty."""
+    try:
+        header = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+        places = [str(each) for each in range(len(header))]
+        table = arrow_csv.read_csv(
+            io.BytesIO(text.encode("utf-8")),
+            read_options=arrow_csv.ReadOptions(use_threads=False, column_names=places),
+            parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(places, pa.string()),
+                null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=True,
+            ),
+        )  # fmt: skip
+    except (csv.Error, pa.ArrowInvalid) as error:
+        raise ValueError(f"it is no table: {str(error).splitlines()[0]}") from error
+    return header, [column.combine_chunks() for column in table.slice(1).itercolumns()]
+
+
+def _named(names: Sequence[str], columns: Sequence[Any], notes: list[str]) -> tuple[list[str], list[Any]]:
+    """Columns with names of their own: without the row numbers that some programs put first."""
+    kept, cells = list(names), list(columns)
+    if any(each != each.strip() for each in kept):
+        notes.append("there is space around its cells")
+        kept = [each.strip() for each in kept]
+        cells = [pc.utf8_trim_whitespace(each) for each in cells]
+    if not kept[0] and len(kept) > 1 and _counts_rows(cells[0]):
+        notes.append("its first column has no name and counts the rows")
+        kept, cells = kept[1:], cells[1:]
+    if "" in kept:
+        raise ValueError(f"column {kept.index('') + 1} has no name: give it one in the first line")
+    repeated = sorted(name for name, count in Counter(kept).items() if count > 1)
+    if repeated:
+        raise ValueError(f"the header names {', '.join(f'`{each}`' for each in repeated)} more than once")
+    return kept, cells
+
+
+def _counts_rows(column: Any) -> bool:
+    values = column.to_pylist()
+    return bool(values) and any(
+        values == [str(each + first) for each in range(len(values))] for first in (0, 1)
+    )
+
+
+def _plain(name: str, column: Any, separator: str, notes: list[str]) -> Any:
+    """One column with points in its numbers and nothing where they are missing."""
+    bare = pc.utf8_trim_whitespace(column)
+    marked = pc.is_in(pc.utf8_lower(bare), value_set=pa.array(MARKERS))
+    values = bare.filter(pc.and_(pc.invert(marked), pc.fill_null(pc.not_equal(bare, ""), False)))
+    with_commas = separator != "," and _all(values, DECIMAL_COMMA) and _any(values, ",")
+    if not (with_commas or _all(values, NUMBER) or _all(values, DATE)):
+        return column
+    if pc.any(marked).as_py():
+        listed = ", ".join(f"`{each}`" for each in sorted(set(bare.filter(marked).to_pylist())))
+        notes.append(f"`{name}` has {listed} where a value is missing")
+        column = pc.if_else(marked, None, column)
+    if with_commas:
+        notes.append(f"`{name}` has decimal commas")
+        column = pc.replace_substring(pc.replace_substring(column, ".", ""), ",", ".")
+    return column
+
+
+def _all(values: Any, pattern: str) -> bool:
+    return len(values) > 0 and bool(pc.all(pc.match_substring_regex(values, pattern)).as_py())
+
+
+def _any(values: Any, part: str) -> bool:
+    return bool(pc.any(pc.match_substring(values, part)).as_py())
+
+
+def _written(names: Sequence[str], columns: Sequence[Any]) -> bytes:
+    """Comma-separated text, quoted where it has to be, each line ended by one character."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(names)
+    rows = zip(*(column.to_pylist() for column in columns), strict=True)
+    writer.writerows(["" if cell is None else cell for cell in row] for row in rows)
+    return buffer.getvalue().encode("utf-8")

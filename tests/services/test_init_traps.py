@@ -1,0 +1,302 @@
+"""Tables as people have them: a sound repository without an edit, or one error that names what is wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import random
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ordain.core.parts import PATH_PATTERN
+from ordain.errors import UserError
+from ordain.learn.tidy import Tidied, tidy
+from ordain.services.check import check
+from ordain.services.init import Outcome, Request, initialise
+from ordain.services.init_model import place_of
+
+pytestmark = pytest.mark.usefixtures("somebody")
+ROWS = 240
+Cells = dict[str, Sequence[Any]]
+
+
+def rows(**more: Sequence[Any]) -> Cells:
+    """A table that predicts `y` from `age`, and other columns."""
+    chance = random.Random(0)
+    ages = [chance.randint(18, 90) for _ in range(ROWS)]
+    labels = ["yes" if age + chance.randint(-9, 9) > 50 else "no" for age in ages]
+    return {"age": [str(each) for each in ages], "y": labels, **more}
+
+
+def every(*values: Any) -> list[Any]:
+    return [values[place % len(values)] for place in range(ROWS)]
+
+
+def text(cells: Cells, separator: str = ",", end: str = "\n") -> bytes:
+    lines = [
+        separator.join(cells),
+        *(separator.join(map(str, row)) for row in zip(*cells.values(), strict=True)),
+    ]
+    return end.join([*lines, ""]).encode()
+
+
+def made(folder: Path, data: bytes, target: str = "y", name: str = "table.csv") -> Outcome:
+    (folder / name).write_bytes(data)
+    return initialise(folder / "shop", Request(name="m", data=folder / name, target=target))
+
+
+def columns(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((folder / "shop/models.yaml").read_text())["models"]["m"]["data"]
+    return dict(found["columns"])
+
+
+def sound(folder: Path) -> bool:
+    return check(folder / "shop").problems == ()
+
+
+def left(kind: str) -> dict[str, Any]:
+    return {"type": kind, "feature": False}
+
+
+def words(categories: list[str]) -> dict[str, Any]:
+    return {"type": "string", "categories": categories}
+
+
+def number(kind: str) -> dict[str, Any]:
+    return {"type": kind, "nullable": True, "min": 0}
+
+
+GOOD: dict[str, tuple[Cells, dict[str, Any]]] = {
+    "integers with missing": (rows(x=every(1, "", 3, 7)), number("integer")),
+    "integers as pandas writes them with missing": (
+        rows(x=every("1.0", "", "3.0")), number("number")),
+    "0 and 1": (rows(x=every(0, 1)), {"type": "boolean"}),
+    "0.0 and 1.0 with missing": (rows(x=every("0.0", "1.0", "")), {"type": "boolean", "nullable": True}),
+    "True and False": (rows(x=every("True", "False")), {"type": "boolean"}),
+    "yes and no": (rows(x=every("yes", "no", "no")), words(["no", "yes"])),
+    "words of YAML": (
+        rows(x=every("No", "null", "0o7", "1e3", "~", "1:30")),
+        words(["0o7", "1:30", "1e3", "No", "null", "~"])),
+    "space around words": (rows(x=every(" a", "a", "b ")), words([" a", "a", "b "])),
+    "all missing": (rows(x=every("")), {"type": "string", "nullable": True, "feature": False}),
+    "one value": (rows(x=every("7")), left("integer")),
+    "a date": (rows(x=every("2026-01-31", "2026-02-01")), left("date")),
+    "no day of the calendar": (
+        rows(x=every("2026-02-30", "2026-02-01", "2026-02-02")), left("string")),
+    "days as elsewhere": (rows(x=every("31.01.2026", "1.2.2026")), left("string")),
+    "day and time": (
+        rows(x=[f"2026-01-31 12:{n % 60:02d}:{n // 60:02d}" for n in range(ROWS)]),
+        left("string")),
+    "free text": (
+        rows(x=[f"it was number {n} and it was late" for n in range(ROWS)]), left("string")),
+    "many categories": (rows(x=[f"c{n % 100}" for n in range(ROWS)]), left("string")),
+    "an id": (rows(customer_id=range(ROWS), x=every(1, 2, 3)), {"type": "integer", "min": 0}),
+    "numbers beyond all": (rows(x=every("1e999", "2", "3")), words(["1e999", "2", "3"])),
+    "negative numbers": (rows(x=every("-1.5", "2e3", ".5", "7.")), {"type": "number"}),
+    "letters of other scripts": (
+        rows(x=every("Zürich", "東京", "Αθήνα")), words(["Zürich", "Αθήνα", "東京"])),
+    "characters that hide": (rows(x=every("a\u202eb", "c")), left("string")),
+    "missing as R writes it": (rows(x=every("1.5", "NA", "2")), number("number")),
+    "a question mark for missing": (rows(x=every("1", "?", "2")), number("integer")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_column_is_declared_or_left_out_with_a_reason(name: str, tmp_path: Path) -> None:
+    cells, contract = GOOD[name]
+    outcome = made(tmp_path, text(cells))
+    assert columns(tmp_path)["x"] == contract
+    assert ("feature" in contract) is any("`x` is left out: " in each for each in outcome.guessed)
+    assert sound(tmp_path)
+
+
+@pytest.mark.parametrize("header", ["petal length (cm)", "a.b", "a & b", "x-1", "n%", "A:B"])
+def test_headers_with_spaces_and_signs(header: str, tmp_path: Path) -> None:
+    made(tmp_path, text(rows(**{header: every(1, 2, 3)})))
+    assert header in columns(tmp_path)
+    assert sound(tmp_path)
+
+
+SHAPES: dict[str, tuple[bytes, str]] = {
+    "semicolons": (text(rows(), ";"), "separated by semicolons"),
+    "tabs": (text(rows(), "\t"), "separated by tabs"),
+    "bars": (text(rows(), "|"), "separated by vertical bars"),
+    "decimal commas": (text(rows(x=every("1,5", "1.234,75", "7")), ";"), "`x` has decimal commas"),
+    "no end": (text(rows()).rstrip(b"\n"), "its last line has no end"),
+    "space": (text(rows(), ", "), "space around its cells"),
+    "row numbers": (text({"": range(ROWS), **rows()}), "its first column has no name and counts the rows"),
+    "markers": (text(rows(x=every("1", "N/A", "2"))), "`x` has `N/A` where a value is missing"),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_other_habits_are_rewritten_in_a_copy_and_told(name: str, tmp_path: Path) -> None:
+    data, told = SHAPES[name]
+    outcome = made(tmp_path, data)
+    assert [each for each in outcome.guessed if told in each and "data/table.csv is a copy" in each]
+    assert (tmp_path / "table.csv").read_bytes() == data
+    assert sound(tmp_path)
+    assert tidy((tmp_path / "shop/data/table.csv").read_bytes()).notes == ()
+    if name == "decimal commas":
+        assert b"1234.75" in (tmp_path / "shop/data/table.csv").read_bytes()
+
+
+@pytest.mark.parametrize("data", [b"\xef\xbb\xbf" + text(rows()), text(rows(), end="\r\n")])
+def test_marks_and_line_ends_of_windows_stay(data: bytes, tmp_path: Path) -> None:
+    made(tmp_path, data)
+    assert (tmp_path / "shop/data/table.csv").read_bytes() == data
+    assert set(columns(tmp_path)) == {"age", "y"}
+    assert sound(tmp_path)
+
+
+def test_a_file_of_the_repository_is_never_rewritten(tmp_path: Path) -> None:
+    (tmp_path / "shop/data").mkdir(parents=True)
+    data = text(rows(), ";")
+    (tmp_path / "shop/data/table.csv").write_bytes(data)
+    initialise(tmp_path / "shop", Request(name="m", data=tmp_path / "shop/data/table.csv", target="y"))
+    assert (tmp_path / "shop/data/table.csv").read_bytes() == data
+    assert (tmp_path / "shop/data/table-plain.csv").is_file()
+    assert sound(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["my data (1).csv", "Größe.csv", ".hidden.csv", "-x.csv", "table.tsv"])
+def test_a_file_of_any_name(name: str, tmp_path: Path) -> None:
+    made(tmp_path, text(rows()), name=name)
+    assert sound(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["my data.csv", ".hidden/größe.csv"])
+def test_a_file_of_the_repository_whose_name_cannot_be_declared(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "shop" / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(text(rows()))
+    initialise(tmp_path / "shop", Request(name="m", data=path, target="y"))
+    assert sound(tmp_path)
+
+
+@given(st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=80))
+def test_any_file_has_a_place_that_can_be_declared(stem: str) -> None:
+    for folder in (Path("/repository"), Path("/elsewhere")):
+        place = place_of(Path("/repository"), folder / f"{stem}.csv", "csv", rewritten=False)
+        assert re.search(PATH_PATTERN, place)
+
+
+BAD: dict[str, tuple[bytes, str]] = {
+    "a target with missing values": (
+        text(rows() | {"y": every("yes", "no", "", "no")}), "the target `y` is missing in row 3, row 7"),
+    "a target of one class": (text(rows() | {"y": every("no")}), "the target `y` is 'no' in every row"),
+    "one row": (b"age,y\n1,yes\n", "the target `y` has 1 row"),
+    "no row": (b"age,y\n", "the target `y` has 0 rows"),
+    "nothing": (b"", "the file is empty"),
+    "blank lines": (b"\n\n\n", "the file is empty"),
+    "a class of two rows": (text(rows() | {"y": ["rare"] * 2 + every("yes", "no")[2:]}), "`y`"),
+    "a target of free text": (
+        text(rows() | {"y": [f"words {n}" for n in range(ROWS)]}), "`y` has 240 different"),
+    "a target of dates": (
+        text(rows() | {"y": [str(dt.date(2026, 1, 1) + dt.timedelta(n)) for n in range(ROWS)]}), "`y`"),
+    "a label that hides": (text(rows() | {"y": every("a\u202eb", "c")}), "`y` holds control characters"),
+    "columns of one name": (text(rows()).replace(b"age,y", b"y,y"), "`y` more than once"),
+    "a name of other letters": (text(rows(größe=every(1, 2))), "'größe'"),
+    "a quoted name": (text(rows(**{'"a ""b"""': every(1, 2)})), "a \"b\""),
+    "no name": (text({"age": rows()["age"], "": every(1, 5), "y": rows()["y"]}), "column 2 has no name"),
+    "no other target": (text(rows()).replace(b"age,y", b"age,Y"), "no column `y`"),
+    "nothing to predict from": (text({"y": rows()["y"], "x": every("")}), "`x`: it is empty"),
+    "only a target": (text({"y": rows()["y"]}), "no column is left to predict `y` from"),
+    "other cells in a row": (text(rows()) + b"1,2,3\n", "no table: .*Expected 2 columns, got 3"),
+    "another encoding": ("größe,y\n1,ä\n".encode("latin-1"), "byte 2 is not UTF-8"),
+    "two bytes a letter": (text(rows()).decode().encode("utf-16"), "not UTF-8"),
+    "a workbook": (b"PK\x03\x04\x14\x00\xff\xfe", "not UTF-8"),
+    "an open quote": (text(rows()) + b'1,"no\n', "table|quotation"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_will_not_do_is_one_error_that_names_it(name: str, tmp_path: Path) -> None:
+    data, told = BAD[name]
+    with pytest.raises(UserError, match=told) as caught:
+        made(tmp_path, data)
+    assert "table.csv" in caught.value.where
+    assert caught.value.fix
+    assert not (tmp_path / "shop").exists()
+
+
+def test_rows_that_only_their_order_tells_apart_need_a_name(tmp_path: Path) -> None:
+    flags = [random.Random(n).randint(0, 1) for n in range(ROWS)]
+    with pytest.raises(UserError, match=r"\(target `y`\)") as caught:
+        made(tmp_path, text({"x": flags, "y": flags}))
+    assert "by their own values only 2 of 240 rows differ" in caught.value.fix
+    outcome = made(tmp_path, text({"row_id": range(ROWS), "x": flags, "y": flags}))
+    assert "rows are named by `row_id`" in outcome.guessed
+
+
+TARGETS: dict[str, tuple[Sequence[Any], str]] = {
+    "0 and 1": (every(0, 1), "binary"),
+    "True and False": (every("True", "False"), "binary"),
+    "1.0 to 3.0": (every("1.0", "2.0", "3.0"), "multiclass"),
+    "words": (every("red", "green", "blue", "No"), "multiclass"),
+    "words with space": (every("red ", "green"), "binary"),
+    "amounts": ([f"{n * 1.5}" for n in range(ROWS)], "regression"),
+    "counts": ([str(n) for n in range(ROWS)], "regression"),
+}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_the_task_follows_from_the_target(name: str, tmp_path: Path) -> None:
+    values, task = TARGETS[name]
+    outcome = made(tmp_path, text({"age": rows()["age"], "y": values}))
+    assert any(each.startswith(f"the task is {task}") for each in outcome.guessed)
+    assert sound(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("whole", [*range(ROWS - 1), None]),
+        ("when", [pd.Timestamp(2026, 1, 1, n % 24) for n in range(ROWS)]),
+        ("flag", every(True, False, None)),
+        ("word", pd.Categorical(every("a", "b"))),
+    ],
+)
+def test_typed_columns_of_parquet(column: str, values: Any, tmp_path: Path) -> None:
+    frame = pd.DataFrame({**rows(), column: values})
+    frame.to_parquet(tmp_path / "table.parquet")
+    initialise(tmp_path / "shop", Request(name="m", data=tmp_path / "table.parquet", target="y"))
+    assert column in columns(tmp_path)
+    assert sound(tmp_path)
+
+
+@pytest.mark.parametrize("data", [b"", b"PAR1", b"no parquet"])
+def test_a_file_that_only_calls_itself_parquet(data: bytes, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"empty|cannot be read"):
+        made(tmp_path, data, name="table.parquet")
+
+
+def test_a_fairness_gate_is_drafted_where_its_groups_are_large_enough(tmp_path: Path) -> None:
+    outcome = made(tmp_path, text(rows(sex=every("f", "m"))))
+    assert any("no fairness gate for `sex`: about" in each for each in outcome.guessed)
+    many: Cells = {name: list(values) * 10 for name, values in rows(sex=every("f", "m")).items()}
+    (tmp_path / "b").mkdir()
+    made(tmp_path / "b", text(many))
+    model = yaml.safe_load((tmp_path / "b/shop/models.yaml").read_text())["models"]["m"]
+    assert [each["column"] for each in model["gates"]["fairness"]] == ["sex"]
+
+
+ANYTHING = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(st.binary(max_size=200) | st.lists(st.lists(ANYTHING, min_size=2, max_size=3)).map(
+    lambda rows: "\n".join(",".join(row) for row in rows).encode()
+))  # fmt: skip
+def test_no_bytes_break_the_reading(data: bytes) -> None:
+    with contextlib.suppress(ValueError):
+        once = tidy(data)
+        assert tidy(once.data) == Tidied(once.data, ())
