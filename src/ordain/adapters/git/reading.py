@@ -194,13 +194,14 @@ class Reader(Command):
         return {each: found[each].data for each in wanted}
 
     def commits(self, ids: Iterable[str]) -> list[Commit]:
-        """Commits by id, in the order asked for."""
+        """Commits by id, in the order asked for.
+
+        Raises:
+            UserError: when one is not here; reason `hostile-object` when Git would not read it either.
+        """
         wanted = list(ids)
         raw = self.objects([each for each in wanted if each not in self._commits], "commit")
-        try:
-            self._commits.update({each: parse(each, data) for each, data in raw.items()})
-        except ValueError as error:
-            raise hostile("a commit", str(error)) from error
+        self._commits.update({each: _commit(each, data) for each, data in raw.items()})
         return [self._commits[each] for each in wanted]
 
     def refs(self, prefix: str) -> dict[str, Listed]:
@@ -209,3 +210,10 @@ class Reader(Command):
         rows = self.line("for-each-ref", form, gitnames.ref(prefix)).splitlines()
         parts = (row.split(" ", 3) for row in rows)
         return {name: Listed(blob, int(size)) for blob, kind, size, name in parts if kind == "blob"}
+
+
+def _commit(name: str, data: bytes) -> Commit:
+    try:
+        return parse(name, data)
+    except ValueError as error:
+        raise hostile(f"commit {name}", str(error)) from error
