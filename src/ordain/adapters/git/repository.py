@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -161,6 +162,31 @@ class Repository(Ancestry):
         rows = self.line("for-each-ref", "--format=%(refname)", "refs/heads", "refs/remotes/origin")
         heads = ("refs/heads/", "refs/remotes/origin/")
         return {row.removeprefix(heads[0]).removeprefix(heads[1]) for row in rows.splitlines()}
+
+    def tips(self) -> dict[str, str]:
+        """The newest commit of each branch, here and as last seen at any remote, by name."""
+        form = "--format=%(objectname) %(symref) %(refname)"
+        rows = self.line("for-each-ref", form, "refs/heads", "refs/remotes").splitlines()
+        parts = (row.split(" ", 2) for row in rows)
+        heads = ("refs/heads/", "refs/remotes/")
+        return {
+            name.removeprefix(heads[0]).removeprefix(heads[1]): commit
+            for commit, symbolic, name in parts
+            if not symbolic
+        }
+
+    def worktrees(self) -> dict[Path, str]:
+        """The newest commit of each working tree of this repository, by its folder."""
+        rows = self.run("worktree", "list", "--porcelain", "-z").output.split(b"\0")
+        found: dict[Path, str] = {}
+        folder = Path()
+        for row in rows:
+            word, _, rest = row.partition(b" ")
+            if word == b"worktree":
+                folder = Path(os.fsdecode(rest))
+            elif word == b"HEAD" and rest.strip(b"0"):
+                found[folder] = gitnames.object_id(rest.decode())
+        return found
 
     def commit_as_user(self, tree: str, parent: str, message: str) -> str:
         """A commit by the person whose repository this is, signed when their settings say so.
