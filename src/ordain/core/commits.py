@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import takewhile
 
 from ordain.core import sshsig
@@ -69,12 +70,16 @@ class Commit(Value, frozen=True, kw_only=True):
     @property
     def signer(self) -> sshsig.PublicKey | None:
         """The key that provably signed the commit, or None."""
-        if self.signature is None:
-            return None
-        try:
-            return sshsig.verify(self.signature, NAMESPACE, self.signed)
-        except sshsig.SignatureError:
-            return None
+        return _signer(self.signature, self.signed) if self.signature is not None else None
+
+
+@lru_cache(maxsize=1 << 14)
+def _signer(signature: bytes, signed: bytes) -> sshsig.PublicKey | None:
+    """Kept: a walk asks for it at several steps, and checking is most of what that costs."""
+    try:
+        return sshsig.verify(signature, NAMESPACE, signed)
+    except sshsig.SignatureError:
+        return None
 
 
 def parse(commit: str, raw: bytes) -> Commit:

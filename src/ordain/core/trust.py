@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from ordain.core import sshsig
 from ordain.core.commits import Commit, Identity
@@ -68,6 +69,7 @@ class Keyring:
         return None
 
 
+@lru_cache(maxsize=1024)
 def fingerprint(key: str) -> str | None:
     """`SHA256:…` of a declared key, or None when it can't be read."""
     try:

@@ -20,6 +20,7 @@ from ordain.core.plan import Point
 from ordain.core.verification import Proof, failed, ok
 from ordain.services.book import Book
 from ordain.services.clone import Clone, bare_clone
+from ordain.services.declarations import TOPS
 from ordain.services.verify_current import current_proofs, record_proofs
 from ordain.services.verify_ledger import (
     approval_proofs,
@@ -108,7 +109,7 @@ def _proven(book: Book, memory: LedgerMemory) -> int:
 def _entries(clone: Clone, book: Book, proven: int) -> Iterator[Proof]:
     """Every entry, but for those that were proven before."""
     if len(book.records) - proven > FEW:
-        clone.repository.warm(clone.commit)
+        clone.repository.warm(clone.commit, TOPS)
     if proven:
         yield ok(
             "judgement", f"entries 1 to {proven}", "proven by this clone before; --anew proves them again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ordain.adapters.git.reading import Reader
@@ -105,10 +106,10 @@ class Ancestry(Reader):
         chosen = (f"--diff-filter={kinds}",) if kinds.isalpha() else ()
         return self.line(*_CHANGES, *chosen, gitnames.object_id(head), "--", gitnames.path(path)).split()
 
-    def warm(self, head: str) -> None:
-        """Read every commit up to one and its tree, in few questions: for who will look at most of them."""
-        known = self.commits(self.reachable(head))
-        self.objects([each.tree for each in known], "tree")
+    def warm(self, head: str, tops: Sequence[str]) -> None:
+        """Read every commit up to one, and what its tree holds under some names, in few questions: for who
+        will look at most of that."""
+        self.preload([each.tree for each in self.commits(self.reachable(head))], tops)
 
     def history(self, head: str, top: str) -> PathHistory:
         """What each first-parent step up to a commit changed below one top folder.

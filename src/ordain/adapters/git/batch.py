@@ -43,13 +43,16 @@ class Batch:
         """Kind and size in bytes of those objects that are here."""
         wanted = list(dict.fromkeys(ids))
         unknown = [each for each in wanted if each not in self._sizes]
-        self._sizes.update({each: (kind, size) for each, kind, size, _ in self._ask("info", unknown)})
+        if unknown:
+            self._sizes.update({each: (kind, size) for each, kind, size, _ in self._ask("info", unknown)})
         return {each: self._sizes[each] for each in wanted if each in self._sizes}
 
     def contents(self, ids: Iterable[str]) -> dict[str, Found]:
         """Those objects that are here."""
         wanted = list(dict.fromkeys(ids))
         found = {each: self._known[each] for each in wanted if each in self._known}
+        if len(found) == len(wanted):
+            return found
         for each, kind, size, data in self._ask("contents", [one for one in wanted if one not in found]):
             found[each] = Found(kind, data)
             if size <= KEPT:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
-from ordain.adapters.git.batch import Batch
+from ordain.adapters.git.batch import KEPT, Batch
 from ordain.adapters.git.command import Command, hostile
 from ordain.core import gitnames, trees
 from ordain.core.commits import Commit, parse
@@ -127,18 +127,28 @@ class Reader(Command):
             self._folders[name, found] = inner
         return self._folders[name, found]
 
-    def unseen(self, treeish: str, top: str, seen: set[trees.Entry]) -> Iterator[tuple[str, trees.Entry]]:
-        """The files below a top folder that `seen` does not hold yet; it holds them then."""
-        waiting = [(top, self.tree(treeish).get(top))]
-        while waiting:
-            path, entry = waiting.pop()
-            if entry is None or (path, entry[1]) in seen:
-                continue
-            seen.add((path, entry[1]))
-            if entry[0] == TREE:
-                waiting += [(f"{path}/{name}", each) for name, each in self.tree(entry[1]).items()]
-            elif entry[0] in REGULAR:
-                yield path, entry
+    def preload(self, treeishes: Iterable[str], tops: Sequence[str]) -> None:
+        """Read what stands at and below some names of many trees, level by level, in few questions.
+
+        It only makes later questions cheap: nothing is looked at, and what is not here is no error.
+        """
+        roots = list(treeishes)
+        self._batch.contents(roots)
+        level = {entry for each in roots for top in tops if (entry := self._rows(each).get(top))}
+        seen: set[trees.Entry] = set()
+        while level := level - seen:
+            seen |= level
+            folders = [each for mode, each in level if mode == TREE]
+            sizes = self._batch.sizes(each for mode, each in level if mode in REGULAR)
+            small = [each for each, (kind, size) in sizes.items() if kind == "blob" and size <= KEPT]
+            self._batch.contents([*folders, *small])
+            level = set().union(*(self._rows(each).values() for each in folders))
+
+    def _rows(self, tree: str) -> trees.Tree:
+        try:
+            return self.tree(tree)
+        except UserError:
+            return {}
 
     def listed(self, blob: str) -> Listed:
         """A blob with its size."""
