@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import yaml
@@ -19,6 +20,9 @@ from ordain.core.yamltext import MAX_PROBLEMS, NOWHERE, Place, look_at_text, pla
 
 MAX_BYTES = 4 * 2**20
 MAX_DEPTH = 32
+# Characters of scalars whose meaning is remembered.
+SHORT = 64
+_RESOLVER: Any = yaml.resolver.Resolver()
 
 Path = tuple[str | int, ...]
 
@@ -119,6 +123,16 @@ class _Frame:
         self.repeats = False  # whether that key was there before
 
 
+def _untagged(text: str, implicit: tuple[bool, bool]) -> Scalar:
+    """What a scalar without a tag says; `implicit` as the event has it: whether it is plain, or quoted."""
+    tag = _RESOLVER.resolve(yaml.ScalarNode, text, implicit)
+    return (read_plain if implicit[0] else read_scalar)(text, tag)
+
+
+# The same keys and words come again in every version of a file.
+_known = lru_cache(maxsize=1 << 12)(_untagged)
+
+
 class _Reader:
     """One pass over the events of one file."""
 
@@ -139,7 +153,7 @@ class _Reader:
         loader = yaml.CSafeLoader(self.text)
         try:
             while loader.check_event():
-                self._event(loader, loader.get_event())
+                self._event(loader.get_event())
             complete = True
         except _Stop:
             pass
@@ -158,13 +172,13 @@ class _Reader:
             problems=tuple(self.problems),
         )
 
-    def _event(self, loader: Any, event: Any) -> None:
+    def _event(self, event: Any) -> None:
         place = Place(event.start_mark.line + 1, event.start_mark.column + 1)
-        if isinstance(event, yaml.DocumentStartEvent):
+        if isinstance(event, yaml.ScalarEvent):
+            self._scalar(event, place)
+        elif isinstance(event, yaml.DocumentStartEvent):
             if self.values:
                 self._stop(place, Fault("several-documents", "a second YAML document begins", "keep one"))
-        elif isinstance(event, yaml.ScalarEvent):
-            self._scalar(loader, event, place)
         elif isinstance(event, yaml.AliasEvent):
             self._alias(event, place)
         elif isinstance(event, yaml.CollectionStartEvent):
@@ -174,8 +188,8 @@ class _Reader:
 
     # -- values ------------------------------------------------------------------------------
 
-    def _scalar(self, loader: Any, event: Any, place: Place) -> None:
-        scalar = self._read_scalar(loader, event)
+    def _scalar(self, event: Any, place: Place) -> None:
+        scalar = self._read_scalar(event)
         if self._expects_key():
             self._key(scalar, str(event.value), place)
             return
@@ -187,11 +201,11 @@ class _Reader:
             self._problem(place, path, scalar.fault)
         self._put(path, scalar.value, place)
 
-    def _read_scalar(self, loader: Any, event: Any) -> Scalar:
+    def _read_scalar(self, event: Any) -> Scalar:
         tag = event.tag
         if tag is None:
-            tag = loader.resolve(yaml.ScalarNode, event.value, event.implicit)
-            return (read_plain if event.implicit[0] else read_scalar)(event.value, tag)
+            read = _known if len(event.value) <= SHORT else _untagged
+            return read(event.value, event.implicit)
         if tag not in ALLOWED_TAGS:
             return Scalar(None, _odd_tag(tag))
         return read_scalar(event.value, TAG + "str")

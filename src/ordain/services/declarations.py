@@ -21,6 +21,7 @@ from ordain.core.instance import (
     sound_part,
 )
 from ordain.core.release import Release
+from ordain.core.spec import Models, Params
 from ordain.core.trees import TREE, Entry, changed
 
 ENVIRONMENTS, RELEASES = "environments", "releases"
@@ -73,7 +74,7 @@ class Declarations:
         values = {
             top: self._part(top, entry) for top, entry in zip(TOPS, files, strict=False) if entry is not None
         }
-        values |= self._folder(ENVIRONMENTS, environments).values if environments else {}
+        values |= sorted(self._folder(ENVIRONMENTS, environments).values.items()) if environments else {}
         if (releases is not None and releases[0] != TREE) or not self._sound_models(files, values):
             return None
         records: dict[str, Mapping[int, Release]] = {}
@@ -90,6 +91,22 @@ class Declarations:
         if (models, params) not in self._models:
             self._models[models, params] = sound_models(values.get(MODELS), values.get(PARAMS))
         return self._models[models, params]
+
+    def models(self, treeish: str) -> tuple[Models, Params] | None:
+        """The models and candidates of a commit or tree, whatever else it holds; None when they can't be
+        used."""
+        files = list(self.place(treeish)[:3])
+        values = {top: self._part(top, entry) for top, entry in zip(TOPS[:2], files, strict=False) if entry}
+        models, params = values.get(MODELS), values.get(PARAMS)
+        if models is None or params is None or not self._sound_models(files, values):
+            return None
+        return models, params
+
+    def release(self, treeish: str, path: str) -> Release | None:
+        """The sound release record at a path of a commit or tree, or None."""
+        entry = self.repository.entry(treeish, path)
+        record = self._part(path, entry) if entry is not None else None
+        return record if isinstance(record, Release) else None
 
     def releases(self, commits: Iterable[str]) -> Iterator[Release]:
         """Every sound release record that some commits hold, each file once."""
@@ -123,7 +140,6 @@ class Declarations:
                 self.repository.files(gitnames.path(name), now)
                 if is_state_path(name):
                     values[name] = self._part(name, now)
-        values = dict(sorted(values.items()))
         sound = None not in values.values()
         records = {each.number: each for each in values.values() if isinstance(each, Release)}
         self._folders[path] = _Folder(entry, values, dict(sorted(records.items())) if sound else None)

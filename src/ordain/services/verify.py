@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ordain._version import __version__
 from ordain.adapters.artifacts import Store
+from ordain.adapters.copies import processors, spread
 from ordain.adapters.ledger_memory import LedgerMemory
 from ordain.core.identity import ReleaseRef
 from ordain.core.ledger import Record, seen
@@ -34,6 +36,8 @@ from ordain.services.verify_release import Releases
 
 # With more entries than this to prove, most of the history will be read.
 FEW = 50
+# Entries for which a copy of this process is worth its start.
+MANY = 200
 
 
 class Verified(Struct, frozen=True, kw_only=True):
@@ -108,13 +112,23 @@ def _proven(book: Book, memory: LedgerMemory) -> int:
 
 def _entries(clone: Clone, book: Book, proven: int) -> Iterator[Proof]:
     """Every entry, but for those that were proven before."""
-    if len(book.records) - proven > FEW:
+    count = len(book.records)
+    if count - proven > FEW:
         clone.repository.warm(clone.commit, TOPS)
     if proven:
         yield ok(
             "judgement", f"entries 1 to {proven}", "proven by this clone before; --anew proves them again"
         )
-    yield from entry_proofs(clone, book.records, proven)
+    # An entry is judged from the ledger before it, which is proven already: any span stands by itself.
+    parts = max(1, min(processors(), (count - proven) // MANY))
+    bounds = [proven + (count - proven) * part // parts for part in range(parts + 1)]
+
+    def proofs(part: int) -> bytes:
+        records = book.records[: bounds[part + 1]]
+        return msgspec.json.encode(tuple(entry_proofs(clone, records, bounds[part])))
+
+    for answer in spread(proofs, parts):
+        yield from msgspec.json.decode(answer, type=tuple[Proof, ...])
 
 
 def _releases(clone: Clone, book: Book, store: Store, proven: int | None) -> Iterator[Proof]:

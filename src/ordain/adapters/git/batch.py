@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -36,6 +37,7 @@ class Batch:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._pipes: tuple[IO[bytes], IO[bytes]] | None = None
+        self._owner = 0
         self._known: dict[str, Found] = {}
         self._sizes: dict[str, tuple[str, int]] = {}
 
@@ -77,7 +79,9 @@ class Batch:
                 yield each, words[1].decode(), size, data
 
     def _open(self) -> tuple[IO[bytes], IO[bytes]]:
-        if self._pipes is None:
+        # A copy of this process would read the answers that this one waits for.
+        if self._pipes is None or self._owner != os.getpid():
+            self._owner = os.getpid()
             process = Command(self._folder).start("cat-file", "--batch-command")
             weakref.finalize(self, _end, process)
             self._pipes = process.stdin, process.stdout

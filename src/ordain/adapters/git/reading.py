@@ -78,7 +78,7 @@ class Reader(Command):
         for prefix in prefixes:
             folder = prefix.endswith("/")
             name = gitnames.path(prefix.rstrip("/"))
-            entry = self._entry(treeish, name)
+            entry = self.entry(treeish, name)
             if entry is not None and folder and entry[0] != TREE:
                 raise hostile(name, _TWICE if entry[0] in REGULAR else _PLAIN)
             if entry is not None:
@@ -95,7 +95,7 @@ class Reader(Command):
     def _absent(self, kind: str, name: str) -> UserError:
         return UserError(f"the {kind} {name} is not here", where=str(self.folder), fix="git fetch")
 
-    def _entry(self, treeish: str, name: str) -> trees.Entry | None:
+    def entry(self, treeish: str, name: str) -> trees.Entry | None:
         """Mode and id of what stands at a path."""
         rows: trees.Tree = self.tree(treeish)
         *folders, last = name.split("/")
@@ -127,10 +127,13 @@ class Reader(Command):
             self._folders[name, found] = inner
         return self._folders[name, found]
 
-    def preload(self, treeishes: Iterable[str], tops: Sequence[str]) -> None:
-        """Read what stands at and below some names of many trees, level by level, in few questions.
+    def below(self, treeishes: Iterable[str], tops: Sequence[str]) -> set[str]:
+        """Read the folders at and below some names of many trees, level by level, in few questions.
 
         It only makes later questions cheap: nothing is looked at, and what is not here is no error.
+
+        Returns:
+            ids of the plain files that stand in them.
         """
         roots = list(treeishes)
         self._batch.contents(roots)
@@ -139,10 +142,14 @@ class Reader(Command):
         while level := level - seen:
             seen |= level
             folders = [each for mode, each in level if mode == TREE]
-            sizes = self._batch.sizes(each for mode, each in level if mode in REGULAR)
-            small = [each for each, (kind, size) in sizes.items() if kind == "blob" and size <= KEPT]
-            self._batch.contents([*folders, *small])
+            self._batch.contents(folders)
             level = set().union(*(self._rows(each).values() for each in folders))
+        return {each for mode, each in seen if mode in REGULAR}
+
+    def preload(self, blobs: Iterable[str]) -> None:
+        """Read those of some files that are small enough to be kept."""
+        sizes = self._batch.sizes(blobs)
+        self._batch.contents([each for each, (_, size) in sizes.items() if size <= KEPT])
 
     def _rows(self, tree: str) -> trees.Tree:
         try:
