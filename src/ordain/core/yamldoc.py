@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, NoReturn
 
 import yaml
 from msgspec import Struct
 
 from ordain.core.problems import Problem
-from ordain.core.yamlscalars import ALLOWED_TAGS, TAG, Fault, Scalar, read_plain, read_scalar, shown
+from ordain.core.yamlscalars import ALLOWED_TAGS, TAG, Fault, Scalar, read_scalar, read_untagged, shown
 from ordain.core.yamltext import MAX_PROBLEMS, NOWHERE, Place, look_at_text, place_of, problem_at
 
 MAX_BYTES = 4 * 2**20
 MAX_DEPTH = 32
-# Characters of scalars whose meaning is remembered.
-SHORT = 64
-_RESOLVER: Any = yaml.resolver.Resolver()
 
 Path = tuple[str | int, ...]
 
@@ -123,16 +119,6 @@ class _Frame:
         self.repeats = False  # whether that key was there before
 
 
-def _untagged(text: str, implicit: tuple[bool, bool]) -> Scalar:
-    """What a scalar without a tag says; `implicit` as the event has it: whether it is plain, or quoted."""
-    tag = _RESOLVER.resolve(yaml.ScalarNode, text, implicit)
-    return (read_plain if implicit[0] else read_scalar)(text, tag)
-
-
-# The same keys and words come again in every version of a file.
-_known = lru_cache(maxsize=1 << 12)(_untagged)
-
-
 class _Reader:
     """One pass over the events of one file."""
 
@@ -204,8 +190,7 @@ class _Reader:
     def _read_scalar(self, event: Any) -> Scalar:
         tag = event.tag
         if tag is None:
-            read = _known if len(event.value) <= SHORT else _untagged
-            return read(event.value, event.implicit)
+            return read_untagged(event.value, event.implicit)
         if tag not in ALLOWED_TAGS:
             return Scalar(None, _odd_tag(tag))
         return read_scalar(event.value, TAG + "str")
