@@ -132,6 +132,11 @@ def attach(commit: bytes, signature: bytes) -> bytes:
     return head + b"\ngpgsig " + armored.encode() + b"\n\n" + body
 
 
+def tree_of(raw: bytes) -> str:
+    """The tree of a commit, from the bytes of its object; errors as `parse`."""
+    return _links(raw.partition(b"\n\n")[0])[0]
+
+
 def _links(head: bytes) -> tuple[str, tuple[str, ...]]:
     """The tree, which stands first, and the parents, which follow it: a later one is none to Git."""
     first, *others = head.split(b"\n")

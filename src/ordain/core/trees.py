@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from itertools import chain
 
 TREE = "40000"
 Entry = tuple[str, str]
@@ -24,10 +25,8 @@ def parse(data: bytes, id_length: int) -> dict[str, Entry]:
         ValueError: when it is no tree, or a name stands there twice.
     """
     rows = _entry(id_length).findall(data)
-    if sum(len(mode) + len(name) + id_length + 2 for mode, name, _ in rows) != len(data):
-        raise ValueError("it is cut off")
-    if any(not name or b"/" in name for _, name, _ in rows):
-        raise ValueError("a name that is none stands there")
+    if len(b"".join(chain.from_iterable(rows))) + 2 * len(rows) != len(data):
+        raise ValueError("it is cut off, or a name that is none stands there")
     found = {
         name.decode("utf-8", "surrogateescape"): (mode.decode("ascii", "replace"), each.hex())
         for mode, name, each in rows
@@ -40,7 +39,7 @@ def parse(data: bytes, id_length: int) -> dict[str, Entry]:
 @lru_cache(maxsize=2)
 def _entry(id_length: int) -> re.Pattern[bytes]:
     """Mode, name and id; what it skips is missing in the sum of what it found."""
-    return re.compile(rb"([^ \0]*) ([^\0]*)\0(.{%d})" % id_length, re.DOTALL)
+    return re.compile(rb"([^ \0]*) ([^\0/]+)\0(.{%d})" % id_length, re.DOTALL)
 
 
 def changed(

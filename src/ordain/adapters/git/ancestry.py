@@ -109,7 +109,9 @@ class Ancestry(Reader):
     def warm(self, head: str, tops: Sequence[str]) -> None:
         """Read every commit up to one, and what its tree holds under some names, in few questions: for who
         will look at most of that."""
-        self.preload(self.below([each.tree for each in self.commits(self.reachable(head))], tops))
+        known = self.reachable(head)
+        self.commits(known)
+        self.preload(self.below(known, tops))
 
     def history(self, head: str, top: str) -> PathHistory:
         """What each first-parent step up to a commit changed below one top folder.
@@ -118,7 +120,7 @@ class Ancestry(Reader):
         """
         if (head, top) not in self._histories:
             chain = self.first_parents(head)
-            self.below([each.tree for each in self.commits(chain)], (top,))
+            self.below(chain, (top,))
             ends = zip(chain, [*chain[1:], None], strict=True)
             self._histories[head, top] = PathHistory((now, self._step(now, old, top)) for now, old in ends)
         return self._histories[head, top]

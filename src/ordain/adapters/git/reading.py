@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from ordain.adapters.git.batch import KEPT, Batch
 from ordain.adapters.git.command import Command, hostile
 from ordain.core import gitnames, trees
-from ordain.core.commits import Commit, parse
+from ordain.core.commits import Commit, parse, tree_of
 from ordain.core.trees import TREE
 from ordain.errors import UserError
 
+T = TypeVar("T")
 BLOB_LIMIT = 8 * 2**20
 REGULAR = {"100644", "100755"}
 _PLAIN = "only plain files may stand here: no symlink, no submodule"
@@ -127,16 +131,17 @@ class Reader(Command):
             self._folders[name, found] = inner
         return self._folders[name, found]
 
-    def below(self, treeishes: Iterable[str], tops: Sequence[str]) -> set[str]:
-        """Read the folders at and below some names of many trees, level by level, in few questions.
+    def below(self, commits: Iterable[str], tops: Sequence[str]) -> set[str]:
+        """Read the folders at and below some names of many commits, level by level, in few questions.
 
         It only makes later questions cheap: nothing is looked at, and what is not here is no error.
 
         Returns:
             ids of the plain files that stand in them.
         """
-        roots = list(treeishes)
-        self._batch.contents(roots)
+        roots = self._batch.contents(commits)
+        with suppress(UserError):  # whoever looks at the commit that is none will name it
+            self._batch.contents([_read(tree_of, name, each.data) for name, each in roots.items()])
         level = {entry for each in roots for top in tops if (entry := self._rows(each).get(top))}
         seen: set[trees.Entry] = set()
         while level := level - seen:
@@ -171,7 +176,7 @@ class Reader(Command):
         if name not in self._trees:
             found = self._batch.contents([name]).get(name)
             if found is not None and found.kind == "commit":
-                self._trees[name] = self.tree(self.commits([name])[0].tree)
+                self._trees[name] = self.tree(_read(tree_of, name, found.data))
             elif found is None or found.kind != "tree":
                 raise self._absent("tree", name)
             else:
@@ -218,7 +223,7 @@ class Reader(Command):
         """
         wanted = list(ids)
         raw = self.objects([each for each in wanted if each not in self._commits], "commit")
-        self._commits.update({each: _commit(each, data) for each, data in raw.items()})
+        self._commits.update({each: _read(partial(parse, each), each, data) for each, data in raw.items()})
         return [self._commits[each] for each in wanted]
 
     def refs(self, prefix: str) -> dict[str, Listed]:
@@ -229,8 +234,8 @@ class Reader(Command):
         return {name: Listed(blob, int(size)) for blob, kind, size, name in parts if kind == "blob"}
 
 
-def _commit(name: str, data: bytes) -> Commit:
+def _read(how: Callable[[bytes], T], name: str, data: bytes) -> T:
     try:
-        return parse(name, data)
+        return how(data)
     except ValueError as error:
         raise hostile(f"commit {name}", str(error)) from error
