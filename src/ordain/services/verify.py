@@ -38,6 +38,8 @@ from ordain.services.verify_release import Releases
 FEW = 50
 # Entries for which a copy of this process is worth its start.
 MANY = 200
+# Later entries cost more, for more was declared before them: their spans are shorter.
+GROWTH = 0.8
 
 
 class Verified(Struct, frozen=True, kw_only=True):
@@ -121,7 +123,8 @@ def _entries(clone: Clone, book: Book, proven: int) -> Iterator[Proof]:
         )
     # An entry is judged from the ledger before it, which is proven already: any span stands by itself.
     parts = max(1, min(processors(), (count - proven) // MANY))
-    bounds = [proven + (count - proven) * part // parts for part in range(parts + 1)]
+    shares = ((part / parts) ** GROWTH for part in range(parts + 1))
+    bounds = [proven + round((count - proven) * share) for share in shares]
 
     def proofs(part: int) -> bytes:
         records = book.records[: bounds[part + 1]]
@@ -137,9 +140,9 @@ def _releases(clone: Clone, book: Book, store: Store, proven: int | None) -> Ite
     Args:
         proven: how many entries were proven before; None to look at what runs only.
     """
-    releases = Releases(clone, store)
     newer = {each.record for each in _released(book.records[proven or 0 :])}
     running = [each.release for each in book.state.deployed.values() if each.release]
+    releases = Releases(clone, store, many=proven is not None and len(newer) > FEW)
     for ref in _unique(running) if proven is None else _released(book.records):
         settled = proven and ref.record not in newer and ref not in running
         yield from [releases.artifact(ref)] if settled else releases.proofs(ref)

@@ -59,10 +59,12 @@ class Releases:
 
     Args:
         clone: where the commits and files are. store: artifacts at hand.
+        many: whether so many will be asked about that reading the whole history once costs less than
+            asking Git about each file.
     """
 
-    def __init__(self, clone: Clone, store: Store) -> None:
-        self._clone, self._store = clone, store
+    def __init__(self, clone: Clone, store: Store, *, many: bool) -> None:
+        self._clone, self._store, self._many = clone, store, many
 
     @cached_property
     def _records(self) -> Mapping[str, Release]:
@@ -92,8 +94,7 @@ class Releases:
 
     def _origin_proofs(self, record: Release) -> Iterator[Proof]:
         label = f"{record.model}@{record.number}"
-        history = self._clone.repository.history(self._clone.commit, RELEASES)
-        added = history.changes(release_path(record.model, record.number), "A")
+        added = self._changes(release_path(record.model, record.number), "A")
         if not added:
             yield absent("lock", label, "the commit that recorded it is not in this clone")
             return
@@ -113,6 +114,13 @@ class Releases:
         yield _measured(record, origin)
         yield from self._inputs(record, origin)
 
+    def _changes(self, path: str, kinds: str, head: str | None = None) -> list[str]:
+        """The first-parent steps, up to one, that touched a file, newest first."""
+        repository, newest = self._clone.repository, self._clone.commit
+        if self._many:
+            return repository.history(newest, path.partition("/")[0]).changes(path, kinds, head)
+        return repository.changes(head or newest, path, kinds)
+
     def _no_lock(self, record: Release, commit: str) -> Proof:
         path = f"{FOLDER}/{record.model}/dvc.lock"
         what = f"{record.model}@{record.number}: {path}"
@@ -127,8 +135,7 @@ class Releases:
         (commit,) = repository.commits([added])
         before = commit.parents[0] if commit.parents else None
         nearby = [added, *(repository.between(before, added) if before else ())]
-        history = repository.history(self._clone.commit, FOLDER)
-        locks = history.changes(f"{place}/dvc.lock", head=added)
+        locks = self._changes(f"{place}/dvc.lock", "AMD", head=added)
         candidates = dict.fromkeys([*nearby, *locks])
         seen: set[str] = set()
         for candidate in candidates:
