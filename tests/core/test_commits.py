@@ -112,26 +112,67 @@ def test_a_signature_made_for_something_else_is_none() -> None:
 @pytest.mark.parametrize(
     "headers",
     [
-        (), (TREES,), (AUTHOR, COMMITTER), (TREES, AUTHOR), (TREES, COMMITTER), (TREES, TREES, AUTHOR,
-        COMMITTER),
-        (TREES, AUTHOR, AUTHOR, COMMITTER), (TREES, AUTHOR, COMMITTER, COMMITTER),
-        (TREES, b"author nobody", COMMITTER), (TREES, AUTHOR, b"committer"),
-        (TREES, b"author A <a@x> <b@x> 1 +0000", COMMITTER), (TREES, b"author A <a@x> soon", COMMITTER),
-        (TREES, AUTHOR + b"\n more", COMMITTER), (b" " + TREES, AUTHOR, COMMITTER),
-        (TREES, AUTHOR, b"committer A <a@x> " + b"9" * 5000 + b" +0000"),
+        (), (AUTHOR, COMMITTER), (AUTHOR, TREES, COMMITTER), (b" " + TREES, AUTHOR, COMMITTER),
+        (TREES + b" ", AUTHOR, COMMITTER), (b"tree x", AUTHOR, COMMITTER), (TREES[:-1], AUTHOR, COMMITTER),
+        (TREES, b"parent x", AUTHOR, COMMITTER), (TREES, b"parent " + b"a" * 41, AUTHOR, COMMITTER),
     ],
 )  # fmt: skip
-def test_what_is_no_commit_is_refused(headers: tuple[bytes, ...]) -> None:
-    with pytest.raises(ValueError, match="commit"):
+def test_what_is_no_commit_to_git_is_refused(headers: tuple[bytes, ...]) -> None:
+    with pytest.raises(ValueError, match="no commit"):
         parse("c", raw(*headers))
 
 
-def test_odd_people_are_read_as_far_as_they_go() -> None:
-    found = parse("c", raw(TREES, b"author <>", b"committer \xff\xfe <a b> -5 +0000"))
-    assert found.author == Identity(name="", email="")
-    assert found.committer == Identity(name="\ufffd\ufffd", email="a b")
+@pytest.mark.parametrize(
+    ("lines", "unreadable"),
+    [
+        ((), ""),
+        ((b"author",), ""),
+        ((b"author <>",), "<>"),
+        ((b"author  < > 1 +0000",), " < > 1 +0000"),
+        ((b"author nobody",), "nobody"),
+        ((b"author ravi@x.example 1 +0000",), "ravi@x.example 1 +0000"),
+        ((b"author R <r@x",), "R <r@x"),
+        ((b"author R >r@x< 1 +0000",), "R >r@x< 1 +0000"),
+        ((b"author A <a@x> <b@x> 1 +0000",), "A <a@x> <b@x> 1 +0000"),
+        ((b"author \xff\0 1 +0000",), "\\xff\\x00 1 +0000"),
+        ((b"author \xff<a\0@x>",), "\\xff<a\\x00@x>"),
+        ((AUTHOR + b"\n more",), "Dana Reyes <dana@x.example> 1700000000 +0000\\nmore"),
+        ((AUTHOR, b"author R <r@x>"), "Dana Reyes <dana@x.example> 1700000000 +0000\\nR <r@x>"),
+        ((b"author " + b"x" * 5000,), "x" * 100 + "…"),
+    ],
+)
+def test_an_author_that_cannot_be_read_is_an_unknown_one(lines: tuple[bytes, ...], unreadable: str) -> None:
+    found = parse("c", raw(TREES, *lines, COMMITTER))
+    assert found.author == Identity(name="", email="", unreadable=unreadable)
+    assert found.author.text == f"unreadable: {unreadable}"
+    assert (found.committer, found.time) == (RAVI, 1700000001)
+
+
+@pytest.mark.parametrize(
+    ("when", "time"),
+    [
+        (b"", 0), (b" ", 0), (b" soon", 0), (b" 7", 7), (b" 7 UTC", 7), (b" 7 +99999999999999999999", 7),
+        (b" -62167219200 +0000", -62167219200), (b" " + b"9" * 18 + b" +0000", int("9" * 18)),
+        (b" " + b"9" * 5000 + b" +0000", 0), (b"1700000001 +0000", 1700000001),
+    ],
+)  # fmt: skip
+def test_a_date_that_cannot_be_read_hides_nobody(when: bytes, time: int) -> None:
+    found = parse("c", raw(TREES, AUTHOR, b"committer Ravi <ravi@x.example>" + when))
+    assert (found.committer, found.time) == (RAVI, time)
+
+
+def test_a_name_that_is_no_text_keeps_its_bytes() -> None:
+    found = parse("c", raw(TREES, b"author <dana@x.example> 1 +0000", b"committer \xff\xfe <a b> -5 +0000"))
+    assert found.author == Identity(name="", email="dana@x.example")
+    assert found.committer == Identity(name="\\xff\\xfe", email="a b")
     assert found.time == -5
-    assert parse("c", raw(TREES, AUTHOR, b"committer R <r@x>")).time == 0
+
+
+def test_a_parent_that_git_does_not_see_is_none() -> None:
+    """Else two readers would see two histories: a change could pass for a clean merge with it."""
+    later = b"parent " + b"b" * 40
+    found = parse("c", raw(TREES, b"parent " + b"A" * 40, AUTHOR, later, COMMITTER, b"tree x", later))
+    assert (found.tree, found.parents) == (TREE, ("a" * 40,))
 
 
 @pytest.mark.parametrize(
@@ -167,6 +208,17 @@ def test_no_message_takes_long(message: str) -> None:
     start = time.perf_counter()
     people(message)
     assert time.perf_counter() - start < 2
+
+
+@settings(max_examples=200, deadline=None)
+@given(author=st.binary(max_size=80), committer=st.binary(max_size=80), more=st.binary(max_size=80))
+def test_whatever_stands_behind_the_tree_it_is_a_commit(author: bytes, committer: bytes, more: bytes) -> None:
+    lines = (b"author " + author, b"committer " + committer, b"note " + more)
+    found = parse("c", raw(TREES, b"parent " + b"a" * 40, *(each.replace(b"\n\n", b"") for each in lines)))
+    assert (found.tree, found.parents, found.signer) == (TREE, ("a" * 40,), None)
+    for each in found.people:
+        assert (each.unreadable is None) == bool(each.name or each.email)
+        assert each.text.isprintable() or each.unreadable is None
 
 
 @settings(max_examples=200, deadline=None)

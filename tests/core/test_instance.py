@@ -19,10 +19,12 @@ from ordain.core.instance import (
     load,
     read_instance,
     release_path,
+    sound_models,
     sound_part,
 )
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
+from tests.core.fleet import record
 
 
 def test_a_valid_state_is_an_instance(state_files: dict[str, bytes]) -> None:
@@ -253,6 +255,23 @@ def test_a_state_read_piece_by_piece_is_the_same(state_files: dict[str, bytes]) 
     assert {
         release_path(each.model, each.number) for r in whole.releases.values() for each in r.values()
     } == {path for path in parts if path.startswith("releases/")}
+
+
+def test_models_and_candidates_fit_by_themselves(state_files: dict[str, bytes]) -> None:
+    models, params = (sound_part(path, state_files[path]) for path in ("models.yaml", "params.yaml"))
+    assert sound_models(models, params)
+    assert sound_models(None, None)
+    assert not sound_models(models, None)
+    assert not sound_models(None, params)
+
+
+def test_a_record_is_sound_at_its_own_place_and_with_its_own_digest() -> None:
+    made = record("churn", 3).closed()
+    data = msgspec.json.encode(made)
+    assert sound_part("releases/churn/3.yaml", data) == made
+    assert sound_part("releases/churn/4.yaml", data) is None
+    edited = msgspec.structs.replace(made, looks=made.looks + 1)
+    assert sound_part("releases/churn/3.yaml", msgspec.json.encode(edited)) is None
 
 
 @pytest.mark.parametrize("path", ["environments/staging.yml", "releases/a/b/1.yaml", "policy.yaml"])

@@ -121,6 +121,14 @@ def test_what_a_step_changed() -> None:
     assert dict(difference("top", (old, old), forest.read)) == {}
 
 
+def test_folders_may_be_nested_as_deep_as_anybody_likes() -> None:
+    depth = 5000
+    nested = {str(n): {"a": (trees.TREE, str(n + 1))} for n in range(depth)}
+    read = {**nested, str(depth): {"f": ("100644", "1")}}.__getitem__
+    (found,) = trees.changed("top", (None, (trees.TREE, "0")), read)
+    assert found == ("top" + "/a" * depth + "/f", None, ("100644", "1"))
+
+
 def test_who_touched_a_file() -> None:
     history = PathHistory([("c3", {"a": "M"}), ("c2", {"b": "A"}), ("c1", {"a": "A"})])
     assert history.changes("a") == ["c3", "c1"]

@@ -130,6 +130,14 @@ def test_contributors_are_whom_commits_name_and_who_signed(
     assert found == Contribution(people=people, unproven=unproven)
 
 
+@pytest.mark.parametrize("line", ["ravi", "Ravi", "ravi@x.example", "Ravi <ravi@x.example> <x>"])
+def test_a_maker_who_cannot_be_read_is_nobody_known_whoever_signed(line: str) -> None:
+    raw = compose("0" * 40, (), (Identity(name="dana", email="dana@x.example"), 1), "x")
+    raw = raw.replace(b"author dana <dana@x.example> 1 +0000", f"author {line}".encode())
+    found = contribution(KNOWN, [parse("c", attach(raw, DANA.sign(raw, commits.NAMESPACE)))])
+    assert found == Contribution(people=("dana", f"unreadable: {line}"), unproven=("c",))
+
+
 NAMES = st.lists(st.sampled_from("abcd"), max_size=4).map(tuple)
 CONTRIBUTIONS = st.builds(Contribution, people=NAMES, unproven=NAMES)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from ordain.adapters.artifacts import Store
+from ordain.cli.gc import told
 from ordain.cli.main import ordain
 from ordain.core.artifact import build_layout
 from ordain.core.canonical import bytes_digest
@@ -72,6 +75,91 @@ def test_an_unproven_ledger_removes_nothing(running: World, store: Store) -> Non
     with pytest.raises(UserError):
         sweep(clone(running), store, remove=True)
     assert len(store.digests()) == 4
+
+
+NEVER = bytes_digest(b"never released")
+
+
+def reasons(where: Path, store: Store) -> dict[str, tuple[str, ...]]:
+    """Why each artifact is kept, by its digest; what is garbage is not in it."""
+    return {each.digest: each.reasons for each in sweep(where, store, remove=False).kept}
+
+
+def test_a_branch_that_cannot_be_read_keeps_every_record_there_is(running: World, store: Store) -> None:
+    listed(store, record("churn", 7).artifact)
+    where = running.branch("dana", "broken")
+    running.write(where, "releases/churn/7.yaml", msgspec.to_builtins(record("churn", 7)))
+    (where / "models.yaml").write_text("<<<<<<< HEAD\n")
+    running.commit("dana", "Half a merge")
+    running.push("dana")
+    found = sweep(clone(running), store, remove=False)
+    assert found.garbage == (NEVER,)
+    assert set(found.unread) == {"origin/broken"}
+    assert "can't be read: origin/broken: models.yaml:1" in told(found)
+    (reason,) = reasons(clone(running), store)[record("churn", 7).artifact]
+    assert reason.startswith("origin/broken can't be read and could name it: models.yaml:1")
+
+
+@pytest.mark.parametrize("odd", ["text", "symlink"])
+def test_a_record_that_cannot_be_read_could_be_of_anything(running: World, store: Store, odd: str) -> None:
+    where = running.branch("dana", "broken")
+    path = where / "releases/churn/7.yaml"
+    path.symlink_to("1.yaml") if odd == "symlink" else path.write_text("digest: ?\n")
+    running.commit("dana", "A record of a kind")
+    running.push("dana")
+    found = sweep(clone(running), store, remove=True)
+    assert found.garbage == ()
+    assert any("origin/broken can't be read" in each for each in reasons(clone(running), store)[NEVER])
+    assert len(store.digests()) == 4
+
+
+def test_a_branch_that_declares_nothing_keeps_nothing(running: World, store: Store) -> None:
+    running.branch("dana", "pages")
+    running.git("dana", "rm", "-q", "-r", ".")
+    (running.enter("dana") / "index.html").write_text("")
+    running.commit("dana", "Pages")
+    running.push("dana")
+    assert sweep(clone(running), store, remove=False).garbage == (NEVER,)
+
+
+def test_a_release_that_nobody_has_committed_yet_is_kept(running: World, store: Store) -> None:
+    listed(store, record("churn", 8).artifact)
+    where = clone(running)
+    running.write(where, "releases/churn/8.yaml", msgspec.to_builtins(record("churn", 8)))
+    found = reasons(where, store)
+    assert found[record("churn", 8).artifact] == (f"newest release on the working tree {where}",)
+    (where / "models.yaml").write_text("half an edit: [\n")
+    assert "can't be read" in reasons(where, store)[record("churn", 8).artifact][0]
+    (where / "releases/churn/8.yaml").write_text("half a record: [\n")
+    assert NEVER in reasons(where, store)
+
+
+def test_every_working_tree_and_what_is_checked_out_there_counts(running: World, store: Store) -> None:
+    listed(store, record("churn", 8).artifact)
+    listed(store, record("churn", 9).artifact)
+    where, other = clone(running), running.root / "other"
+    running.git("mei", "worktree", "add", "-q", "--detach", str(other))
+    running.write(other, "releases/churn/8.yaml", msgspec.to_builtins(record("churn", 8)))
+    running.run(other, "git", "add", "--all", who="mei")
+    running.run(other, "git", "commit", "-q", "-m", "Detached", who="mei")
+    assert reasons(where, store)[record("churn", 8).artifact] == (f"newest release on HEAD of {other}",)
+    running.write(other, "releases/churn/9.yaml", msgspec.to_builtins(record("churn", 9)))
+    assert reasons(where, store)[record("churn", 9).artifact] == (
+        f"newest release on the working tree {other}",
+    )
+    shutil.rmtree(other)
+    assert "git worktree prune" in "".join(reasons(where, store)[NEVER])
+    running.git("mei", "worktree", "prune")
+    assert NEVER not in reasons(where, store)
+
+
+def test_a_branch_of_another_remote_counts(running: World, store: Store) -> None:
+    running.git("mei", "remote", "add", "fork", str(running.origin))
+    running.git("mei", "fetch", "-q", "fork")
+    running.run(running.origin, "git", "branch", "-q", "-D", "churn-3")
+    running.git("mei", "fetch", "-q", "--prune", "origin")
+    found = reasons(clone(running), store)[record("churn", 3).artifact]
+    assert found == ("newest release on fork/churn-3", "pinned in staging on fork/churn-3")
 
 
 def test_shared_blobs_stay(tmp_path: Path) -> None:

@@ -40,6 +40,15 @@ def test_every_entry_is_proven_once_and_again_when_asked(clone: Path) -> None:
     assert tally(everything(clone).proofs) == tally(first.proofs)
 
 
+def test_copies_of_the_process_prove_what_one_proves(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prove_anew(clone)
+    alone = everything(clone)
+    prove_anew(clone)
+    monkeypatch.setattr("ordain.services.verify.MANY", 4)
+    monkeypatch.setattr("ordain.services.verify.processors", lambda: 3)
+    assert everything(clone) == alone
+
+
 def test_what_was_proven_of_another_ledger_counts_for_nothing(clone: Path) -> None:
     """The note of what was proven names a digest: a ledger that was replaced is proven from its beginning."""
     everything(clone)

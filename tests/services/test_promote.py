@@ -93,6 +93,58 @@ def test_uncommitted_work_is_never_lost(running: World) -> None:
     assert (where / "notes.txt").read_text() == "mine\n"
 
 
+def test_what_is_checked_out_does_not_ride_along(running: World) -> None:
+    """The branch holds one commit on top of main as it is at the origin, fetched or not."""
+    where = running.branch("dana", "mine")
+    (where / "notes.txt").write_text("half done\n")
+    running.edit(where, "models.yaml", lambda v: v["models"]["churn"]["deploy"]["replicas"].update(max=40))
+    mine = running.commit("dana", "Not for production")
+    newer = running.merge(running.replicas("ravi", 5))
+    proposal = promote(running.setting("dana"), "churn", "production")
+    assert running.git("dana", "rev-parse", f"{proposal.commit}^@") == newer
+    assert (
+        running.git("dana", "diff", "--name-only", newer, proposal.commit) == "environments/production.yaml"
+    )
+    assert running.git("dana", "rev-parse", "mine") == mine
+    assert running.git("dana", "status", "--porcelain") == ""
+
+
+def test_a_broken_branch_is_no_obstacle(running: World) -> None:
+    where = running.branch("dana", "mine")
+    (where / "models.yaml").write_text("half an edit: [\n")
+    running.commit("dana", "Half an edit")
+    assert promote(running.setting("dana"), "churn", "production").release == 1
+
+
+def test_a_broken_base_is_named_as_such(running: World) -> None:
+    where = running.branch("dana", "broken")
+    (where / "models.yaml").write_text("half an edit: [\n")
+    running.commit("dana", "Half an edit")
+    running.merge(running.push("dana"))
+    with pytest.raises(UserError) as caught:
+        promote(running.setting("dana"), "churn", "production")
+    assert caught.value.where.startswith("origin/main: models.yaml:")
+
+
+@pytest.mark.parametrize("path", ["environments/production.yaml", "new.txt", "ignored.txt"])
+def test_no_edit_is_lost_to_what_the_base_holds(running: World, path: str) -> None:
+    """Changed, untracked, or ignored: each is named, and nothing is done."""
+    where = running.branch("dana", "mine")
+    theirs = running.branch("ravi", "theirs")
+    (theirs / "new.txt").write_text("theirs\n")
+    (theirs / "ignored.txt").write_text("theirs\n")
+    running.commit("ravi", "New files")
+    running.merge(running.push("ravi"))
+    (where / ".git/info/exclude").write_text("ignored.txt\n")
+    (where / path).write_text("my own edit\n")
+    with pytest.raises(UserError, match="uncommitted changes would be lost") as caught:
+        promote(running.setting("dana"), "churn", "production")
+    assert caught.value.where == path
+    assert (where / path).read_text() == "my own edit\n"
+    assert running.git("dana", "branch", "--show-current") == "mine"
+    assert running.git("dana", "branch", "--list", "promote/*") == ""
+
+
 def test_no_hook_of_the_clone_runs(running: World) -> None:
     where = running.branch("dana", "fresh")
     running.git("dana", "config", "--unset", "core.hooksPath")

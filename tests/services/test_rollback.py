@@ -78,6 +78,16 @@ def test_what_never_ran_cannot_come_back(running: World) -> None:
         rollback(running.setting("dana"), "churn", "production")
 
 
+def test_what_is_checked_out_does_not_ride_along(promoted: World) -> None:
+    where = promoted.branch("dana", "mine")
+    (where / "notes.txt").write_text("half done\n")
+    promoted.commit("dana", "Not for production")
+    newer = promoted.merge(promoted.replicas("ravi", 5))
+    proposal = rollback(promoted.setting("dana"), "churn", "production")
+    assert promoted.git("dana", "rev-parse", f"{proposal.commit}^@") == newer
+    assert promoted.git("dana", "status", "--porcelain") == ""
+
+
 def test_the_command(promoted: World) -> None:
     where = promoted.branch("dana", "fresh")
     words = ["rollback", "churn", "--env", "production", "-C", str(where), "--json"]

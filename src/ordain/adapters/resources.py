@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -13,9 +13,9 @@ _TEMPLATES, _SCHEMA = (".j2", ".dashboard.json"), ".schema.json"
 
 
 def templates() -> dict[str, str]:
-    """Each manifest template's source, by its path below `ordain/templates`, such as
-    `rest/deployment.yaml.j2`."""
-    return dict(_read("templates", _TEMPLATES))
+    """Each manifest template's source, with those that it includes in their places, by its path below
+    `ordain/templates`, such as `rest/deployment.yaml.j2`."""
+    return dict(_templates())
 
 
 def schemas() -> dict[str, dict[str, Any]]:
@@ -27,6 +27,14 @@ def edge_programs() -> dict[str, bytes]:
     """The two files that go into every bundle for devices, byte for byte as they are installed here."""
     folder = files("ordain").joinpath("runtime", "edge")
     return {name: folder.joinpath(name).read_bytes() for name in ("predict.py", "verify.py")}
+
+
+@cache
+def _templates() -> Mapping[str, str]:
+    from ordain.core.objects import expanded  # Jinja is slow to import
+
+    sources = dict(_read("templates", _TEMPLATES))
+    return {name: expanded(name, sources) for name in sources}
 
 
 @cache

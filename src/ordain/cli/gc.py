@@ -20,8 +20,9 @@ def command(*, remove: bool, as_json: bool, quiet: bool, root: Path) -> None:
     """Show which artifacts of the local store are kept, and why; remove the rest when asked to.
 
     What runs, the baseline that it was judged against, every release that an environment may go back to,
-    and whatever a branch of this clone pins is never garbage. `git fetch` first: a branch that is not
-    here can't be asked.
+    and whatever a branch or a working tree of this repository pins is never garbage. A branch that can't be
+    read keeps everything that it could name. `git fetch` first: a branch that is not here can't be asked,
+    and neither can another clone that shares the store.
 
     \b
     Examples:
@@ -40,15 +41,17 @@ def command(*, remove: bool, as_json: bool, quiet: bool, root: Path) -> None:
 
 def told(found: Swept) -> str:
     """One line an artifact, and the sum."""
-    from ordain.core.escaping import short
+    from ordain.core.escaping import short, visible
     from ordain.core.report_text import table
 
     rows = [
-        ("keep", short(each.digest), ", ".join(each.releases), "; ".join(each.reasons)) for each in found.kept
+        ("keep", short(each.digest), ", ".join(each.releases), "; ".join(map(visible, each.reasons)))
+        for each in found.kept
     ]
     word = "removed" if found.removed else "garbage"
     rows += [(word, short(digest), "", "nothing needs it") for digest in found.garbage]
     kilobytes = f"{found.freed / 1000:.0f} kB"
     total = f"{len(found.kept)} kept, {len(found.garbage)} {word} ({kilobytes})"
+    unread = [f"can't be read: {visible(name)}: {visible(fault)}" for name, fault in found.unread.items()]
     advice = ["next: ordain gc --remove"] if found.garbage and not found.removed else []
-    return "\n".join([*table(rows, ""), "", total, *advice])
+    return "\n".join([*table(rows, ""), "", total, *unread, *advice])

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 def command(model: str, environment: str, as_json: bool, quiet: bool, root: Path) -> None:
     """Pin in an environment the release of MODEL that runs in the one before it.
 
-    Makes a branch with one commit and checks it out; push it, have it approved, merge it. Comments and
-    layout of the environment's file stay as they are.
+    Makes a branch with one commit on top of the base branch as it is at the origin, whatever is checked
+    out here, and checks it out; push it, have it approved, merge it. Comments and layout of the
+    environment's file stay as they are. It refuses where uncommitted changes would be lost.
 
     \b
     Example:

@@ -20,8 +20,10 @@ def command(
 ) -> None:
     """Pin a release of MODEL that ran in an environment before.
 
-    Makes a branch with one commit and checks it out. Once approved and reconciled, the manifests are byte
-    for byte what they were, if nothing else about the environment changed since.
+    Makes a branch with one commit on top of the base branch as it is at the origin, whatever is checked
+    out here, and checks it out; it refuses where uncommitted changes would be lost. Once approved and
+    reconciled, the manifests are byte for byte what they were, if nothing else about the environment
+    changed since.
 
     \b
     Examples:

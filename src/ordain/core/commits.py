@@ -3,29 +3,49 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from itertools import takewhile
 
 from ordain.core import sshsig
 from ordain.core.decisions import Value
+from ordain.core.escaping import visible
 
 NAMESPACE = "git"
-_PERSON = re.compile(r"(?P<name>[^<>\n]*?) ?<(?P<email>[^<>\n]*)>(?: (?P<time>-?\d{1,18}) [+-]\d{4,})?")
+# As Git reads it: one address in brackets says who; what stands behind it is a date or none.
+_PERSON = re.compile(r"(?P<name>[^<>\n\0]*)<(?P<email>[^<>\n\0]*)>(?P<when>[^<>\n\0]*)")
+_TIME = re.compile(r" *(-?\d{1,18})(?!\d)")
+_TREE = re.compile(rb"tree ([0-9a-fA-F]{40}|[0-9a-fA-F]{64})")
+_PARENT = re.compile(rb"parent ([0-9a-fA-F]{40}|[0-9a-fA-F]{64})")
+# Characters of a line that can't be read, as far as they are kept to tell who it may have named.
+_LONGEST = 100
 # Both take time linear in the message, which is as long and as odd as its author likes.
 _CO_AUTHOR = re.compile(r"^[^\S\n]*co-authored-by\s*:\s*(.*)$", re.IGNORECASE | re.MULTILINE)
 _ADDRESS = re.compile(r"<([^<>]*)>")
 
 
 class Identity(Value, frozen=True, kw_only=True):
-    """A name and an e-mail address that somebody wrote; alone it proves nothing."""
+    """A name and an e-mail address that somebody wrote; alone it proves nothing.
+
+    Attributes:
+        unreadable: what stands there instead, its bytes escaped; None where somebody is named. Nobody is
+            known by it, and name and address are empty.
+    """
 
     name: str
     email: str
+    unreadable: str | None = None
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        return f"{self.name} <{self.email}>" if self.unreadable is None else f"unreadable: {self.unreadable}"
 
 
 class Commit(Value, frozen=True, kw_only=True):
     """One commit.
 
     Attributes:
-        time: when the committer says it was, seconds since 1970.
+        time: when the committer says it was, seconds since 1970; 0 where that can't be read.
         co_authors: every `Co-authored-by:` line of the message, wherever it stands.
         signature: the SSH signature's bytes; None when there is none or it is of another kind.
         signed: the bytes that a signature covers.
@@ -50,40 +70,42 @@ class Commit(Value, frozen=True, kw_only=True):
     @property
     def signer(self) -> sshsig.PublicKey | None:
         """The key that provably signed the commit, or None."""
-        if self.signature is None:
-            return None
-        try:
-            return sshsig.verify(self.signature, NAMESPACE, self.signed)
-        except sshsig.SignatureError:
-            return None
+        return _signer(self.signature, self.signed) if self.signature is not None else None
+
+
+@lru_cache(maxsize=1 << 14)
+def _signer(signature: bytes, signed: bytes) -> sshsig.PublicKey | None:
+    """Kept: a walk asks for it at several steps, and checking is most of what that costs."""
+    try:
+        return sshsig.verify(signature, NAMESPACE, signed)
+    except sshsig.SignatureError:
+        return None
 
 
 def parse(commit: str, raw: bytes) -> Commit:
-    """A commit from the bytes of its object.
+    """A commit from the bytes of its object, read as leniently as Git reads it.
+
+    What says who made it may be anything: where it can't be read, the maker is unknown. Tree and parents
+    stand where Git looks for them and nowhere else.
 
     Args:
         commit: its id. raw: as `git cat-file commit` prints it.
 
     Raises:
-        ValueError: when it is not a commit with a tree, one author and one committer.
+        ValueError: when Git would call it no commit either.
     """
     head, _, body = raw.partition(b"\n\n")
+    tree, parents = _links(head)
     headers = _headers(head)
-    one = {key: [text for name, text in headers if name == key] for key in (b"tree", b"author", b"committer")}
-    if any(len(found) != 1 for found in one.values()):
-        raise ValueError("a commit has one tree, one author and one committer")
-    committer = _PERSON.fullmatch(_text(one[b"committer"][0]))
-    author = _PERSON.fullmatch(_text(one[b"author"][0]))
-    if committer is None or author is None:
-        raise ValueError("the author or the committer of the commit can't be read")
-    message = _text(body)
+    author, committer = (_maker(headers, role) for role in (b"author", b"committer"))
+    message = body.decode("utf-8", "replace")
     return Commit(
         id=commit,
-        tree=_text(one[b"tree"][0]),
-        parents=tuple(_text(text) for name, text in headers if name == b"parent"),
-        author=_identity(author),
-        committer=_identity(committer),
-        time=int(committer["time"] or 0),
+        tree=tree,
+        parents=parents,
+        author=author[0],
+        committer=committer[0],
+        time=committer[1],
         message=message,
         co_authors=tuple(_co_author(line) for line in _CO_AUTHOR.findall(message)),
         signature=_signature(headers),
@@ -110,8 +132,22 @@ def attach(commit: bytes, signature: bytes) -> bytes:
     return head + b"\ngpgsig " + armored.encode() + b"\n\n" + body
 
 
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
+def tree_of(raw: bytes) -> str:
+    """The tree of a commit, from the bytes of its object; errors as `parse`."""
+    return _links(raw.partition(b"\n\n")[0])[0]
+
+
+def _links(head: bytes) -> tuple[str, tuple[str, ...]]:
+    """The tree, which stands first, and the parents, which follow it: a later one is none to Git."""
+    first, *others = head.split(b"\n")
+    tree = _TREE.fullmatch(first)
+    if tree is None:
+        raise ValueError("it names no tree, so it is no commit")
+    found = (_PARENT.fullmatch(line) for line in takewhile(lambda line: line.startswith(b"parent "), others))
+    parents = tuple(each[1].decode().lower() if each else "" for each in found)
+    if not all(parents):
+        raise ValueError("it names a parent that is none, so it is no commit")
+    return tree[1].decode().lower(), parents
 
 
 def _headers(head: bytes) -> list[tuple[bytes, bytes]]:
@@ -132,7 +168,7 @@ def _signature(headers: list[tuple[bytes, bytes]]) -> bytes | None:
     if len(found) != 1 or not any(name == b"gpgsig" for name, _ in headers):
         return None
     try:
-        return sshsig.dearmor(_text(found[0]))
+        return sshsig.dearmor(found[0].decode("utf-8", "replace"))
     except sshsig.SignatureError:
         return None
 
@@ -148,8 +184,16 @@ def _signed(head: bytes) -> bytes:
     return b"\n".join(kept)
 
 
-def _identity(found: re.Match[str]) -> Identity:
-    return Identity(name=found["name"].strip(), email=found["email"].strip())
+def _maker(headers: list[tuple[bytes, bytes]], role: bytes) -> tuple[Identity, int]:
+    """Who a header names, and when; two headers of one role name nobody."""
+    line = b"\n".join(text for name, text in headers if name == role)
+    text = line.decode("utf-8", "backslashreplace")
+    found = _PERSON.fullmatch(text)
+    name, email = (found["name"].strip(), found["email"].strip()) if found else ("", "")
+    if found is None or not (name or email):
+        return Identity(name="", email="", unreadable=visible(text, _LONGEST)), 0
+    time = _TIME.match(found["when"])
+    return Identity(name=name, email=email), int(time[1]) if time else 0
 
 
 def _co_author(line: str) -> Identity:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -98,24 +99,28 @@ def desired(
             an image with the runtime and is not; `state-invalid` when a name could not be a folder.
     """
     _check_renderer(instance.models.renderer)
-    orders = _pointed(instance)
-    for name, environment in instance.environments.items():
-        if environment.models:
-            orders.append(_shared(name, environment))
-        for model, pin in environment.models.items():
-            spec = instance.models.models.get(model)
-            if spec is not None:
-                target = Target(environment=name, model=model)
-                orders.append(
-                    _model(target, environment, spec, _pinned(target, instance.releases, pin.release))
-                )
     found: dict[Target, Desired] = {}
-    for order in sorted(orders, key=lambda each: each.target):
+    for order in sorted(_orders(instance), key=lambda each: each.target):
         before = (known or {}).get(order.target)
         if before is None or before.intent != order.intent:
             before = _rendered(order, templates)
         found[order.target] = before
     return found
+
+
+def _orders(instance: Instance) -> Iterator[Order]:
+    yield from _pointed(instance)
+    for name, environment in instance.environments.items():
+        if not environment.models:
+            continue
+        settings = environment_settings(environment)
+        yield _shared(name, environment, settings)
+        for model, pin in environment.models.items():
+            spec = instance.models.models.get(model)
+            if spec is not None:
+                target = Target(environment=name, model=model)
+                release = _pinned(target, instance.releases, pin.release)
+                yield _model(target, (environment, settings), spec, release)
 
 
 def _check_renderer(pinned: int) -> None:
@@ -169,17 +174,21 @@ def _pointed(instance: Instance) -> list[Order]:
     return orders
 
 
-def _shared(name: str, environment: Environment) -> Order:
+def _shared(name: str, environment: Environment, settings: Mapping[str, Any]) -> Order:
     target = Target(environment=name, model=SHARED)
-    asked = intent(target, environment_settings(environment), None, RENDERER_VERSION)
+    asked = intent(target, settings, None, RENDERER_VERSION)
     return Order(target=target, intent=asked, content=Shared(environment=environment))
 
 
-def _model(target: Target, environment: Environment, spec: Spec, release: Release) -> Order:
+def _model(
+    target: Target, place: tuple[Environment, Mapping[str, Any]], spec: Spec, release: Release
+) -> Order:
+    """What a model should be in an environment, which comes with its `environment_settings`."""
+    environment, settings = place
     image = _appended(target, environment, release) if spec.deploy.model_delivery == "appended" else None
     content = {"deployment": deployment_slice(spec), "release": plain(release.ref)}
     content |= {"image": image} if image else {}
-    asked = intent(target, environment_settings(environment), content, RENDERER_VERSION)
+    asked = intent(target, settings, content, RENDERER_VERSION)
     unit = Unit(
         target=target,
         intent=asked,

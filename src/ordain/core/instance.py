@@ -25,7 +25,7 @@ from ordain.core.reasons import Reason
 from ordain.core.release import Release
 from ordain.core.salvage import salvage
 from ordain.core.spec import Models, Params
-from ordain.core.validate import validate, validate_fit
+from ordain.core.validate import validate, validate_models, validate_rest
 from ordain.core.validate_structure import structure
 from ordain.core.yamldoc import Document, read_yaml
 from ordain.core.yamlscalars import Fault
@@ -41,6 +41,7 @@ __all__ = [
     "load",
     "read_instance",
     "release_path",
+    "sound_models",
     "sound_part",
 ]
 
@@ -141,8 +142,8 @@ def read_instance(files: Mapping[str, bytes]) -> Instance:
 def sound_part(path: str, data: bytes) -> Any:
     """What one file declares; None when anything in it, or its name, is not as it should be.
 
-    With `assembled` it reads a state piece by piece, so that a file that did not change need not be read
-    again. Neither says what is wrong: `load` does.
+    With `sound_models` and `assembled` it reads a state piece by piece, so that a file that did not change
+    need not be read again. None of them says what is wrong: `load` does.
     """
     if _misnamed(path):
         return None
@@ -158,12 +159,22 @@ def _sound_record(path: str, record: Release) -> bool:
     return here and record.digest == record.computed_digest()
 
 
+def sound_models(models: Models | None, params: Params | None) -> bool:
+    """Whether models and candidates, None for a file that is not there, fit together by themselves."""
+    values: dict[str, Any] = {MODELS: models, PARAMS: params, POLICY: None}
+    return not validate_models(Declared(instance=_assemble(values)))
+
+
 def assembled(values: Mapping[str, Any], releases: Mapping[str, Mapping[int, Release]]) -> Instance | None:
-    """The instance of parts, by path, and of sound records; None when they do not fit together."""
+    """The instance of parts, by path, and of sound records; None when they do not fit together.
+
+    Args:
+        values: from `sound_part`; models and candidates are such as `sound_models` lets pass.
+    """
     if POLICY not in values or None in values.values():
         return None
     instance = replace(_assemble(values), releases=releases)
-    return None if validate_fit(Declared(instance=instance)) else instance
+    return None if validate_rest(Declared(instance=instance)) else instance
 
 
 def _beyond(documents: Mapping[str, Document], values: Mapping[str, Any]) -> list[Problem]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from ordain.core.decisions import Value
 from ordain.core.parts import NAME_PATTERN
@@ -102,12 +103,18 @@ def rendered(
     objects = {each.file: rendered_object(each, values, templates) for each in wanted}
     if len(objects) != len(wanted) or "kustomization" in objects:
         raise ValueError(f"two files of one name in {folder}")
-    resources = [f"{file}.yaml" for file in objects]
-    listing = render_template(templates["kustomization.yaml.j2"], {"resources": resources})
-    if parse(listing)["resources"] != resources:
-        raise ValueError("the kustomization does not list what was rendered")
+    listing = _listing(templates["kustomization.yaml.j2"], tuple(f"{file}.yaml" for file in objects))
     files = {f"{folder}/{file}.yaml": data for file, data in objects.items()}
     return {**files, f"{folder}/kustomization.yaml": listing}
+
+
+@lru_cache(maxsize=64)
+def _listing(template: str, resources: tuple[str, ...]) -> bytes:
+    """The kustomization: the same for every model that runs in the same form."""
+    listing = render_template(template, {"resources": list(resources)})
+    if parse(listing)["resources"] != list(resources):
+        raise ValueError("the kustomization does not list what was rendered")
+    return listing
 
 
 def rendered_object(wanted: Wanted, values: Mapping[str, object], templates: Mapping[str, str]) -> bytes:

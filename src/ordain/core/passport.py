@@ -168,8 +168,8 @@ def merge_of(commit: Commit) -> Merge:
     return Merge(
         id=commit.id,
         subject=commit.message.partition("\n")[0],
-        author=f"{commit.author.name} <{commit.author.email}>",
-        committer=f"{commit.committer.name} <{commit.committer.email}>",
+        author=commit.author.text,
+        committer=commit.committer.text,
         time=_date(commit.time),
         parents=commit.parents,
         signer=key.fingerprint if key else None,

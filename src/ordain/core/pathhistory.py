@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from ordain.core.trees import TREE, Entry, Tree
+from ordain.core import trees
+from ordain.core.trees import Entry, Tree
 
 
 class PathHistory:
@@ -36,17 +37,6 @@ class PathHistory:
 def difference(
     path: str, ends: tuple[Entry | None, Entry | None], read: Callable[[str], Tree]
 ) -> Iterator[tuple[str, str]]:
-    """Files at and below a path that differ, each with `A`, `M` or `D`.
-
-    Args:
-        ends: what stands there before and after. read: a tree's entries by its id.
-    """
-    before, after = ends
-    if before == after:
-        return
-    inner = [read(each[1]) if each and each[0] == TREE else {} for each in ends]
-    for name in {**inner[0], **inner[1]}:
-        yield from difference(f"{path}/{name}", (inner[0].get(name), inner[1].get(name)), read)
-    was, is_now = (each is not None and each[0] != TREE for each in ends)
-    if was or is_now:
-        yield path, "M" if was and is_now else ("D" if was else "A")
+    """Files at and below a path that differ, each with `A`, `M` or `D`; arguments as of `trees.changed`."""
+    for found, was, now in trees.changed(path, ends, read):
+        yield found, "M" if was and now else ("D" if was else "A")

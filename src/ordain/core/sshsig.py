@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature as Unverified
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -46,7 +47,7 @@ class PublicKey(Value, frozen=True, kw_only=True):
     @property
     def fingerprint(self) -> str:
         """`SHA256:…` as `ssh-keygen -l` prints it."""
-        return "SHA256:" + base64.b64encode(hashlib.sha256(self.blob).digest()).decode().rstrip("=")
+        return _fingerprint(self.blob)
 
     @property
     def text(self) -> str:
@@ -55,18 +56,24 @@ class PublicKey(Value, frozen=True, kw_only=True):
         return f"{kind} {base64.b64encode(self.blob).decode()}"
 
 
+@lru_cache(maxsize=1024)
+def _fingerprint(blob: bytes) -> str:
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+
+
 class _Reader:
     """Consumes SSH wire encoding from the front."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
+        self._at = 0
 
     def take(self, count: int) -> bytes:
         """That many bytes."""
-        if len(self._data) < count:
+        start, self._at = self._at, self._at + count
+        if len(self._data) < self._at:
             raise SignatureError("the data ends too early")
-        taken, self._data = self._data[:count], self._data[count:]
-        return taken
+        return self._data[start : self._at]
 
     def number(self) -> int:
         """An unsigned 32-bit number."""
@@ -89,7 +96,7 @@ class _Reader:
 
     def end(self) -> None:
         """Nothing may be left."""
-        if self._data:
+        if self._at != len(self._data):
             raise SignatureError("there are bytes after the end")
 
 
@@ -263,6 +270,7 @@ KINDS: dict[bytes, type[_Ed25519 | _Ecdsa | _Rsa]] = {
 }
 
 
+@lru_cache(maxsize=1024)
 def _verifier(blob: bytes) -> _Ed25519 | _Ecdsa | _Rsa:
     reader = _Reader(blob)
     kind = reader.string()

@@ -24,6 +24,8 @@ _TAG_LINE = re.compile(r" *\{% [^{}]+ %\}")
 # JSON may hold these bare and YAML may not, or reads some of them as line breaks. Astral characters
 # stay: JSON escapes them in two halves, which YAML would read as two characters.
 _ESCAPED = re.compile("[\x7f-\ud7ff\ue000-\uffff]")
+# `json.dumps` would make an encoder of these options for each value.
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -37,7 +39,7 @@ def json_value(value: object) -> str:
         TypeError: for anything else. Floats too: YAML 1.1 reads `1e-05` as text.
         ValueError: for half a surrogate pair, which no encoding carries.
     """
-    text = json.dumps(_checked(value), ensure_ascii=False, allow_nan=False)
+    text = _encode(_checked(value))
     return _ESCAPED.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from itertools import chain
 
 TREE = "40000"
 Entry = tuple[str, str]
@@ -21,18 +24,40 @@ def parse(data: bytes, id_length: int) -> dict[str, Entry]:
     Raises:
         ValueError: when it is no tree, or a name stands there twice.
     """
-    found: dict[str, Entry] = {}
-    position = 0
-    while position < len(data):
-        end = data.index(b"\0", position)
-        mode, space, raw = data[position:end].partition(b" ")
-        position = end + 1 + id_length
-        name = raw.decode("utf-8", "surrogateescape")
-        if not space or position > len(data):
-            raise ValueError("it is cut off")
-        if not name or "/" in name:
-            raise ValueError("a name that is none stands there")
-        if name in found:
-            raise ValueError("one name stands for two things")
-        found[name] = (mode.decode("ascii", "replace"), data[end + 1 : position].hex())
+    rows = _entry(id_length).findall(data)
+    if len(b"".join(chain.from_iterable(rows))) + 2 * len(rows) != len(data):
+        raise ValueError("it is cut off, or a name that is none stands there")
+    found = {
+        name.decode("utf-8", "surrogateescape"): (mode.decode("ascii", "replace"), each.hex())
+        for mode, name, each in rows
+    }
+    if len(found) != len(rows):
+        raise ValueError("one name stands for two things")
     return found
+
+
+@lru_cache(maxsize=2)
+def _entry(id_length: int) -> re.Pattern[bytes]:
+    """Mode, name and id; what it skips is missing in the sum of what it found."""
+    return re.compile(rb"([^ \0]*) ([^\0/]+)\0(.{%d})" % id_length, re.DOTALL)
+
+
+def changed(
+    path: str, ends: tuple[Entry | None, Entry | None], read: Callable[[str], Tree]
+) -> Iterator[tuple[str, Entry | None, Entry | None]]:
+    """Files at and below a path that differ: what stood there, and what stands there now.
+
+    Args:
+        ends: what stands at the path before and after. read: a tree's entries by its id.
+    """
+    waiting = [(path, *ends)]
+    while waiting:
+        here, before, after = waiting.pop()
+        if before == after:
+            continue
+        old, new = (read(each[1]) if each and each[0] == TREE else {} for each in (before, after))
+        names = {name for name, _ in old.items() ^ new.items()}
+        waiting += [(f"{here}/{name}", old.get(name), new.get(name)) for name in sorted(names, reverse=True)]
+        was, now = (each if each and each[0] != TREE else None for each in (before, after))
+        if was or now:
+            yield here, was, now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from ordain.core import sshsig
 from ordain.core.commits import Commit, Identity
@@ -17,7 +18,7 @@ class Contribution(Value, frozen=True, kw_only=True):
 
     Attributes:
         people: keys of `policy.people`; the raw e-mail address of anybody else.
-        unproven: commits that nobody whom the policy knows has signed.
+        unproven: commits that nobody whom the policy knows has signed, or whose makers can't be read.
     """
 
     people: tuple[str, ...] = ()
@@ -68,6 +69,7 @@ class Keyring:
         return None
 
 
+@lru_cache(maxsize=1024)
 def fingerprint(key: str) -> str | None:
     """`SHA256:…` of a declared key, or None when it can't be read."""
     try:
@@ -88,7 +90,12 @@ def collectors(policy: Policy) -> frozenset[str]:
 
 
 def person_of(policy: Policy, identity: Identity) -> str:
-    """Who an identity is by its e-mail address: a key of `people`, or the address itself."""
+    """Who an identity is by its e-mail address: a key of `people`, or the address itself.
+
+    One that can't be read is nobody whom the policy knows, whatever stands in it.
+    """
+    if identity.unreadable is not None:
+        return identity.text
     found, name = person_by_email(policy, identity.email), identity.name.strip().casefold()
     if not found:
         # A co-author's line may hold a name alone.
@@ -127,7 +134,7 @@ def contribution(policy: Policy, commits: Iterable[Commit]) -> Contribution:
     """Who made these commits: everyone whom they name, and whoever provably signed them.
 
     In Git nothing but a signature proves an author, so a commit that no person of the policy signed is
-    unproven; a forge may prove it (`vouched`).
+    unproven, and so is one of which a maker can't be read; a forge may prove it (`vouched`).
     """
     keyring = Keyring(policy)
     people: set[str] = set()
@@ -138,6 +145,6 @@ def contribution(policy: Policy, commits: Iterable[Commit]) -> Contribution:
         owner = keyring.owner(key.fingerprint) if key else None
         if owner is not None:
             people.add(owner)
-        else:
+        if owner is None or any(each.unreadable is not None for each in commit.people):
             unproven.add(commit.id)
     return Contribution(people=tuple(sorted(people)), unproven=tuple(sorted(unproven)))

@@ -17,14 +17,17 @@ from ordain.core.yamlscalars import Fault
 
 def validate(declared: Declared) -> list[Problem]:
     """Every fault that only shows when values, and files, are read together."""
-    return [*validate_fit(declared), *release_problems(declared)]
+    return [*validate_models(declared), *validate_rest(declared), *release_problems(declared)]
 
 
-def validate_fit(declared: Declared) -> list[Problem]:
-    """The same without what one release record says of itself."""
+def validate_models(declared: Declared) -> list[Problem]:
+    """What shows in models and candidates alone."""
+    return [*_models(declared), *_candidates(declared)]
+
+
+def validate_rest(declared: Declared) -> list[Problem]:
+    """What shows in environments and policy, given models and release records that are sound."""
     return [
-        *_models(declared),
-        *_candidates(declared),
         *environment_problems(declared),
         *(declared.at_value(POLICY, path, fault) for path, fault in policy_faults(declared)),
     ]

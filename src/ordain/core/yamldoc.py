@@ -14,7 +14,7 @@ import yaml
 from msgspec import Struct
 
 from ordain.core.problems import Problem
-from ordain.core.yamlscalars import ALLOWED_TAGS, TAG, Fault, Scalar, read_plain, read_scalar, shown
+from ordain.core.yamlscalars import ALLOWED_TAGS, TAG, Fault, Scalar, read_scalar, read_untagged, shown
 from ordain.core.yamltext import MAX_PROBLEMS, NOWHERE, Place, look_at_text, place_of, problem_at
 
 MAX_BYTES = 4 * 2**20
@@ -139,7 +139,7 @@ class _Reader:
         loader = yaml.CSafeLoader(self.text)
         try:
             while loader.check_event():
-                self._event(loader, loader.get_event())
+                self._event(loader.get_event())
             complete = True
         except _Stop:
             pass
@@ -158,13 +158,13 @@ class _Reader:
             problems=tuple(self.problems),
         )
 
-    def _event(self, loader: Any, event: Any) -> None:
+    def _event(self, event: Any) -> None:
         place = Place(event.start_mark.line + 1, event.start_mark.column + 1)
-        if isinstance(event, yaml.DocumentStartEvent):
+        if isinstance(event, yaml.ScalarEvent):
+            self._scalar(event, place)
+        elif isinstance(event, yaml.DocumentStartEvent):
             if self.values:
                 self._stop(place, Fault("several-documents", "a second YAML document begins", "keep one"))
-        elif isinstance(event, yaml.ScalarEvent):
-            self._scalar(loader, event, place)
         elif isinstance(event, yaml.AliasEvent):
             self._alias(event, place)
         elif isinstance(event, yaml.CollectionStartEvent):
@@ -174,8 +174,8 @@ class _Reader:
 
     # -- values ------------------------------------------------------------------------------
 
-    def _scalar(self, loader: Any, event: Any, place: Place) -> None:
-        scalar = self._read_scalar(loader, event)
+    def _scalar(self, event: Any, place: Place) -> None:
+        scalar = self._read_scalar(event)
         if self._expects_key():
             self._key(scalar, str(event.value), place)
             return
@@ -187,11 +187,10 @@ class _Reader:
             self._problem(place, path, scalar.fault)
         self._put(path, scalar.value, place)
 
-    def _read_scalar(self, loader: Any, event: Any) -> Scalar:
+    def _read_scalar(self, event: Any) -> Scalar:
         tag = event.tag
         if tag is None:
-            tag = loader.resolve(yaml.ScalarNode, event.value, event.implicit)
-            return (read_plain if event.implicit[0] else read_scalar)(event.value, tag)
+            return read_untagged(event.value, event.implicit)
         if tag not in ALLOWED_TAGS:
             return Scalar(None, _odd_tag(tag))
         return read_scalar(event.value, TAG + "str")

@@ -10,11 +10,17 @@ from __future__ import annotations
 import math
 import re
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, NamedTuple
+
+import yaml
 
 TAG = "tag:yaml.org,2002:"
 ALLOWED_TAGS = frozenset({"!", TAG + "str"})
 INT64 = 2**63
+# Characters of scalars whose meaning is remembered.
+SHORT = 64
+_RESOLVER: Any = yaml.resolver.Resolver()
 
 _PLAIN_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _PLAIN_FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+][0-9]+)?")
@@ -37,6 +43,24 @@ class Scalar(NamedTuple):
 
     value: Any
     fault: Fault | None = None
+
+
+def read_untagged(text: str, implicit: tuple[bool, bool]) -> Scalar:
+    """What a scalar without a tag says.
+
+    Args:
+        implicit: as YAML's parser has it: whether it is plain, and whether it is quoted.
+    """
+    return (_short if len(text) <= SHORT else _untagged)(text, implicit)
+
+
+def _untagged(text: str, implicit: tuple[bool, bool]) -> Scalar:
+    tag = _RESOLVER.resolve(yaml.ScalarNode, text, implicit)
+    return (read_plain if implicit[0] else read_scalar)(text, tag)
+
+
+# The same keys and words come again in every version of a file.
+_short = lru_cache(maxsize=1 << 12)(_untagged)
 
 
 def read_scalar(text: str, tag: str) -> Scalar:

@@ -20,6 +20,7 @@ from ordain.core.governance import ledger_branch
 from ordain.core.ledger import Record, check_seen, fold, seen
 from ordain.core.plan import Point
 from ordain.core.release import Release
+from ordain.core.spec import Models, Params
 from ordain.errors import UserError
 from ordain.services.book import check_ledger
 from ordain.services.states import States
@@ -54,6 +55,10 @@ class Clone(Struct, frozen=True, kw_only=True):
         if commit is None or self.repository.find(commit) is None:
             return None
         return self.states.instance(commit)
+
+    def models(self, commit: str) -> tuple[Models, Params] | None:
+        """The models and candidates of a commit; None when it is not here or they can't be used."""
+        return self.states.models(commit) if self.repository.find(commit) is not None else None
 
     def releases(self) -> dict[str, Release]:
         """Every release record that the ledger's commits and the base branch hold, by its digest."""

@@ -1,19 +1,44 @@
-"""What commits declare, read piece by piece: a file or folder that did not change is not read again."""
+"""What commits declare, piece by piece: what did not change since the last one is not read again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from msgspec import Struct
+
 from ordain.adapters.git import BLOB_LIMIT, REGULAR, Repository
+from ordain.core import gitnames
 from ordain.core.declared import MODELS, PARAMS, POLICY, Instance
 from ordain.core.governance import Policy
-from ordain.core.instance import STATE_PATHS, assembled, is_state_path, load, read_instance, sound_part
+from ordain.core.instance import (
+    STATE_PATHS,
+    assembled,
+    is_state_path,
+    load,
+    read_instance,
+    sound_models,
+    sound_part,
+)
 from ordain.core.release import Release
-from ordain.core.trees import TREE, Entry
+from ordain.core.spec import Models, Params
+from ordain.core.trees import TREE, Entry, changed
 
 ENVIRONMENTS, RELEASES = "environments", "releases"
 TOPS = (MODELS, PARAMS, POLICY, ENVIRONMENTS, RELEASES)
+
+
+class _Folder(Struct, frozen=True):
+    """What the files at and below a path declare.
+
+    Attributes:
+        entry: what stands at the path. values: by path; None for a file that is not sound.
+        records: the release records among them by number; None where a value is None.
+    """
+
+    entry: Entry
+    values: Mapping[str, Any]
+    records: Mapping[int, Release] | None
 
 
 class Declarations:
@@ -26,7 +51,8 @@ class Declarations:
     def __init__(self, repository: Repository) -> None:
         self.repository = repository
         self._parts: dict[tuple[str, Entry], Any] = {}
-        self._folders: dict[tuple[str, str], dict[str, Any]] = {}
+        self._folders: dict[str, _Folder] = {}
+        self._models: dict[tuple[Entry | None, Entry | None], bool] = {}
         self._policies: dict[str, Policy | None] = {}
 
     def place(self, treeish: str) -> tuple[Entry | None, ...]:
@@ -48,37 +74,76 @@ class Declarations:
         values = {
             top: self._part(top, entry) for top, entry in zip(TOPS, files, strict=False) if entry is not None
         }
-        values |= self._folder(ENVIRONMENTS, environments)
-        records: dict[str, dict[int, Release]] = {}
-        if releases is not None and releases[0] != TREE:
+        values |= sorted(self._folder(ENVIRONMENTS, environments).values.items()) if environments else {}
+        if (releases is not None and releases[0] != TREE) or not self._sound_models(files, values):
             return None
+        records: dict[str, Mapping[int, Release]] = {}
         for model, entry in self.repository.tree(releases[1]).items() if releases else ():
-            found = self._folder(f"{RELEASES}/{model}", entry)
-            if None in found.values():
+            found = self._folder(f"{RELEASES}/{model}", entry).records
+            if found is None:
                 return None
             if found:
-                records[model] = dict(sorted((each.number, each) for each in found.values()))
+                records[model] = found
         return assembled(values, records)
+
+    def _sound_models(self, files: list[Entry | None], values: Mapping[str, Any]) -> bool:
+        models, params, _ = files
+        if (models, params) not in self._models:
+            self._models[models, params] = sound_models(values.get(MODELS), values.get(PARAMS))
+        return self._models[models, params]
+
+    def models(self, treeish: str) -> tuple[Models, Params] | None:
+        """The models and candidates of a commit or tree, whatever else it holds; None when they can't be
+        used."""
+        files = list(self.place(treeish)[:3])
+        values = {top: self._part(top, entry) for top, entry in zip(TOPS[:2], files, strict=False) if entry}
+        models, params = values.get(MODELS), values.get(PARAMS)
+        if models is None or params is None or not self._sound_models(files, values):
+            return None
+        return models, params
+
+    def release(self, treeish: str, path: str) -> Release | None:
+        """The sound release record at a path of a commit or tree, or None."""
+        entry = self.repository.entry(treeish, path)
+        record = self._part(path, entry) if entry is not None else None
+        return record if isinstance(record, Release) else None
 
     def releases(self, commits: Iterable[str]) -> Iterator[Release]:
         """Every sound release record that some commits hold, each file once."""
-        seen: set[Entry] = set()
+        seen: set[tuple[str, Entry]] = set()
+        before: Entry | None = None
         for commit in commits:
-            for path, entry in self.repository.unseen(commit, RELEASES, seen):
-                record = self._part(path, entry) if is_state_path(path) else None
+            top = self.repository.tree(commit).get(RELEASES)
+            for path, _, entry in changed(RELEASES, (before, top), self.repository.tree):
+                if entry is None or (path, entry) in seen or not is_state_path(path):
+                    continue
+                seen.add((path, entry))
+                record = self._part(path, entry)
                 if record is not None:
                     yield record
+            before = top
 
-    def _folder(self, path: str, entry: Entry | None) -> dict[str, Any]:
-        """What the files at and below a path declare, None for one that is not sound."""
-        if entry is None:
-            return {}
-        if (path, entry[1]) not in self._folders:
-            files = self.repository.files(path, entry)
-            self._folders[path, entry[1]] = {
-                name: self._part(name, each) for name, each in files.items() if is_state_path(name)
-            }
-        return self._folders[path, entry[1]]
+    def _folder(self, path: str, entry: Entry) -> _Folder:
+        """What stands at and below a path, from what stood there in the state that was read before.
+
+        Raises:
+            UserError: reason `hostile-object` for anything but plain files with plain names.
+        """
+        before = self._folders.get(path)
+        if before is not None and before.entry == entry:
+            return before
+        values = dict(before.values) if before else {}
+        ends = (before.entry if before else None, entry)
+        for name, _, now in changed(path, ends, self.repository.tree):
+            values.pop(name, None)
+            if now is not None:
+                self.repository.files(gitnames.path(name), now)
+                if is_state_path(name):
+                    values[name] = self._part(name, now)
+        sound = None not in values.values()
+        records = {each.number: each for each in values.values() if isinstance(each, Release)}
+        self._folders[path] = _Folder(entry, values, dict(sorted(records.items())) if sound else None)
+        return self._folders[path]
 
     def _part(self, path: str, entry: Entry) -> Any:
         """What one file declares; None when it is not sound, no plain file, or too large."""

@@ -11,6 +11,7 @@ from ordain.core.declared import Instance, environment_path
 from ordain.core.edit import set_pin
 from ordain.core.instance import STATE_PATHS, read_instance
 from ordain.errors import UserError
+from ordain.services.workspace import Desk, base_branch
 
 
 class Proposal(Struct, frozen=True, kw_only=True):
@@ -28,13 +29,17 @@ class Proposal(Struct, frozen=True, kw_only=True):
     before: int | None
 
 
-def declared(clone: Repository, model: str, environment: str) -> Instance:
-    """The state of the newest commit, which must know both.
+def declared(desk: Desk, model: str, environment: str) -> Instance:
+    """The state of the base branch, which must know both.
 
     Raises:
         UserError: when it does not, or is invalid.
     """
-    instance = read_instance(clone.read(clone.resolve("HEAD"), STATE_PATHS))
+    try:
+        instance = read_instance(desk.repository.read(desk.base, STATE_PATHS))
+    except UserError as error:
+        where = f"origin/{base_branch(desk.setting.clone)}: {error.where}"
+        raise UserError(error.what, where=where, fix=error.fix, reason=error.reason) from error
     check_declared(instance, model, environment)
     return instance
 
@@ -59,15 +64,18 @@ def check_declared(instance: Instance, model: str, environment: str) -> None:
         )
 
 
-def propose(clone: Repository, instance: Instance, kind: str, wanted: tuple[str, str, int]) -> Proposal:
-    """Commit another pin on a new branch and check that out; nothing else in the clone changes.
+def propose(desk: Desk, instance: Instance, kind: str, wanted: tuple[str, str, int]) -> Proposal:
+    """Commit another pin on top of the base branch, on a new branch, and check that out.
+
+    Whatever else is committed in the clone stays where it is, and edits are never lost.
 
     Args:
-        instance: as `declared` gave it. kind: the verb, which names the branch.
+        desk: the base branch. instance: as `declared` gave it. kind: the verb, which names the branch.
         wanted: model, environment and release number.
 
     Raises:
-        UserError: when the release has no record, is pinned already, or Git can't commit.
+        UserError: when the release has no record, is pinned already, Git can't commit, or uncommitted
+            changes stand in the way; nothing is checked out then.
     """
     model, environment, release = wanted
     if release not in instance.releases.get(model, {}):
@@ -77,12 +85,14 @@ def propose(clone: Repository, instance: Instance, kind: str, wanted: tuple[str,
     if pin is not None and pin.release == release:
         what = f"{model}@{release} is pinned in {environment} already"
         raise UserError(what, where=environment_path(environment), fix="ordain plan")
-    head, path = clone.resolve("HEAD"), environment_path(environment)
-    data = set_pin(clone.read(head, (path,))[path], model, release, path)
+    clone, base, path = desk.setting.clone, desk.base, environment_path(environment)
+    name = base_branch(clone)
+    clone.fetch(desk.address, {f"refs/heads/{name}": f"refs/remotes/origin/{name}"})
+    data = set_pin(clone.read(base, (path,))[path], model, release, path)
     before = pin.release if pin else None
     verb = "Promote" if kind == "promote" else "Roll back"
     message = f"{verb} {model} to {model}@{release} in {environment}\n"
-    commit = clone.commit_as_user(clone.with_file(head, path, data), head, message)
+    commit = clone.commit_as_user(clone.with_file(base, path, data), base, message)
     branch = free_branch(clone, f"{kind}/{model}-{environment}-")
     clone.start_branch(branch, commit)
     return Proposal(

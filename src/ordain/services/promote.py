@@ -10,23 +10,23 @@ from ordain.services.workspace import Setting, at_base
 
 
 def promote(setting: Setting, model: str, to: str) -> Proposal:
-    """A branch that pins in `to` what the ledger says runs in the environment before it.
+    """A branch from the base branch that pins in `to` what the ledger says runs in the environment before it.
 
     Raises:
         UserError: reason `not-promoted`, when nothing of the model runs there, or `to` is the first.
     """
-    instance = declared(setting.clone, model, to)
-    source = instance.environments[to].promotes_from
-    if source is None:
-        what = f"{to} is the first environment: `ordain release` pins there"
-        raise UserError(what, where=f"environments/{to}.yaml", fix=f"ordain release {model}")
     with at_base(setting) as desk:
+        instance = declared(desk, model, to)
+        source = instance.environments[to].promotes_from
+        if source is None:
+            what = f"{to} is the first environment: `ordain release` pins there"
+            raise UserError(what, where=f"environments/{to}.yaml", fix=f"ordain release {model}")
         running = desk.book.state.deployed.get(Target(environment=source, model=model))
-    if running is None or running.release is None:
-        raise UserError(
-            f"the ledger says that no release of {model} runs in {source}",
-            where=f"environments/{source}.yaml",
-            fix="have the change of that environment approved and reconciled first",
-            reason=Reason.NOT_PROMOTED,
-        )
-    return propose(setting.clone, instance, "promote", (model, to, running.release.number))
+        if running is None or running.release is None:
+            raise UserError(
+                f"the ledger says that no release of {model} runs in {source}",
+                where=f"environments/{source}.yaml",
+                fix="have the change of that environment approved and reconciled first",
+                reason=Reason.NOT_PROMOTED,
+            )
+        return propose(desk, instance, "promote", (model, to, running.release.number))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ordain.core.decisions import LedgerState
 from ordain.core.identity import Target
 from ordain.errors import UserError
 from ordain.services.pins import Proposal, declared, propose
@@ -9,7 +10,7 @@ from ordain.services.workspace import Setting, at_base
 
 
 def rollback(setting: Setting, model: str, environment: str, release: int | None = None) -> Proposal:
-    """A branch that pins an earlier release.
+    """A branch from the base branch that pins an earlier release.
 
     Args:
         release: which; by default the newest below the running one that ran in this environment.
@@ -17,20 +18,25 @@ def rollback(setting: Setting, model: str, environment: str, release: int | None
     Raises:
         UserError: when the release never ran there, or none ran before.
     """
-    instance = declared(setting.clone, model, environment)
-    target = Target(environment=environment, model=model)
     with at_base(setting) as desk:
-        state = desk.book.state
+        instance = declared(desk, model, environment)
+        number = _earlier(desk.book.state, Target(environment=environment, model=model), release)
+        return propose(desk, instance, "rollback", (model, environment, number))
+
+
+def _earlier(state: LedgerState, target: Target, release: int | None) -> int:
+    """The release to go back to, which ran there."""
     running, ran = state.deployed.get(target), state.ran.get(target, ())
+    model, environment = target.model, target.environment
     known = ", ".join(f"{model}@{each}" for each in ran) or "none"
-    if release is None:
-        current = running.release.number if running and running.release else None
-        earlier = [each for each in ran if current is None or each < current]
-        if not earlier:
-            what = f"nothing older than what runs ran in {environment}; ran there: {known}"
-            raise UserError(what, where=target.label, fix="name one with --release, or `ordain audit`")
-        release = max(earlier)
-    elif release not in ran:
-        what = f"{model}@{release} never ran in {environment}; ran there: {known}"
-        raise UserError(what, where=target.label, fix="ordain audit")
-    return propose(setting.clone, instance, "rollback", (model, environment, release))
+    if release is not None:
+        if release not in ran:
+            what = f"{model}@{release} never ran in {environment}; ran there: {known}"
+            raise UserError(what, where=target.label, fix="ordain audit")
+        return release
+    current = running.release.number if running and running.release else None
+    earlier = [each for each in ran if current is None or each < current]
+    if not earlier:
+        what = f"nothing older than what runs ran in {environment}; ran there: {known}"
+        raise UserError(what, where=target.label, fix="name one with --release, or `ordain audit`")
+    return max(earlier)

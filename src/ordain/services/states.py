@@ -12,14 +12,15 @@ from ordain.core.approval import policy_subject
 from ordain.core.canonical import digest
 from ordain.core.commits import Commit
 from ordain.core.decisions import Entry
-from ordain.core.declared import POLICY, Instance
+from ordain.core.declared import POLICY, Instance, release_path
 from ordain.core.desired import Desired, desired
 from ordain.core.governance import Policy
-from ordain.core.identity import Target
+from ordain.core.identity import ReleaseRef, Target
 from ordain.core.instance import STATE_PATHS, is_state_path
 from ordain.core.ledger import Record
 from ordain.core.reasons import Reason
 from ordain.core.release import Release
+from ordain.core.spec import Models, Params
 from ordain.core.trust import Contribution, collectors, contribution
 from ordain.errors import UserError
 from ordain.services.declarations import Declarations
@@ -66,6 +67,21 @@ class States:
             return self._declared.instance(treeish)
         except UserError:
             return None
+
+    def models(self, treeish: str) -> tuple[Models, Params] | None:
+        """The models and candidates of a commit, whatever else it holds; None when they can't be used."""
+        try:
+            return self._declared.models(treeish)
+        except UserError:
+            return None
+
+    def release(self, treeish: str, ref: ReleaseRef) -> Release | None:
+        """The very record that a pinned release names, where it stands at its place in a commit."""
+        try:
+            found = self._declared.release(treeish, release_path(ref.model, ref.number))
+        except UserError:
+            return None
+        return found if found is not None and found.digest == ref.record else None
 
     def releases(self, commits: Iterable[str]) -> Iterator[Release]:
         """Every sound release record that some commits hold."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ordain._version import __version__
 from ordain.adapters.artifacts import Store
+from ordain.adapters.copies import processors, spread
 from ordain.adapters.ledger_memory import LedgerMemory
 from ordain.core.identity import ReleaseRef
 from ordain.core.ledger import Record, seen
@@ -20,6 +22,7 @@ from ordain.core.plan import Point
 from ordain.core.verification import Proof, failed, ok
 from ordain.services.book import Book
 from ordain.services.clone import Clone, bare_clone
+from ordain.services.declarations import TOPS
 from ordain.services.verify_current import current_proofs, record_proofs
 from ordain.services.verify_ledger import (
     approval_proofs,
@@ -33,6 +36,10 @@ from ordain.services.verify_release import Releases
 
 # With more entries than this to prove, most of the history will be read.
 FEW = 50
+# Entries for which a copy of this process is worth its start.
+MANY = 200
+# Later entries cost more, for more was declared before them: their spans are shorter.
+GROWTH = 0.8
 
 
 class Verified(Struct, frozen=True, kw_only=True):
@@ -107,13 +114,24 @@ def _proven(book: Book, memory: LedgerMemory) -> int:
 
 def _entries(clone: Clone, book: Book, proven: int) -> Iterator[Proof]:
     """Every entry, but for those that were proven before."""
-    if len(book.records) - proven > FEW:
-        clone.repository.warm(clone.commit)
+    count = len(book.records)
+    if count - proven > FEW:
+        clone.repository.warm(clone.commit, TOPS)
     if proven:
         yield ok(
             "judgement", f"entries 1 to {proven}", "proven by this clone before; --anew proves them again"
         )
-    yield from entry_proofs(clone, book.records, proven)
+    # An entry is judged from the ledger before it, which is proven already: any span stands by itself.
+    parts = max(1, min(processors(), (count - proven) // MANY))
+    shares = ((part / parts) ** GROWTH for part in range(parts + 1))
+    bounds = [proven + round((count - proven) * share) for share in shares]
+
+    def proofs(part: int) -> bytes:
+        records = book.records[: bounds[part + 1]]
+        return msgspec.json.encode(tuple(entry_proofs(clone, records, bounds[part])))
+
+    for answer in spread(proofs, parts):
+        yield from msgspec.json.decode(answer, type=tuple[Proof, ...])
 
 
 def _releases(clone: Clone, book: Book, store: Store, proven: int | None) -> Iterator[Proof]:
@@ -122,9 +140,9 @@ def _releases(clone: Clone, book: Book, store: Store, proven: int | None) -> Ite
     Args:
         proven: how many entries were proven before; None to look at what runs only.
     """
-    releases = Releases(clone, store)
     newer = {each.record for each in _released(book.records[proven or 0 :])}
     running = [each.release for each in book.state.deployed.values() if each.release]
+    releases = Releases(clone, store, many=proven is not None and len(newer) > FEW)
     for ref in _unique(running) if proven is None else _released(book.records):
         settled = proven and ref.record not in newer and ref not in running
         yield from [releases.artifact(ref)] if settled else releases.proofs(ref)

@@ -32,8 +32,8 @@ def record_proofs(clone: Clone) -> Iterator[Proof]:
 
 def current_proofs(clone: Clone) -> Iterator[Proof]:
     """The pipelines as they lie in the working tree: each lock and the outputs that Git holds beside it."""
-    instance = clone.instance(clone.commit)
-    for model in sorted(instance.models.models) if instance else ():
+    declared = clone.models(clone.commit)
+    for model in sorted(declared[0].models) if declared else ():
         path = f"{FOLDER}/{model}/dvc.lock"
         try:
             yield from _pipeline(clone, model, path)

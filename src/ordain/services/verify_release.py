@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from ordain.adapters.artifacts import Store
 from ordain.adapters.git import Listed
 from ordain.core import yaml12
 from ordain.core.canonical import PREFIX, bytes_digest, digest
-from ordain.core.declared import Instance, release_path
+from ordain.core.declared import release_path
 from ordain.core.identity import ReleaseRef, training_slice
 from ordain.core.pipeline import FOLDER, UP
 from ordain.core.reasons import Reason
 from ordain.core.release import Release
+from ordain.core.spec import Models, Params
 from ordain.core.verification import (
     Proof,
     absent,
@@ -57,15 +59,21 @@ class Releases:
 
     Args:
         clone: where the commits and files are. store: artifacts at hand.
+        many: whether so many will be asked about that reading the whole history once costs less than
+            asking Git about each file.
     """
 
-    def __init__(self, clone: Clone, store: Store) -> None:
-        self._clone, self._store = clone, store
-        self._records = clone.releases()
+    def __init__(self, clone: Clone, store: Store, *, many: bool) -> None:
+        self._clone, self._store, self._many = clone, store, many
+
+    @cached_property
+    def _records(self) -> Mapping[str, Release]:
+        """Every record of the history, by its digest: for what does not stand where it was written."""
+        return self._clone.releases()
 
     def proofs(self, ref: ReleaseRef) -> Iterator[Proof]:
         """Every link from a pinned release back to its data."""
-        record = self._records.get(ref.record)
+        record = self._clone.states.release(self._clone.commit, ref) or self._records.get(ref.record)
         if record is None:
             yield failed("release", ref.label, f"no commit holds the record {ref.record}")
         else:
@@ -86,13 +94,12 @@ class Releases:
 
     def _origin_proofs(self, record: Release) -> Iterator[Proof]:
         label = f"{record.model}@{record.number}"
-        history = self._clone.repository.history(self._clone.commit, RELEASES)
-        added = history.changes(release_path(record.model, record.number), "A")
+        added = self._changes(release_path(record.model, record.number), "A")
         if not added:
             yield absent("lock", label, "the commit that recorded it is not in this clone")
             return
-        instance = self._clone.instance(added[0])
-        yield declared_proof(record, _slice(record, instance) if instance else None)
+        declared = self._clone.models(added[0])
+        yield declared_proof(record, _slice(record, *declared) if declared else None)
         try:
             origin = self._origin(record, added[0])
         except UserError as error:
@@ -106,6 +113,13 @@ class Releases:
         yield lock_proof(f"{label}: {place}/dvc.lock", origin.stages, origin.files)
         yield _measured(record, origin)
         yield from self._inputs(record, origin)
+
+    def _changes(self, path: str, kinds: str, head: str | None = None) -> list[str]:
+        """The first-parent steps, up to one, that touched a file, newest first."""
+        repository, newest = self._clone.repository, self._clone.commit
+        if self._many:
+            return repository.history(newest, path.partition("/")[0]).changes(path, kinds, head)
+        return repository.changes(head or newest, path, kinds)
 
     def _no_lock(self, record: Release, commit: str) -> Proof:
         path = f"{FOLDER}/{record.model}/dvc.lock"
@@ -121,8 +135,7 @@ class Releases:
         (commit,) = repository.commits([added])
         before = commit.parents[0] if commit.parents else None
         nearby = [added, *(repository.between(before, added) if before else ())]
-        history = repository.history(self._clone.commit, FOLDER)
-        locks = history.changes(f"{place}/dvc.lock", head=added)
+        locks = self._changes(f"{place}/dvc.lock", "AMD", head=added)
         candidates = dict.fromkeys([*nearby, *locks])
         seen: set[str] = set()
         for candidate in candidates:
@@ -158,8 +171,8 @@ class Releases:
             yield same_bytes("data", f"{label}: {side} ({path})", data, getattr(record.data, side))
 
     def _source(self, record: Release, origin: Origin) -> str | None:
-        instance = self._clone.instance(origin.commit)
-        spec = instance.models.models.get(record.model) if instance else None
+        declared = self._clone.models(origin.commit)
+        spec = declared[0].models.get(record.model) if declared else None
         return spec.data.source.path if spec else None
 
     def _code(self, record: Release, origin: Origin, paths: list[str]) -> Proof:
@@ -212,10 +225,10 @@ class Releases:
         return data if data is not None and md5_of(data) == md5 else None
 
 
-def _slice(record: Release, instance: Instance) -> str | None:
-    spec = instance.models.models.get(record.model)
-    candidates = instance.params.candidates.get(record.model, {})
-    return training_slice(spec, candidates, instance.params.seed) if spec else None
+def _slice(record: Release, models: Models, params: Params) -> str | None:
+    spec = models.models.get(record.model)
+    candidates = params.candidates.get(record.model, {})
+    return training_slice(spec, candidates, params.seed) if spec else None
 
 
 def _measured(record: Release, origin: Origin) -> Proof:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from ordain.core import yaml12
+from ordain.adapters import files as disk
+from ordain.core.annotations import LIMIT, annotated, looks_annotated
 from ordain.core.identity import plain
 from ordain.core.passport import Evidence, Passport, merge_of, passport
 from ordain.core.planning import declaration_of
-from ordain.core.question import PREFIX, Found, Question, find, predicted, question_of
+from ordain.core.question import Found, Question, find, predicted
 from ordain.core.release import Release
 from ordain.errors import UserError
 from ordain.services.clone import Clone, open_clone
 
-LIMIT = 2**20
-_ANNOTATIONS = ("metadata", "annotations")
-_PLACES = (_ANNOTATIONS, ("spec", "template", *_ANNOTATIONS), ("annotations",), ())
 _TARGET = re.compile(r"(?P<model>[a-z_][a-z0-9-]*)@(?P<environment>[a-z][a-z0-9-]*)")
 
 
@@ -29,7 +24,7 @@ def why(root: Path, question: Question, present: Callable[[str], bool]) -> Passp
     """Everything that led to something running.
 
     Args:
-        root: a folder in the clone. question: from `asked` or `annotated`.
+        root: a folder in the clone. question: from `asked`.
         present: whether an artifact's bytes are here.
 
     Raises:
@@ -64,49 +59,35 @@ def _candidate(clone: Clone, release: Release, source: str) -> dict[str, Any] | 
     return declared
 
 
-def asked(text: str) -> Question:
-    """The question in `MODEL@ENVIRONMENT` or in the id of a prediction.
+def asked(text: str, stdin: Callable[[], bytes]) -> Question:
+    """What a text asks: MODEL@ENVIRONMENT, the id of a prediction, the annotations of a pod as they are
+    printed, a file that holds them, or `-` where they are to be read.
+
+    Args:
+        stdin: reads what was given there, a little over `annotations.LIMIT` bytes at most.
 
     Raises:
         UserError: for anything else.
     """
-    prediction = predicted(text)
+    if text == "-":
+        return annotated(stdin())
+    prediction, target = predicted(text), _TARGET.fullmatch(text)
     if prediction is not None:
         return prediction
-    found = _TARGET.fullmatch(text)
-    if found is None:
-        raise UserError(
-            f"{text[:80]!a} is neither MODEL@ENVIRONMENT nor a prediction's id",
-            fix="such as `ordain why churn@production`, or pass a pod's annotations with --annotations",
-        )
-    return Question(model=found["model"], environment=found["environment"])
+    if target is not None:
+        return Question(model=target["model"], environment=target["environment"])
+    if _is_file(text):
+        return annotated(disk.read_bytes(Path(text), LIMIT))
+    if looks_annotated(text):
+        return annotated(text.encode("utf-8", "surrogateescape"))
+    raise UserError(
+        f"{text[:80]!a} is neither MODEL@ENVIRONMENT nor a prediction's id, a pod's annotations or a file",
+        fix="such as `ordain why churn@production`, or `kubectl get pod NAME -o json | ordain why -`",
+    )
 
 
-def annotated(data: bytes) -> Question:
-    """The question that a pod asks: its JSON or YAML, whole (a controller does too), or only a part.
-
-    Raises:
-        UserError: when there are no annotations of Ordain's inside.
-    """
-    where = "the annotations"
-    if len(data) > LIMIT:
-        raise UserError(f"over {LIMIT} bytes: this is no pod", where=where)
-    content = _content(data, where)
-    for path in _PLACES:
-        inner: Any = content
-        for key in path:
-            inner = inner.get(key) if isinstance(inner, Mapping) else None
-        if isinstance(inner, Mapping) and any(each in inner for each in (f"{PREFIX}intent", "intent")):
-            return question_of({str(key): value for key, value in inner.items()})
-    return question_of({})
-
-
-def _content(data: bytes, where: str) -> Any:
+def _is_file(text: str) -> bool:
     try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return yaml12.load(data)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UserError("neither JSON nor YAML", where=where, fix="kubectl get pod NAME -o json") from error
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long, or no name at all
+        return False

@@ -83,8 +83,9 @@ class Witness:
         if not self._fetched(told) or not repository.is_ancestor(commit, told.merged):
             return None
         made = repository.commits(repository.between(parent, told.head))
+        emails = {each.email.strip().casefold() for one in made for each in one.people}
         branch = Branch(
-            emails=tuple(sorted({each.email.strip().casefold() for one in made for each in one.people})),
+            emails=tuple(sorted(emails - {""})),
             signers=tuple(sorted({one.signer.fingerprint for one in made if one.signer})),
         )
         looked = {each.commit for each in told.reviews if each.commit}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ordain.adapters.git.reading import Reader
@@ -105,10 +106,12 @@ class Ancestry(Reader):
         chosen = (f"--diff-filter={kinds}",) if kinds.isalpha() else ()
         return self.line(*_CHANGES, *chosen, gitnames.object_id(head), "--", gitnames.path(path)).split()
 
-    def warm(self, head: str) -> None:
-        """Read every commit up to one and its tree, in few questions: for who will look at most of them."""
-        known = self.commits(self.reachable(head))
-        self.objects([each.tree for each in known], "tree")
+    def warm(self, head: str, tops: Sequence[str]) -> None:
+        """Read every commit up to one, and what its tree holds under some names, in few questions: for who
+        will look at most of that."""
+        known = self.reachable(head)
+        self.commits(known)
+        self.preload(self.below(known, tops))
 
     def history(self, head: str, top: str) -> PathHistory:
         """What each first-parent step up to a commit changed below one top folder.
@@ -117,6 +120,7 @@ class Ancestry(Reader):
         """
         if (head, top) not in self._histories:
             chain = self.first_parents(head)
+            self.below(chain, (top,))
             ends = zip(chain, [*chain[1:], None], strict=True)
             self._histories[head, top] = PathHistory((now, self._step(now, old, top)) for now, old in ends)
         return self._histories[head, top]

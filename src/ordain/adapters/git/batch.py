@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -36,6 +37,7 @@ class Batch:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._pipes: tuple[IO[bytes], IO[bytes]] | None = None
+        self._owner = 0
         self._known: dict[str, Found] = {}
         self._sizes: dict[str, tuple[str, int]] = {}
 
@@ -43,13 +45,16 @@ class Batch:
         """Kind and size in bytes of those objects that are here."""
         wanted = list(dict.fromkeys(ids))
         unknown = [each for each in wanted if each not in self._sizes]
-        self._sizes.update({each: (kind, size) for each, kind, size, _ in self._ask("info", unknown)})
+        if unknown:
+            self._sizes.update({each: (kind, size) for each, kind, size, _ in self._ask("info", unknown)})
         return {each: self._sizes[each] for each in wanted if each in self._sizes}
 
     def contents(self, ids: Iterable[str]) -> dict[str, Found]:
         """Those objects that are here."""
         wanted = list(dict.fromkeys(ids))
         found = {each: self._known[each] for each in wanted if each in self._known}
+        if len(found) == len(wanted):
+            return found
         for each, kind, size, data in self._ask("contents", [one for one in wanted if one not in found]):
             found[each] = Found(kind, data)
             if size <= KEPT:
@@ -74,7 +79,9 @@ class Batch:
                 yield each, words[1].decode(), size, data
 
     def _open(self) -> tuple[IO[bytes], IO[bytes]]:
-        if self._pipes is None:
+        # A copy of this process would read the answers that this one waits for.
+        if self._pipes is None or self._owner != os.getpid():
+            self._owner = os.getpid()
             process = Command(self._folder).start("cat-file", "--batch-command")
             weakref.finalize(self, _end, process)
             self._pipes = process.stdin, process.stdout

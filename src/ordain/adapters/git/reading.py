@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
-from ordain.adapters.git.batch import Batch
+from ordain.adapters.git.batch import KEPT, Batch
 from ordain.adapters.git.command import Command, hostile
 from ordain.core import gitnames, trees
-from ordain.core.commits import Commit, parse
+from ordain.core.commits import Commit, parse, tree_of
 from ordain.core.trees import TREE
 from ordain.errors import UserError
 
+T = TypeVar("T")
 BLOB_LIMIT = 8 * 2**20
 REGULAR = {"100644", "100755"}
 _PLAIN = "only plain files may stand here: no symlink, no submodule"
@@ -78,7 +82,7 @@ class Reader(Command):
         for prefix in prefixes:
             folder = prefix.endswith("/")
             name = gitnames.path(prefix.rstrip("/"))
-            entry = self._entry(treeish, name)
+            entry = self.entry(treeish, name)
             if entry is not None and folder and entry[0] != TREE:
                 raise hostile(name, _TWICE if entry[0] in REGULAR else _PLAIN)
             if entry is not None:
@@ -95,7 +99,7 @@ class Reader(Command):
     def _absent(self, kind: str, name: str) -> UserError:
         return UserError(f"the {kind} {name} is not here", where=str(self.folder), fix="git fetch")
 
-    def _entry(self, treeish: str, name: str) -> trees.Entry | None:
+    def entry(self, treeish: str, name: str) -> trees.Entry | None:
         """Mode and id of what stands at a path."""
         rows: trees.Tree = self.tree(treeish)
         *folders, last = name.split("/")
@@ -127,18 +131,36 @@ class Reader(Command):
             self._folders[name, found] = inner
         return self._folders[name, found]
 
-    def unseen(self, treeish: str, top: str, seen: set[trees.Entry]) -> Iterator[tuple[str, trees.Entry]]:
-        """The files below a top folder that `seen` does not hold yet; it holds them then."""
-        waiting = [(top, self.tree(treeish).get(top))]
-        while waiting:
-            path, entry = waiting.pop()
-            if entry is None or (path, entry[1]) in seen:
-                continue
-            seen.add((path, entry[1]))
-            if entry[0] == TREE:
-                waiting += [(f"{path}/{name}", each) for name, each in self.tree(entry[1]).items()]
-            elif entry[0] in REGULAR:
-                yield path, entry
+    def below(self, commits: Iterable[str], tops: Sequence[str]) -> set[str]:
+        """Read the folders at and below some names of many commits, level by level, in few questions.
+
+        It only makes later questions cheap: nothing is looked at, and what is not here is no error.
+
+        Returns:
+            ids of the plain files that stand in them.
+        """
+        roots = self._batch.contents(commits)
+        with suppress(UserError):  # whoever looks at the commit that is none will name it
+            self._batch.contents([_read(tree_of, name, each.data) for name, each in roots.items()])
+        level = {entry for each in roots for top in tops if (entry := self._rows(each).get(top))}
+        seen: set[trees.Entry] = set()
+        while level := level - seen:
+            seen |= level
+            folders = [each for mode, each in level if mode == TREE]
+            self._batch.contents(folders)
+            level = set().union(*(self._rows(each).values() for each in folders))
+        return {each for mode, each in seen if mode in REGULAR}
+
+    def preload(self, blobs: Iterable[str]) -> None:
+        """Read those of some files that are small enough to be kept."""
+        sizes = self._batch.sizes(blobs)
+        self._batch.contents([each for each, (_, size) in sizes.items() if size <= KEPT])
+
+    def _rows(self, tree: str) -> trees.Tree:
+        try:
+            return self.tree(tree)
+        except UserError:
+            return {}
 
     def listed(self, blob: str) -> Listed:
         """A blob with its size."""
@@ -154,7 +176,7 @@ class Reader(Command):
         if name not in self._trees:
             found = self._batch.contents([name]).get(name)
             if found is not None and found.kind == "commit":
-                self._trees[name] = self.tree(self.commits([name])[0].tree)
+                self._trees[name] = self.tree(_read(tree_of, name, found.data))
             elif found is None or found.kind != "tree":
                 raise self._absent("tree", name)
             else:
@@ -194,13 +216,14 @@ class Reader(Command):
         return {each: found[each].data for each in wanted}
 
     def commits(self, ids: Iterable[str]) -> list[Commit]:
-        """Commits by id, in the order asked for."""
+        """Commits by id, in the order asked for.
+
+        Raises:
+            UserError: when one is not here; reason `hostile-object` when Git would not read it either.
+        """
         wanted = list(ids)
         raw = self.objects([each for each in wanted if each not in self._commits], "commit")
-        try:
-            self._commits.update({each: parse(each, data) for each, data in raw.items()})
-        except ValueError as error:
-            raise hostile("a commit", str(error)) from error
+        self._commits.update({each: _read(partial(parse, each), each, data) for each, data in raw.items()})
         return [self._commits[each] for each in wanted]
 
     def refs(self, prefix: str) -> dict[str, Listed]:
@@ -209,3 +232,10 @@ class Reader(Command):
         rows = self.line("for-each-ref", form, gitnames.ref(prefix)).splitlines()
         parts = (row.split(" ", 3) for row in rows)
         return {name: Listed(blob, int(size)) for blob, kind, size, name in parts if kind == "blob"}
+
+
+def _read(how: Callable[[bytes], T], name: str, data: bytes) -> T:
+    try:
+        return how(data)
+    except ValueError as error:
+        raise hostile(f"commit {name}", str(error)) from error

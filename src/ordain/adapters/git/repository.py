@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -162,6 +163,31 @@ class Repository(Ancestry):
         heads = ("refs/heads/", "refs/remotes/origin/")
         return {row.removeprefix(heads[0]).removeprefix(heads[1]) for row in rows.splitlines()}
 
+    def tips(self) -> dict[str, str]:
+        """The newest commit of each branch, here and as last seen at any remote, by name."""
+        form = "--format=%(objectname) %(symref) %(refname)"
+        rows = self.line("for-each-ref", form, "refs/heads", "refs/remotes").splitlines()
+        parts = (row.split(" ", 2) for row in rows)
+        heads = ("refs/heads/", "refs/remotes/")
+        return {
+            name.removeprefix(heads[0]).removeprefix(heads[1]): commit
+            for commit, symbolic, name in parts
+            if not symbolic
+        }
+
+    def worktrees(self) -> dict[Path, str]:
+        """The newest commit of each working tree of this repository, by its folder."""
+        rows = self.run("worktree", "list", "--porcelain", "-z").output.split(b"\0")
+        found: dict[Path, str] = {}
+        folder = Path()
+        for row in rows:
+            word, _, rest = row.partition(b" ")
+            if word == b"worktree":
+                folder = Path(os.fsdecode(rest))
+            elif word == b"HEAD" and rest.strip(b"0"):
+                found[folder] = gitnames.object_id(rest.decode())
+        return found
+
     def commit_as_user(self, tree: str, parent: str, message: str) -> str:
         """A commit by the person whose repository this is, signed when their settings say so.
 
@@ -174,14 +200,32 @@ class Repository(Ancestry):
         return self.run(*words, gitnames.object_id(tree), stdin=stdin).output.decode().strip()
 
     def start_branch(self, name: str, commit: str) -> None:
-        """Make a branch at a commit and check it out.
+        """Make a branch at a commit and check it out; edits of other files come along.
 
         Raises:
             UserError: when the branch exists or uncommitted changes stand in the way; nothing is done.
         """
-        self.run(
-            "switch", "--quiet", "--no-track", "--create", gitnames.ref(name), gitnames.object_id(commit)
-        )
+        # Without the second word Git writes over a file that is ignored here and tracked there.
+        careful = ("--no-track", "--no-overwrite-ignore")
+        try:
+            self.run(
+                "switch", "--quiet", *careful, "--create", gitnames.ref(name), gitnames.object_id(commit)
+            )
+        except UserError as error:
+            raise self._in_the_way(commit) or error from error
+
+    def _in_the_way(self, commit: str) -> UserError | None:
+        """Which uncommitted changes checking out a commit would lose; None when none would be."""
+        new = self._names("diff-tree", "-r", "-z", "--name-only", "HEAD", gitnames.object_id(commit))
+        edited = self._names("diff-index", "-z", "--name-only", "HEAD")
+        lost = sorted(new & (edited | self._names("ls-files", "-z", "--others")))
+        if not lost:
+            return None
+        what = f"uncommitted changes would be lost ({', '.join(lost[:5])}), so nothing was done"
+        return UserError(what, where=lost[0], fix="git stash --include-untracked, or commit them")
+
+    def _names(self, *words: str) -> set[str]:
+        return {os.fsdecode(each) for each in self.run(*words).output.split(b"\0") if each}
 
     def leave_branch(self, name: str, back_to: str) -> None:
         """Go back to where one was before a branch was started, and forget the branch.

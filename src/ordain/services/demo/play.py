@@ -125,7 +125,7 @@ def serve(stage: Stage) -> None:
     stage.tell("Why is this running? The pod's own annotations lead to people and data:")
     annotations = theatre.root / "annotations.json"
     annotations.write_text(json.dumps(pod.annotations), encoding="utf-8")
-    theatre.show("reconciler", "ordain", "why", "--annotations", str(annotations))
+    theatre.show("reconciler", "ordain", "why", str(annotations))
     stage.tell("The prediction's own id leads to the same passport:")
     scenes.first_line(theatre, "reconciler", "ordain", "why", scenes.prediction_id(answer))
 
