@@ -15,7 +15,8 @@ import msgspec
 
 from ordain.adapters import files as disk
 from ordain.adapters.artifacts import store_of
-from ordain.adapters.dvc import exclusive, sweep
+from ordain.adapters.dvc import exclusive
+from ordain.adapters.dvc_leftovers import sweep
 from ordain.adapters.git import Repository, find_repository
 from ordain.core import gates as rules
 from ordain.core import releasing

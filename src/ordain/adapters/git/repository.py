@@ -122,6 +122,12 @@ class Repository(Ancestry):
         rows = self.run(*words, *wanted).output.split(b"\0")[:-1]
         return sorted({gitnames.path(each.decode("utf-8", "surrogateescape")) for each in rows})
 
+    def tracked(self, prefixes: Sequence[str]) -> list[str]:
+        """What the index holds at or below some paths, sorted."""
+        wanted = [gitnames.path(each.rstrip("/")) for each in prefixes]
+        rows = self.run("ls-files", "-z", "--cached", "--", *wanted).output.split(b"\0")[:-1]
+        return sorted({gitnames.path(each.decode("utf-8", "surrogateescape")) for each in rows})
+
     def identity(self) -> str:
         """Whoever commits here, as `Name <email>`.
 
