@@ -153,8 +153,7 @@ class History(msgspec.Struct, frozen=True):
         if self.repository is None:
             return set()
         folder = f"releases/{model}"
-        words = ("log", "--all", "--no-renames", "--diff-merges=combined", "--name-only", "--format=")
-        listed = self.repository.line(*words, "--", folder).splitlines()
+        listed = self.repository.names_ever(folder)
         found = (re.fullmatch(rf"{re.escape(folder)}/([1-9][0-9]{{0,8}})\.yaml", each) for each in listed)
         return {int(each[1]) for each in found if each}
 

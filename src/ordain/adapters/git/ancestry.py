@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
+from ordain.adapters.git.command import Command
 from ordain.adapters.git.reading import Reader
 from ordain.core import gitnames
 from ordain.core.cleanmerge import is_clean_merge
@@ -91,9 +93,17 @@ class Ancestry(Reader):
         return self.merged_tree(ours, theirs) == commit.tree
 
     def merged_tree(self, ours: str, theirs: str) -> str | None:
-        """The tree that merging two commits gives by itself; None when they conflict."""
+        """The tree that merging two commits gives by itself; None when they conflict.
+
+        No attribute and no driver of the repository's has a say: the answer is that of any other clone.
+        """
         words = ("merge-tree", "--write-tree", "--no-messages")
-        ran = self.run(*words, gitnames.object_id(ours), gitnames.object_id(theirs), fine=(0, 1))
+        ends = (gitnames.object_id(ours), gitnames.object_id(theirs))
+        with tempfile.TemporaryDirectory(prefix="ordain-merge-") as folder:
+            # Even in a bare repository Git looks for attributes in the folder that it is called in.
+            apart = Command(_laid_out(Path(folder), len(ours)))
+            objects = {"GIT_OBJECT_DIRECTORY": self.objects_folder}
+            ran = apart.run(*words, *ends, fine=(0, 1), environment=objects)
         return ran.output.decode().split("\n", 1)[0].strip() if ran.code == 0 else None
 
     def changes(self, head: str, path: str, kinds: str = "") -> list[str]:
@@ -104,6 +114,11 @@ class Ancestry(Reader):
         """
         chosen = (f"--diff-filter={kinds}",) if kinds.isalpha() else ()
         return self.line(*_CHANGES, *chosen, gitnames.object_id(head), "--", gitnames.path(path)).split()
+
+    def names_ever(self, folder: str) -> list[str]:
+        """Every path below a folder that any commit of any ref changed; odd names are quoted."""
+        words = ("log", "--all", "--no-renames", "--diff-merges=combined", "--name-only", "--format=")
+        return self.line(*words, "--", gitnames.path(folder)).splitlines()
 
     def warm(self, head: str) -> None:
         """Read every commit up to one and its tree, in few questions: for who will look at most of them."""
@@ -129,3 +144,18 @@ class Ancestry(Reader):
         """The newest commit, on whichever side of a merge, that changed a path; None when there is none."""
         words = ("rev-list", "--max-count=1", gitnames.object_id(head), "--", gitnames.path(path))
         return self.line(*words) or None
+
+
+def _laid_out(folder: Path, id_length: int) -> Path:
+    """The folder, as a bare repository without an object, a setting or an attribute of its own.
+
+    Args:
+        folder: an empty one. id_length: of object ids, in hexadecimal digits.
+    """
+    (folder / "refs").mkdir()
+    (folder / "HEAD").write_text("ref: refs/heads/none\n", encoding="ascii")
+    settings = "[core]\n\tbare = true\n"
+    if id_length == 64:
+        settings += "\trepositoryformatversion = 1\n[extensions]\n\tobjectformat = sha256\n"
+    (folder / "config").write_text(settings, encoding="ascii")
+    return folder

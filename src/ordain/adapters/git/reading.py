@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -44,6 +45,19 @@ class Reader(Command):
     def git_folder(self) -> Path:
         """Where objects and settings are, shared by every worktree."""
         return Path(self.line("rev-parse", "--path-format=absolute", "--git-common-dir"))
+
+    @cached_property
+    def objects_folder(self) -> str:
+        """Where this repository's own objects are."""
+        return self.line("rev-parse", "--path-format=absolute", "--git-path", "objects")
+
+    def is_shallow(self) -> bool:
+        """Whether history was cut off when this was cloned."""
+        return self.line("rev-parse", "--is-shallow-repository") == "true"
+
+    def has_working_tree(self) -> bool:
+        """Whether files are checked out here."""
+        return self.line("rev-parse", "--is-inside-work-tree") == "true"
 
     def find(self, revision: str) -> str | None:
         """The id of the commit that a revision names, or None."""
@@ -202,6 +216,13 @@ class Reader(Command):
         except ValueError as error:
             raise hostile("a commit", str(error)) from error
         return [self._commits[each] for each in wanted]
+
+    def commits_below(self, prefix: str) -> dict[str, str]:
+        """What refs below a prefix point at, by their full names."""
+        rows = self.line(
+            "for-each-ref", "--format=%(objectname) %(refname)", gitnames.ref(prefix)
+        ).splitlines()
+        return {name: found for found, _, name in (row.partition(" ") for row in rows)}
 
     def refs(self, prefix: str) -> dict[str, Listed]:
         """Refs below a prefix that point at blobs, by their full names."""
