@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 from ordain.adapters.git.command import Command
@@ -12,6 +14,8 @@ from ordain.core.cleanmerge import is_clean_merge
 from ordain.core.commitgraph import Graph
 from ordain.core.commits import Commit
 from ordain.core.pathhistory import PathHistory, difference
+from ordain.core.trees import Tree
+from ordain.errors import UserError
 
 _CHANGES = (
     "log",
@@ -21,6 +25,14 @@ _CHANGES = (
     "--no-patch",
     "--format=%H",
 )
+
+
+# Few objects can stand for any number of files. What is beyond these is taken for no clean merge.
+MERGE_READS, MERGE_FILES, MERGE_DEPTH = 100_000, 5_000_000, 256
+
+
+class _TooMuchError(Exception):
+    """There is more to look at than a merge is worth."""
 
 
 class Ancestry(Reader):
@@ -87,18 +99,23 @@ class Ancestry(Reader):
         bases = self.graph(ours, theirs).merge_bases(ours, theirs)
         if len(bases) == 1:
             base, left, right = (each.tree for each in self.commits((*bases, ours, theirs)))
-            found = is_clean_merge(base, (left, right), commit.tree, self.tree)
+            try:
+                found = is_clean_merge(base, (left, right), commit.tree, self._read_sparingly())
+            except (_TooMuchError, RecursionError):
+                return False
             if found is not None:
                 return found
         return self.merged_tree(ours, theirs) == commit.tree
 
     def merged_tree(self, ours: str, theirs: str) -> str | None:
-        """The tree that merging two commits gives by itself; None when they conflict.
+        """The tree that merging two commits gives by itself; None when they conflict, or hold too much.
 
         No attribute and no driver of the repository's has a say: the answer is that of any other clone.
         """
         words = ("merge-tree", "--write-tree", "--no-messages")
         ends = (gitnames.object_id(ours), gitnames.object_id(theirs))
+        if not all(self._mergeable(each) for each in ends):
+            return None
         with tempfile.TemporaryDirectory(prefix="ordain-merge-") as folder:
             # Even in a bare repository Git looks for attributes in the folder that it is called in.
             apart = Command(_laid_out(Path(folder), len(ours)))
@@ -114,6 +131,28 @@ class Ancestry(Reader):
         """
         chosen = (f"--diff-filter={kinds}",) if kinds.isalpha() else ()
         return self.line(*_CHANGES, *chosen, gitnames.object_id(head), "--", gitnames.path(path)).split()
+
+    def _read_sparingly(self) -> Callable[[str], Tree]:
+        """Reading trees for one question: as many as a large repository needs, and none that is hostile."""
+        left = count(MERGE_READS, -1)
+
+        def read(name: str) -> Tree:
+            if next(left) == 0:
+                raise _TooMuchError
+            try:
+                return self.tree(name)
+            except UserError as error:
+                raise _TooMuchError from error
+
+        return read
+
+    def _mergeable(self, commit: str) -> bool:
+        """Whether Git can be asked to look through all that a commit holds."""
+        try:
+            files, depth = self.extent(self.commits([commit])[0].tree)
+        except UserError:
+            return False
+        return files <= MERGE_FILES and depth <= MERGE_DEPTH
 
     def names_ever(self, folder: str) -> list[str]:
         """Every path below a folder that any commit of any ref changed; odd names are quoted."""
@@ -138,7 +177,7 @@ class Ancestry(Reader):
 
     def _step(self, now: str, before: str | None, top: str) -> dict[str, str]:
         old = self.tree(before).get(top) if before else None
-        return dict(difference(top, (old, self.tree(now).get(top)), self.tree))
+        return dict(difference(top, (old, self.tree(now).get(top)), self.within))
 
     def last_change(self, head: str, path: str) -> str | None:
         """The newest commit, on whichever side of a merge, that changed a path; None when there is none."""

@@ -12,6 +12,7 @@ from ordain.adapters.git.batch import Batch
 from ordain.adapters.git.command import Command, hostile
 from ordain.core import gitnames, trees
 from ordain.core.commits import Commit, parse
+from ordain.core.reasons import Reason
 from ordain.core.trees import TREE
 from ordain.errors import UserError
 
@@ -19,6 +20,9 @@ BLOB_LIMIT = 8 * 2**20
 REGULAR = {"100644", "100755"}
 _PLAIN = "only plain files may stand here: no symlink, no submodule"
 _TWICE = "one name stands for two things"
+# Few objects can stand for any number of files, and for any depth: folders of the state are far from these.
+MAX_FILES, MAX_DEPTH = 200_000, 32
+_TOO_LARGE = f"the folder holds more than {MAX_FILES} files, or folders more than {MAX_DEPTH} deep"
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -41,6 +45,7 @@ class Reader(Command):
         self._commits: dict[str, Commit] = {}
         self._trees: dict[str, trees.Tree] = {}
         self._folders: dict[tuple[str, str], dict[str, trees.Entry]] = {}
+        self._extents: dict[str, tuple[int, int]] = {}
 
     def git_folder(self) -> Path:
         """Where objects and settings are, shared by every worktree."""
@@ -134,12 +139,49 @@ class Reader(Command):
             if mode not in REGULAR:
                 raise hostile(name, _PLAIN)
             return {name: entry}
+        if not self._bearable(found):
+            raise hostile(name, _TOO_LARGE)
         if (name, found) not in self._folders:
             inner: dict[str, trees.Entry] = {}
             for each, one in self.tree(found).items():
                 inner.update(self.files(gitnames.path(f"{name}/{each}"), one))
             self._folders[name, found] = inner
         return self._folders[name, found]
+
+    def extent(self, tree: str) -> tuple[int, int]:
+        """How many files a tree stands for, and how deep its folders go; each tree in it is read once.
+
+        Raises:
+            UserError: as `tree`.
+        """
+        waiting = [tree]
+        while waiting:
+            rows = self.tree(waiting[-1]).values()
+            inner = [each for mode, each in rows if mode == TREE]
+            unknown = [each for each in inner if each not in self._extents]
+            waiting += unknown
+            if not unknown:
+                found = [self._extents[each] for each in inner]
+                files = len(rows) - len(inner) + sum(count for count, _ in found)
+                self._extents[waiting.pop()] = (files, 1 + max((depth for _, depth in found), default=0))
+        return self._extents[tree]
+
+    def _bearable(self, tree: str) -> bool:
+        files, depth = self.extent(tree)
+        return files <= MAX_FILES and depth <= MAX_DEPTH
+
+    def within(self, tree: str) -> trees.Tree:
+        """The entries of one tree, for whoever walks on below it: none where that is hostile.
+
+        Raises:
+            UserError: when it is not here.
+        """
+        try:
+            return self.tree(tree) if self._bearable(tree) else {}
+        except UserError as error:
+            if error.reason != Reason.HOSTILE_OBJECT:
+                raise
+            return {}
 
     def unseen(self, treeish: str, top: str, seen: set[trees.Entry]) -> Iterator[tuple[str, trees.Entry]]:
         """The files below a top folder that `seen` does not hold yet; it holds them then."""
@@ -150,7 +192,7 @@ class Reader(Command):
                 continue
             seen.add((path, entry[1]))
             if entry[0] == TREE:
-                waiting += [(f"{path}/{name}", each) for name, each in self.tree(entry[1]).items()]
+                waiting += [(f"{path}/{name}", each) for name, each in self.within(entry[1]).items()]
             elif entry[0] in REGULAR:
                 yield path, entry
 
