@@ -57,6 +57,22 @@ def test_no_reader_is_led_astray(objects: Objects, folder: str, shape: str) -> N
     assert repository.history(after, top).changes(f"{folder}/a.yaml", "A")[-1] == before
 
 
+@pytest.mark.parametrize("name", [b"policy.yaml", b"releases", b"x"])
+def test_a_name_twice_at_the_top(objects: Objects, name: bytes) -> None:
+    repository = Repository(objects.folder)
+    before = repository.resolve("refs/heads/main")
+    rows = [(mode, name, objects.put(before, "y", ("100644", objects.blob()))) for mode in (FOLDER, FOLDER)]
+    commit = objects.commit(objects.tree([*objects.rows(before), *rows]), before)
+    states = States(repository, templates())
+    fault = states.snapshot(commit).fault
+    assert fault is not None
+    assert fault.reason == Reason.HOSTILE_OBJECT
+    assert states.policy(commit) is None
+    assert list(states.releases([commit, before])) == []
+    assert repository.history(commit, "releases").changes("releases/churn/a.yaml", "A") == [before]
+    assert repository.changes(commit, "releases/churn/a.yaml", "A") == [before]
+
+
 @pytest.mark.parametrize("shape", ["a bomb", "a deep folder", "a name twice"])
 def test_a_merge_of_what_cannot_be_looked_at_is_no_clean_one(objects: Objects, shape: str) -> None:
     """Both sides changed it, so every level has to be looked into."""
@@ -112,6 +128,8 @@ def test_all_of_them_in_one_history(spoiled: World, told: Callable[[], str]) -> 
     for number, make in enumerate(HOSTILE.values()):
         rows = make(objects)
         move_main(spoiled, objects.beside(good, FOLDERS[number % 2], rows))
+        if number == 7:
+            move_main(spoiled, objects.tree([*objects.rows(good), *objects.rows(good)]))
         if number % 5 == 0:
             spoiled.reconcile()
             assert spoiled.manifests() == rendered

@@ -91,7 +91,7 @@ class Declarations:
 
     def policy(self, treeish: str) -> Policy | None:
         """The policy that a commit holds, whatever else it holds; None when it can't be read."""
-        entry = self.repository.tree(treeish).get(POLICY)
+        entry = self.repository.stood(treeish, POLICY)
         if entry is None or self._part(POLICY, entry) is None:
             return None
         if entry[1] not in self._policies:

@@ -154,7 +154,7 @@ class History(msgspec.Struct, frozen=True):
             return set()
         folder = f"releases/{model}"
         listed = self.repository.names_ever(folder)
-        found = (re.fullmatch(rf"{re.escape(folder)}/([1-9][0-9]{{0,8}})\.yaml", each) for each in listed)
+        found = (re.fullmatch(r"([1-9][0-9]{0,8})\.yaml", each) for each in listed)
         return {int(each[1]) for each in found if each}
 
 

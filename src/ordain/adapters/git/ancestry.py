@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from ordain.core.cleanmerge import is_clean_merge
 from ordain.core.commitgraph import Graph
 from ordain.core.commits import Commit
 from ordain.core.pathhistory import PathHistory, difference
-from ordain.core.trees import Tree
+from ordain.core.trees import TREE, Tree
 from ordain.errors import UserError
 
 _CHANGES = (
@@ -127,10 +127,19 @@ class Ancestry(Reader):
         """First-parent commits that changed something at or below a path, newest first.
 
         Args:
-            kinds: letters of `git log --diff-filter`, such as `A` for added; empty for any change.
+            kinds: any of `A`dded, `M`odified and `D`eleted; empty for any change. Git could filter by them
+                only by going through all that a folder holds, however much that is.
         """
-        chosen = (f"--diff-filter={kinds}",) if kinds.isalpha() else ()
-        return self.line(*_CHANGES, *chosen, gitnames.object_id(head), "--", gitnames.path(path)).split()
+        found = self.line(*_CHANGES, gitnames.object_id(head), "--", gitnames.path(path)).split()
+        if not kinds:
+            return found
+        return [each for each in found if any(kind in kinds for _, kind in self._difference(each, path))]
+
+    def _difference(self, commit: str, path: str) -> Iterator[tuple[str, str]]:
+        """What a first-parent step changed at and below a path."""
+        parents = self.commits([commit])[0].parents
+        before = self.stood(parents[0], path) if parents else None
+        return difference(path, (before, self.stood(commit, path)), self.within)
 
     def _read_sparingly(self) -> Callable[[str], Tree]:
         """Reading trees for one question: as many as a large repository needs, and none that is hostile."""
@@ -154,10 +163,11 @@ class Ancestry(Reader):
             return False
         return files <= MERGE_FILES and depth <= MERGE_DEPTH
 
-    def names_ever(self, folder: str) -> list[str]:
-        """Every path below a folder that any commit of any ref changed; odd names are quoted."""
-        words = ("log", "--all", "--no-renames", "--diff-merges=combined", "--name-only", "--format=")
-        return self.line(*words, "--", gitnames.path(folder)).splitlines()
+    def names_ever(self, folder: str) -> set[str]:
+        """Every name that stood in a folder in any commit of any ref."""
+        words = ("rev-list", "--all", "--full-history", "--", gitnames.path(folder))
+        entries = {self.stood(each, folder) for each in self.line(*words).split()}
+        return {name for entry in entries if entry and entry[0] == TREE for name in self.within(entry[1])}
 
     def warm(self, head: str) -> None:
         """Read every commit up to one and its tree, in few questions: for who will look at most of them."""
@@ -176,8 +186,8 @@ class Ancestry(Reader):
         return self._histories[head, top]
 
     def _step(self, now: str, before: str | None, top: str) -> dict[str, str]:
-        old = self.tree(before).get(top) if before else None
-        return dict(difference(top, (old, self.tree(now).get(top)), self.within))
+        old = self.stood(before, top) if before else None
+        return dict(difference(top, (old, self.stood(now, top)), self.within))
 
     def last_change(self, head: str, path: str) -> str | None:
         """The newest commit, on whichever side of a merge, that changed a path; None when there is none."""

@@ -125,6 +125,15 @@ class Reader(Command):
             rows = self.tree(inner)
         return rows.get(last)
 
+    def stood(self, treeish: str, name: str) -> trees.Entry | None:
+        """Mode and id of what stood at a path; nothing did where the way there is hostile."""
+        try:
+            return self._entry(treeish, name)
+        except UserError as error:
+            if error.reason != Reason.HOSTILE_OBJECT:
+                raise
+            return None
+
     def files(self, name: str, entry: trees.Entry) -> dict[str, trees.Entry]:
         """The files at and below a path, by path; what a folder holds is looked at once.
 
@@ -185,7 +194,7 @@ class Reader(Command):
 
     def unseen(self, treeish: str, top: str, seen: set[trees.Entry]) -> Iterator[tuple[str, trees.Entry]]:
         """The files below a top folder that `seen` does not hold yet; it holds them then."""
-        waiting = [(top, self.tree(treeish).get(top))]
+        waiting = [(top, self.stood(treeish, top))]
         while waiting:
             path, entry = waiting.pop()
             if entry is None or (path, entry[1]) in seen:
