@@ -110,6 +110,6 @@ HOSTILE: dict[str, Callable[[Objects], list[Row]]] = {
     "a file and a folder of a name": lambda objects: [
         (FILE, b"z", objects.blob()), (FOLDER, b"z", deep(objects, 1))],
     "a deep folder": lambda objects: [(FOLDER, b"deep", deep(objects, 1500))],
-    "a bomb": lambda objects: [(FOLDER, b"bomb", bomb(objects, 9))],
+    "a bomb": lambda objects: [(FOLDER, b"bomb", bomb(objects, 7))],
     "a large file": lambda objects: [(FILE, b"large.yaml", objects.blob(b"#" * (9 * 2**20)))],
 }  # fmt: skip
