@@ -1,4 +1,4 @@
-"""Hostile files of a pipeline: what DVC, stages and people wrote there is read as text that may be anything."""
+"""Hostile files of a pipeline: what DVC, stages and people wrote there may be anything."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ TEXTS = {
     "deep list": "[" * 100_000,
     "deep object": '{"stages":' * 50_000,
     "code": "!!python/object/apply:os.system ['touch ran-by-yaml']",
-    "bomb": "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40)),
     "digits": '{"artifact": ' + "9" * 5000 + "}",
-    "not a number": '{"metrics": {"roc_auc": NaN}, "stages": .nan}',
     "no text": b"\xff\xfe\x00".decode("latin-1"),
-    "null": "null",
-    "a list": "[]",
-    "an object": '{"stages": {"ingest": 1, "..": {"outs": [{"path": "../../x", "md5": "x"}]}}}',
-    "odd kinds": '{"stages": {"ingest": {"outs": {"path": 1}, "deps": [1, null], "params": []}}}',
+    "a list": "[null, NaN]",
 }
-VERBS = (
-    ["affected"], ["data", "check"], ["compare", "churn"], ["plan"], ["release"], ["data", "pull"], ["check"],
-    ["fragment", "pack", "churn", "--to", "out"],
-)  # fmt: skip
+# Of the lock, whose shape is DVC's.
+LOCKS = {
+    "bomb": "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40)),
+    "odd stages": '{"stages": {"ingest": 1, "..": {"outs": [{"path": "../../x", "md5": "x"}]}}}',
+    "odd rows": '{"stages": {"ingest": {"outs": {"path": 1}, "deps": [1, null], "params": []}}}',
+    "odd values": '{"stages": {"ingest": {"outs": [{"path": [], "md5": {}}], "params": {"a": 1}}}}',
+    "no stages": "{}",
+}
+VERBS = (["affected"], ["data", "check"], ["compare", "churn"], ["release"], ["check"])
+MORE = (["plan"], ["data", "pull"], ["fragment", "pack", "churn", "--to", "out"])
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +51,10 @@ def test_no_verb_is_thrown(
     shutil.copytree(ran.root, tmp_path / "repo", symlinks=True)
     monkeypatch.chdir(tmp_path / "repo")
     target = Path(FOLDER) / file
-    for name, text in TEXTS.items():
+    locks = LOCKS if file == "dvc.lock" else {}
+    for name, text in {**TEXTS, **locks}.items():
         target.write_bytes(text.encode("latin-1"))
-        for verb in VERBS:
+        for verb in (*VERBS, *(MORE if locks else ())):
             with pytest.raises(SystemExit) as ended:
                 main(verb)
             said = capfd.readouterr()

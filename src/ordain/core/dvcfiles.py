@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from ordain.core import yaml12
+from ordain.core import yamlplain
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
 
@@ -60,7 +60,7 @@ def tracked_md5(data: bytes, where: str) -> str:
         UserError: reason `hostile-object`, when it says anything else.
     """
     try:
-        content: Any = yaml12.load(data)
+        content: Any = yamlplain.load12(data)
     except (yaml.YAMLError, ValueError) as error:
         said = str(error).partition("\n")[0]
         raise _no_pointer(where, f"this is no file of DVC's: {said}") from error

@@ -10,11 +10,13 @@ from typing import Any
 
 import yaml
 
+from ordain.core import yaml12
+
 MAX_DEPTH = 64
 
 
-class PlainLoader(yaml.CSafeLoader):
-    """libyaml's safe loader, for bounded nesting."""
+class _Bounded:
+    """What makes a loader stop where nesting goes too deep."""
 
     _depth = 0
 
@@ -29,19 +31,37 @@ class PlainLoader(yaml.CSafeLoader):
         self._depth -= 1
 
 
-def load(data: bytes, loader: type[PlainLoader] = PlainLoader) -> Any:
-    """The one document in these bytes, as JSON-like data.
+class _Loader11(_Bounded, yaml.CSafeLoader):
+    """As PyYAML reads."""
+
+
+class _Loader12(_Bounded, yaml12._Loader):  # noqa: SLF001 - its rules, with bounds
+    """As DVC reads."""
+
+
+def load(data: bytes) -> Any:
+    """The one document in these bytes by YAML 1.1, as JSON-like data.
 
     Raises:
         yaml.YAMLError: when it is not YAML, has an alias or a tag of its own, or is nested too deeply.
         ValueError: when a scalar has no value, such as a date in February's thirtieth.
     """
-    reader = loader(data)
+    return _read(data, _Loader11(data))
+
+
+def load12(data: bytes) -> Any:
+    """The same by YAML 1.2 (`yaml12`), by which DVC writes; errors as `load`."""
+    return _read(data, _Loader12(data))
+
+
+def _read(data: bytes, reader: Any) -> Any:
     try:
         node = reader.get_single_node()
         if b"&" in data:
             _refuse_aliases(node)
         return None if node is None else reader.construct_document(node)
+    except (LookupError, TypeError, AttributeError, OverflowError) as error:
+        raise yaml.YAMLError(f"a value is not what its tag says: {error}") from error
     finally:
         reader.dispose()
 

@@ -8,12 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ordain._version import __version__
 from ordain.adapters import files as disk
 from ordain.adapters.git import BLOB_LIMIT, Repository
-from ordain.core import durations, yaml12
+from ordain.core import durations, dvclock, yaml12
 from ordain.core.declared import Instance
 from ordain.core.dvcfiles import tracked_md5
 from ordain.core.pipeline import (
@@ -32,6 +30,7 @@ from ordain.errors import UserError
 # Files below some tops that a predicate accepts, and the MD5 of one file (None where it is not here).
 Read = Callable[[Sequence[str], Callable[[str], bool]], Mapping[str, bytes]]
 Hash = Callable[[str], str | None]
+
 
 _FOLDERS = {FOLDER, *CODE_TOPS} - {TRAINING_LOCK}
 
@@ -87,10 +86,8 @@ def locked_stages(path: str, data: bytes | None) -> dict[str, Any]:
     if data is None:
         return {}
     try:
-        content = yaml12.load(data)
-        stages = content["stages"]
-        return {str(name): dict(stage) for name, stage in stages.items()}
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+        return dvclock.stages_of(data)
+    except ValueError as error:
         raise UserError("this is no lock of DVC's", where=path, fix=f"git checkout {path}") from error
 
 

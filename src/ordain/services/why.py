@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from ordain.core import yaml12
+from ordain.core import yamlplain
 from ordain.core.identity import plain
 from ordain.core.passport import Evidence, Passport, merge_of, passport
 from ordain.core.planning import declaration_of
@@ -107,6 +107,6 @@ def _content(data: bytes, where: str) -> Any:
     except (ValueError, RecursionError):
         pass
     try:
-        return yaml12.load(data)
+        return yamlplain.load12(data)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UserError("neither JSON nor YAML", where=where, fix="kubectl get pod NAME -o json") from error
