@@ -142,8 +142,8 @@ def test_no_value_leads_anywhere(place: tuple[str, tuple[Any, ...]], value: Any,
     except (UnicodeEncodeError, yaml.YAMLError):
         return
     loaded = load(files)
-    for each in loaded.problems:
-        assert str(each).isprintable() or "\n" in str(each)
+    for problem in loaded.problems:
+        assert str(problem).isprintable() or "\n" in str(problem)
     try:
         wanted = desired(read_instance(files), TEMPLATES)
     except UserError:

@@ -11,7 +11,7 @@ import pytest
 from ordain.core.reasons import Reason
 from tests.services.world import World
 
-Change = Callable[[World, Path], None]
+Change = Callable[[World, Path], object]
 
 
 def _model(change: Callable[[Any], None]) -> Change:
@@ -22,7 +22,7 @@ def _model(change: Callable[[Any], None]) -> Change:
 
 CHANGES: dict[str, Change] = {
     "retraining": lambda world, where: (
-        world.add_release("dana", where, ("churn", 2), salt="retrained") and None),
+        world.add_release("dana", where, ("churn", 2), salt="retrained")),
     "a replica": _model(lambda churn: churn["deploy"]["replicas"].update(max=12)),
     "the risk": _model(lambda churn: churn.update(risk="low")),
 }  # fmt: skip

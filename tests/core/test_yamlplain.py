@@ -30,13 +30,14 @@ def test_nesting_is_bounded(opening: str) -> None:
     assert str(load(fine.encode())) == fine
 
 
-def test_an_alias_is_refused_where_it_stands_for_more_than_a_word() -> None:
-    bomb = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{f'*a{n - 1},' * 9}]\n" for n in range(1, 30))
-    for text in (bomb, "a: &a [*a]", "a: &a {b: *a}"):
+def test_aliases_count_as_what_they_stand_for() -> None:
+    wide = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{f'*a{n - 1},' * 9}]\n" for n in range(1, 30))
+    deep = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 5000))
+    for text in (wide, deep, "a: &a [*a]", "a: &a {b: *a}", "a: &a [&b [*a], *b]"):
         with pytest.raises(yaml.YAMLError, match="alias"):
             load(text.encode())
     assert load(b"a: &a 1\nb: *a\nc: {d: '&'}") == {"a": 1, "b": 1, "c": {"d": "&"}}
-    assert load(b"a: &a [1]") == {"a": [1]}
+    assert load(b"a: &a [1]\nb: [*a, *a, {c: *a}]") == {"a": [1], "b": [[1], [1], {"c": [1]}]}
 
 
 @pytest.mark.parametrize(("data", "value"), [(b"", None), (b"a: [1, {b: c}]", {"a": [1, {"b": "c"}]})])

@@ -1,7 +1,7 @@
 """YAML that no person wrote (locks, records of durations and looks), read with bounds.
 
 libyaml descends by C's own stack, so what is nested a hundred thousand times would end the process and not
-the reading; and an alias costs nothing to read but, nested, everything to walk. Both are refused.
+the reading; and aliases of aliases cost nothing to read and everything to walk. Both have a bound here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import yaml
 
 from ordain.core import yaml12
 
-MAX_DEPTH = 64
+MAX_DEPTH, MAX_NODES = 64, 1_000_000
 
 
 class _Bounded:
@@ -43,7 +43,7 @@ def load(data: bytes) -> Any:
     """The one document in these bytes by YAML 1.1, as JSON-like data.
 
     Raises:
-        yaml.YAMLError: when it is not YAML, has an alias or a tag of its own, or is nested too deeply.
+        yaml.YAMLError: when it is not YAML, has a tag of its own, or is nested or grows too much.
         ValueError: when a scalar has no value, such as a date in February's thirtieth.
     """
     return _read(data, _Loader11(data))
@@ -58,7 +58,7 @@ def _read(data: bytes, reader: Any) -> Any:
     try:
         node = reader.get_single_node()
         if b"&" in data:
-            _refuse_aliases(node)
+            _check_extent(node)
         return None if node is None else reader.construct_document(node)
     except (LookupError, TypeError, AttributeError, OverflowError) as error:
         raise yaml.YAMLError(f"a value is not what its tag says: {error}") from error
@@ -66,16 +66,28 @@ def _read(data: bytes, reader: Any) -> Any:
         reader.dispose()
 
 
-def _refuse_aliases(root: yaml.Node | None) -> None:
-    """An alias is the very node that it stands for, so nodes with content are met once or refused."""
-    seen: set[int] = set()
+def _check_extent(root: yaml.Node | None) -> None:
+    """Count each alias as all that it stands for, by which whoever walks the value will meet it."""
+    extents: dict[int, tuple[int, int]] = {}
+    begun: set[int] = set()
     waiting = [root]
     while waiting:
-        node = waiting.pop()
-        if not isinstance(node, yaml.CollectionNode):
-            continue
-        if id(node) in seen:
-            raise yaml.YAMLError("an alias stands here")
-        seen.add(id(node))
-        pairs = isinstance(node, yaml.MappingNode)
-        waiting += [each for pair in node.value for each in pair] if pairs else node.value
+        node = waiting[-1]
+        inner = [] if id(node) in extents else _inner(node)
+        unknown = [each for each in inner if id(each) not in extents]
+        if unknown and id(node) in begun:
+            raise yaml.YAMLError("an alias stands in what it stands for")
+        begun.add(id(node))
+        waiting += unknown
+        if not unknown:
+            known = [extents[id(each)] for each in inner]
+            size, depth = 1 + sum(each for each, _ in known), 1 + max((each for _, each in known), default=0)
+            if size > MAX_NODES or depth > MAX_DEPTH:
+                raise yaml.YAMLError("aliases make it too large, or too deep")
+            extents.setdefault(id(waiting.pop()), (size, depth))
+
+
+def _inner(node: yaml.Node | None) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [each for pair in node.value for each in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
