@@ -132,7 +132,7 @@ def check(found: Desired) -> None:
                 assert len(value.rpartition("@sha256:")[2]) == 64
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     place=st.sampled_from(PLACES), value=st.sampled_from(HOSTILE) | st.text(max_size=30), as_key=st.booleans()
 )

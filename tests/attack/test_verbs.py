@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,8 +86,14 @@ def clone(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     for key, value in {**world.environment("dana"), **armed.environment(tmp_path / "else")}.items():
         monkeypatch.setenv(key, value)
     monkeypatch.setenv("ORDAIN_STORE", str(tmp_path / "store"))
+    monkeypatch.setattr(socket, "getaddrinfo", no_network)
     monkeypatch.chdir(tmp_path / "clone")
     return tmp_path / "clone"
+
+
+def no_network(*_: object, **__: object) -> None:
+    """A registry that is nowhere is found out at once."""
+    raise socket.gaierror("no such host")
 
 
 def outside(world: World, clone: Path) -> dict[str, Any]:
