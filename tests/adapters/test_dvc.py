@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ordain.adapters import dvc
-from ordain.adapters.dvc import BrokenLock, Reader, StageEvent, forget_dead_locks, sweep, trouble
+from ordain.adapters.dvc import BrokenLock, Reader, StageEvent, trouble
+from ordain.adapters.dvc_leftovers import forget_dead_locks, sweep
 from ordain.core.pipeline import DVC_FILES
 from ordain.errors import RetryLater, UserError
 
@@ -127,10 +128,12 @@ def test_the_environment_is_private_and_repeatable(tmp_path: Path, monkeypatch: 
     assert found["DVC_NO_ANALYTICS"] == "1"
     assert found["DVC_SITE_CACHE_DIR"] == str(tmp_path / ".ordain/local/dvc")
     assert found["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
-    assert found.get("PYTHONPATH") == os.environ.get("PYTHONPATH")
+    assert "PYTHONPATH" not in found
+    assert dvc.stage_environment(tmp_path).get("PYTHONPATH") == os.environ.get("PYTHONPATH")
     (tmp_path / "src/ordain").mkdir(parents=True)
     (tmp_path / "src/ordain/__init__.py").touch()
-    assert dvc.environment(tmp_path)["PYTHONPATH"] == str(tmp_path / "src")
+    assert dvc.stage_environment(tmp_path)["PYTHONPATH"] == str(tmp_path / "src")
+    assert "PYTHONPATH" not in dvc.environment(tmp_path)
 
 
 def test_a_module_in_the_repository_cannot_stand_in_for_dvc(tmp_path: Path) -> None:

@@ -84,11 +84,16 @@ PATHS = [
     "x-y",
     "a:b",
     ".gitattributes",
+    ".git-x",
+    ".gitignore.",
+    "git~x",
 ]
 BAD_PATHS = [
     "", "/", "/etc/passwd", "a/", "a//b", ".", "..", "a/../b", "./a", "a/.", ".git", ".git/config",
     "x/.GIT/y",
-    "git~1", "GIT~1/x", "-a", "a/-rf", ":a", ":(top)x", ":!x", "a/:b", "a\\b", "x" * 256, "é" * 128,
+    "git~1", "GIT~1/x", "git~2", ".git.",
+    ".git /x", ".Git. . /x", ".git::$INDEX_ALLOCATION",
+    "a/.git:x", "-a", "a/-rf", ":a", ":(top)x", ":!x", "a/:b", "a\\b", "x" * 256, "é" * 128,
     "/".join(["abcdefgh"] * 120),
 ]  # fmt: skip
 URLS = [

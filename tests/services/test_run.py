@@ -168,7 +168,7 @@ class Repo:
         return subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False, **options)
 
     def dvc(self, *words: str) -> subprocess.CompletedProcess[str]:
-        environment = dvc.environment(self.root)
+        environment = dvc.stage_environment(self.root)
         return subprocess.run(
             dvc.command(*words), cwd=self.root, env=environment, capture_output=True, text=True, check=False
         )

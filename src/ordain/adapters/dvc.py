@@ -8,21 +8,21 @@ variables. What an earlier run left when it was killed is mended before the next
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from ordain.adapters import files as disk
+from ordain.adapters.dvc_leftovers import forget_dead_locks, sweep
+from ordain.core.dvcfiles import CONFIG, check_config
 from ordain.core.failures import known_fault
 from ordain.errors import RetryLater, UserError
 
@@ -62,21 +62,29 @@ Watch = Callable[[StageEvent], None]
 
 
 def environment(root: Path) -> dict[str, str]:
-    """The variables of a DVC process for a repository."""
+    """The variables of a DVC process that runs nothing: no Python path leads it to the repository's code."""
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name in _KEPT or not name.startswith(("GIT_", "DVC_"))
+        if name in _KEPT or not name.startswith(("GIT_", "DVC_", "PYTHONPATH"))
     }
     kept["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
     kept["SHELL"] = "/bin/sh"
     kept["COLUMNS"] = "1000"  # DVC would wrap the paths that are read from its messages
     kept["DVC_NO_ANALYTICS"] = "1"
     kept["DVC_SITE_CACHE_DIR"] = str(root / SITE_CACHE)
+    return kept
+
+
+def stage_environment(root: Path) -> dict[str, str]:
+    """The variables of a DVC process that runs stages."""
+    found = environment(root)
     if (root / "src/ordain/__init__.py").is_file():
         # Stages depend on the source in this very tree, so this is what they must run.
-        kept["PYTHONPATH"] = str(root / "src")
-    return kept
+        found["PYTHONPATH"] = str(root / "src")
+    elif "PYTHONPATH" in os.environ:
+        found["PYTHONPATH"] = os.environ["PYTHONPATH"]
+    return found
 
 
 def command(*words: str) -> list[str]:
@@ -119,12 +127,15 @@ def prepare(root: Path) -> None:
     """Check that DVC can run here, and mend what a killed DVC leaves behind.
 
     Raises:
-        UserError: when the folder is no DVC repository, DVC is not installed, or the interpreter's folder
-            has no `python`, by which the stages' commands call it.
+        UserError: when the folder is no DVC repository, its configuration leads elsewhere
+            (`hostile-object`), DVC is not installed, or the interpreter's folder has no `python`, by which
+            the stages' commands call it.
     """
-    if not disk.inside(root, ".dvc/config").is_file():
+    config = disk.inside(root, CONFIG)
+    if not config.is_file():
         fix = "git checkout .dvc, or in a new repository: ordain init"
-        raise UserError("this is not a DVC repository", where=".dvc/config", fix=fix)
+        raise UserError("this is not a DVC repository", where=CONFIG, fix=fix)
+    check_config(disk.read_bytes(config, disk.STATE_LIMIT))
     if not (Path(sys.executable).parent / "python").exists():
         raise UserError(
             "the environment has no command `python`, by which stages are run",
@@ -140,53 +151,6 @@ def prepare(root: Path) -> None:
         raise UserError(f"cannot write: {error.strerror}", where=SITE_CACHE, fix="free some space") from error
     forget_dead_locks(disk.inside(root, ".dvc/tmp"))
     sweep(disk.inside(root, "pipelines"))
-
-
-def sweep(folder: Path) -> None:
-    """Remove the temporary files of stages that were killed while they wrote."""
-    for path in sorted(folder.rglob(f".*{disk.TEMPORARY}")):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-
-
-def forget_dead_locks(folder: Path) -> None:
-    """Drop path locks of DVC processes that are gone.
-
-    DVC drops them itself unless the number of the dead process now belongs to another one (common in
-    containers), or the kill left the file half-written.
-    """
-    path = folder / "rwlock"
-    if not path.is_file():
-        return
-    with disk.locked(folder / "rwlock.lock"):  # the lock under which DVC edits the file
-        try:
-            held = json.loads(disk.read_bytes(path))
-            live = {
-                "write": {place: one for place, one in held["write"].items() if _is_dvc(one["pid"])},
-                "read": {
-                    place: [one for one in several if _is_dvc(one["pid"])]
-                    for place, several in held["read"].items()
-                },
-            }
-        except (ValueError, KeyError, TypeError, AttributeError):
-            live = {"write": {}, "read": {}}
-        disk.write_atomic(path, json.dumps(live).encode())
-
-
-def _is_dvc(pid: Any) -> bool:
-    """Whether a process with this number lives and, where the system tells, is a DVC."""
-    try:
-        os.kill(int(pid), 0)
-    except PermissionError:
-        pass
-    except OSError:
-        return False
-    try:
-        return b"dvc" in Path(f"/proc/{int(pid)}/cmdline").read_bytes()
-    except OSError:
-        return True
 
 
 def repro(
@@ -207,7 +171,7 @@ def repro(
     with subprocess.Popen(
         words,
         cwd=root,
-        env=environment(root),
+        env=stage_environment(root),
         stdin=lock,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

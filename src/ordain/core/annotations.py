@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ordain.core import yaml12
+from ordain.core import yamlplain
 from ordain.core.question import PREFIX, Question, question_of
 from ordain.errors import UserError
 
@@ -56,7 +56,7 @@ def _content(data: bytes) -> Any:
     if lines and all(found):
         return {each["name"]: _unquoted(each["value"]) for each in found if each}
     try:
-        return yaml12.load(data)
+        return yamlplain.load12(data)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         fix = "kubectl get pod NAME -o json"
         raise UserError("neither JSON nor YAML nor key=value lines", where=_WHERE, fix=fix) from error

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from ordain.core import durations, yaml12
+from ordain.core import durations, yamlplain
 from ordain.core.canonical import bytes_digest
 from ordain.core.changes import leaves
 from ordain.core.decisions import Value
@@ -108,11 +108,11 @@ def folder(files: Mapping[str, bytes]) -> Folder | None:
         files: by path in the folder.
     """
     try:
-        stages = yaml12.load(files[LOCK])["stages"]
+        stages = yamlplain.load12(files[LOCK])["stages"]
         made = {out["path"]: out.get("md5") for stage in stages.values() for out in stage.get("outs") or ()}
         whole = {path: data for path, data in files.items() if made.get(path) == md5(data)}
         names = {path: found[1] for path in whole if (found := _METRICS.fullmatch(path))}
-        recipes = yaml12.load(files.get(PARAMS, b"{}"))["candidates"]
+        recipes = yamlplain.load12(files.get(PARAMS, b"{}"))["candidates"]
         timed = durations.decode(files.get(durations.FILE, b""))
         chosen = msgspec.json.decode(whole[CHAMPION], type=_Champion).candidate if CHAMPION in whole else ""
         return Folder(

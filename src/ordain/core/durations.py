@@ -16,6 +16,7 @@ import yaml
 from msgspec import Meta
 from msgspec.structs import replace
 
+from ordain.core import yamlplain
 from ordain.core.parts import Part
 from ordain.core.stale import Stale
 from ordain.errors import UserError
@@ -60,7 +61,7 @@ def decode(data: bytes, where: str = FILE) -> Durations:
         UserError: when it is not what `encode` writes.
     """
     try:
-        return msgspec.convert(yaml.load(data or b"{}", yaml.CSafeLoader), Durations)
+        return msgspec.convert(yamlplain.load(data or b"{}"), Durations)
     except (yaml.YAMLError, msgspec.ValidationError, RecursionError, ValueError) as error:
         said = str(error).partition("\n")[0]
         fix = f"rm {where}, then: ordain run"

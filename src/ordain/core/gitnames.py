@@ -23,7 +23,8 @@ _URL = re.compile(rf"(https|ssh)://{_HOST}(:[0-9]{{1,5}})?/[A-Za-z0-9_./~+=@-]*"
 # `//` behind the colon would let any scheme pass for a host.
 _SCP = re.compile(rf"{_HOST}:(?!//)[A-Za-z0-9_./~+=@][A-Za-z0-9_./~+=@-]*")
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-_GIT_FOLDERS = {".git", "git~1"}
+# Names that some file system takes for `.git`: its short form, and what lies behind a dot, blank or colon.
+_GIT_FOLDER = re.compile(r"(\.git|git~[0-9]+)([. ]*|:.*)", re.IGNORECASE)
 
 
 def page_of(address: str) -> str:
@@ -96,7 +97,7 @@ def path(text: str) -> str:
     if len(text) > MAX_LENGTH:
         raise _refused("a path of bearable length", text, Reason.HOSTILE_OBJECT)
     for segment in text.split("/"):
-        odd = segment in {"", ".", ".."} or segment.casefold() in _GIT_FOLDERS
+        odd = segment in {"", ".", ".."} or _GIT_FOLDER.fullmatch(segment)
         if odd or segment.startswith(("-", ":")) or "\\" in segment or len(segment.encode()) > MAX_SEGMENT:
             raise _refused("a path inside the repository", text, Reason.HOSTILE_OBJECT)
     return text

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from ordain.core import yamlplain
 from ordain.core.pipeline import HEADER
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
@@ -26,7 +27,7 @@ def stages_of(pipeline: bytes) -> dict[str, frozenset[str]]:
     if not is_generated(pipeline):
         return {}
     try:
-        content = yaml.load(pipeline, yaml.CSafeLoader)
+        content = yamlplain.load(pipeline)
     except (yaml.YAMLError, RecursionError, ValueError):
         return {}
     stages = content.get("stages") if isinstance(content, Mapping) else None

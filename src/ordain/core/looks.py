@@ -12,6 +12,7 @@ import msgspec
 import yaml
 from msgspec import Meta
 
+from ordain.core import yamlplain
 from ordain.core.parts import Part
 from ordain.errors import UserError
 
@@ -46,7 +47,7 @@ def decode(data: bytes, where: str = FILE) -> Looks:
         UserError: when it is not such a file.
     """
     try:
-        content = yaml.load(data, yaml.CSafeLoader)
+        content = yamlplain.load(data)
         return Looks() if content is None else msgspec.convert(content, Looks)
     except (yaml.YAMLError, msgspec.ValidationError, RecursionError, ValueError) as error:
         raise UserError(

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 import yaml
 
-from ordain.core import yaml12
+from ordain.core import yamlplain
 from ordain.core.canonical import bytes_digest
 from ordain.core.decisions import Value
 from ordain.core.pipeline import UP
@@ -95,7 +95,7 @@ def measured(release: Release, files: Mapping[str, bytes]) -> Measured | None:
     if lock is None or bytes_digest(lock) != release.lock:
         return None
     try:
-        stages = [dict(stage) for stage in yaml12.load(lock)["stages"].values()]
+        stages = [dict(stage) for stage in yamlplain.load12(lock)["stages"].values()]
         made = {out["path"]: out.get("md5") for stage in stages for out in stage.get("outs") or ()}
         read = {dep["path"]: dep.get("md5") for stage in stages for dep in stage.get("deps") or ()}
         whole = {path: data for path, data in files.items() if made.get(path) == md5(data)}

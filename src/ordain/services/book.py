@@ -89,7 +89,7 @@ def _longest(states: States, head: str, genesis: str) -> Candidate:
         for commit in repository.changes(head, folder):
             best = best or _before(states, commit, genesis, None)
     # Entries are only ever added, so where one was changed or removed, a longer ledger may have been.
-    for commit in repository.changes(head, folder, "DMT"):
+    for commit in repository.changes(head, folder, "DM"):
         best = _before(states, commit, genesis, best)
     # With nothing proven anywhere, say what is wrong at the head.
     return best or (head, check_ledger(states, head, genesis))

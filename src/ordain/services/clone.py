@@ -100,7 +100,7 @@ def check_memory(clone: Clone, records: Sequence[Record]) -> None:
 def bare_clone(root: Path, base: str | None = None) -> Clone:
     """The same without reading the ledger."""
     repository = find_repository(root)
-    if repository.line("rev-parse", "--is-shallow-repository") == "true":
+    if repository.is_shallow():
         raise UserError(
             "this clone is shallow, so where trust begins can't be seen",
             where=str(repository.folder),

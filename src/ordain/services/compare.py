@@ -144,6 +144,5 @@ class Desk:
 
 def experiments(repository: Repository) -> dict[str, str]:
     """The commit of each of DVC's experiments in this clone, by name."""
-    rows = repository.line("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
-    found = ((row.partition(" ")[0], _EXPERIMENT.fullmatch(row.partition(" ")[2])) for row in rows)
-    return {match[1]: commit for commit, match in found if match}
+    listed = repository.commits_below("refs/exps").items()
+    return {match[1]: commit for name, commit in listed if (match := _EXPERIMENT.fullmatch(name))}

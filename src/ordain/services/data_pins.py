@@ -13,11 +13,12 @@ from msgspec.structs import replace
 from ordain.adapters import files as disk
 from ordain.adapters.sources import look
 from ordain.core import pins
+from ordain.core.dvcfiles import tracked_md5
 from ordain.core.instance import Instance, is_state_path, read_instance
 from ordain.core.pipeline import FOLDER, UP
 from ordain.errors import UserError
 from ordain.services.run import chosen
-from ordain.services.staleness import locked_stages, tracked_md5
+from ordain.services.staleness import locked_stages
 
 State = Literal["same", "new", "unpinned"]
 
@@ -128,7 +129,7 @@ def file_md5(root: Path, path: str) -> str:
     """The MD5 of a data file, or what its `.dvc` file says where DVC holds it and it is not here.
 
     Raises:
-        UserError: when there is neither.
+        UserError: when there is neither, or as `dvcfiles.tracked_md5`.
     """
     target, tracked = disk.inside(root, path), disk.inside(root, f"{path}.dvc")
     if target.is_file():
@@ -137,10 +138,7 @@ def file_md5(root: Path, path: str) -> str:
         raise UserError(
             "the data file does not exist", where=path, fix="ordain data pull, or correct models.yaml"
         )
-    md5 = tracked_md5(disk.read_bytes(tracked, disk.STATE_LIMIT))
-    if md5 is None:
-        raise UserError("this is no file of DVC's", where=f"{path}.dvc", fix="git checkout it")
-    return md5
+    return tracked_md5(disk.read_bytes(tracked, disk.STATE_LIMIT), f"{path}.dvc")
 
 
 def evidence(state: SourceState) -> bytes:

@@ -16,7 +16,10 @@ from msgspec import Struct
 from ordain._version import __version__
 from ordain.adapters import dvc, dvc_remote
 from ordain.adapters import files as disk
+from ordain.adapters.git import find_repository
 from ordain.core import lean, yaml12
+from ordain.core.dvcfiles import FOLDER as FOLDER_OF_DVC
+from ordain.core.dvcfiles import check_tracked, tracked_md5
 from ordain.core.instance import Instance, is_state_path, read_instance
 from ordain.core.pipeline import CODE_TOPS, FOLDER, context_of, is_code_path, pipeline_files
 from ordain.errors import UserError
@@ -40,13 +43,12 @@ class Wanted(Struct, frozen=True):
     """One file or folder that must be here.
 
     Attributes:
-        path: in the repository. target: by which DVC fetches it. md5: what it must be; None where only
-            DVC's own `.dvc` file says so.
+        path: in the repository. target: by which DVC fetches it. md5: what it must be.
     """
 
     path: str
     target: str
-    md5: str | None
+    md5: str
 
 
 def pull(root: Path, models: Sequence[str], purpose: Purpose, say: Callable[[str], None]) -> Pulled:
@@ -69,6 +71,7 @@ def pull(root: Path, models: Sequence[str], purpose: Purpose, say: Callable[[str
     wanted = find(place, instance, names)
     with dvc.exclusive(place, lambda: say("waiting for an earlier run here to end")) as lock:
         dvc.prepare(place)
+        check_local_folders(place)
         absent = [each for each in wanted if not is_here(place, each)]
         if absent:
             dvc_remote.pull(place, [each.target for each in absent], lock)
@@ -86,12 +89,22 @@ def pull(root: Path, models: Sequence[str], purpose: Purpose, say: Callable[[str
     )
 
 
+def check_local_folders(root: Path) -> None:
+    """Refuse a clone that brings along what DVC and Ordain keep on one machine only.
+
+    Raises:
+        UserError: reason `hostile-object`, naming the first such path.
+    """
+    for path in find_repository(root).tracked([FOLDER_OF_DVC, dvc.LOCAL]):
+        check_tracked(path)
+
+
 def is_here(root: Path, wanted: Wanted) -> bool:
     """Whether it lies in the working tree as it should be; a folder is proven by whoever reads it."""
     target = disk.inside(root, wanted.path)
-    if wanted.md5 is not None and wanted.md5.endswith(".dir"):
+    if wanted.md5.endswith(".dir"):
         return target.is_dir() and any(target.iterdir())
-    return target.is_file() and wanted.md5 in {None, disk.hash_file(target, "md5")[0]}
+    return target.is_file() and wanted.md5 == disk.hash_file(target, "md5")[0]
 
 
 def to_run(root: Path, instance: Instance, names: Sequence[str]) -> list[Wanted]:
@@ -127,11 +140,17 @@ def stages_by_model(root: Path, instance: Instance) -> dict[str, Mapping[str, An
 
 
 def source_of(root: Path, instance: Instance, model: str) -> list[Wanted]:
-    """The model's data file, where DVC holds it and Git only its `.dvc` file."""
+    """The model's data file, where DVC holds it and Git only its `.dvc` file.
+
+    Raises:
+        UserError: reason `hostile-object`, when that file leads anywhere else.
+    """
     source = instance.models.models[model].data.source.path
-    if source is None or not disk.inside(root, f"{source}.dvc").is_file():
+    tracked = f"{source}.dvc"
+    if source is None or not disk.inside(root, tracked).is_file():
         return []
-    return [Wanted(source, f"{source}.dvc", None)]
+    md5 = tracked_md5(disk.read_bytes(disk.inside(root, tracked), disk.STATE_LIMIT), tracked)
+    return [Wanted(source, tracked, md5)]
 
 
 def outputs(root: Path, model: str, paths: Sequence[str]) -> list[Wanted]:

@@ -113,8 +113,8 @@ class Declarations:
         seen: set[tuple[str, Entry]] = set()
         before: Entry | None = None
         for commit in commits:
-            top = self.repository.tree(commit).get(RELEASES)
-            for path, _, entry in changed(RELEASES, (before, top), self.repository.tree):
+            top = self.repository.stood(commit, RELEASES)
+            for path, _, entry in changed(RELEASES, (before, top), self.repository.within):
                 if entry is None or (path, entry) in seen or not is_state_path(path):
                     continue
                 seen.add((path, entry))
@@ -132,6 +132,8 @@ class Declarations:
         before = self._folders.get(path)
         if before is not None and before.entry == entry:
             return before
+        if entry[0] == TREE:
+            self.repository.check_extent(path, entry[1])
         values = dict(before.values) if before else {}
         ends = (before.entry if before else None, entry)
         for name, _, now in changed(path, ends, self.repository.tree):
@@ -156,7 +158,7 @@ class Declarations:
 
     def policy(self, treeish: str) -> Policy | None:
         """The policy that a commit holds, whatever else it holds; None when it can't be read."""
-        entry = self.repository.tree(treeish).get(POLICY)
+        entry = self.repository.stood(treeish, POLICY)
         if entry is None or self._part(POLICY, entry) is None:
             return None
         if entry[1] not in self._policies:

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-import yaml
 
 from ordain._version import __version__
 from ordain.adapters import files as disk
 from ordain.adapters.artifacts import read_folder
-from ordain.core import looks, pins, yaml12
+from ordain.core import dvclock, looks, pins, yaml12
 from ordain.core.artifact import Layout
 from ordain.core.canonical import PREFIX, digest
 from ordain.core.identity import training_slice
@@ -143,9 +142,8 @@ class Outputs:
         if not disk.inside(self.root, f"{self.place}/dvc.lock").is_file():
             raise self._error("dvc.lock", "the pipeline never ran")
         try:
-            lock = yaml12.load(self._read("dvc.lock"))["stages"]
-            return {name: dict(stage) for name, stage in lock.items()}
-        except (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
+            return dvclock.stages_of(self._read("dvc.lock"))
+        except ValueError as error:
             raise self._error("dvc.lock", "it is damaged") from error
 
     def _hashes(self, pipeline: Mapping[str, Any]) -> dict[str, str]:

@@ -96,7 +96,7 @@ def plan(setting: Setting, revision: str | None, base: str | None, forge: Merges
 def _desk(setting: Setting, base: str | None) -> Iterator[tuple[Desk, Point]]:
     """The base branch at the origin; or as the clone has it, where one is named or there is no origin."""
     clone = setting.clone
-    if base is None and clone.line("config", "--get", "remote.origin.url", fine=(0, 1)):
+    if base is None and clone.has_remote():
         with at_base(setting) as desk:
             yield desk, Point(name=f"origin/{base_branch(clone)}", commit=desk.base)
         return

@@ -15,7 +15,8 @@ import msgspec
 
 from ordain.adapters import files as disk
 from ordain.adapters.artifacts import store_of
-from ordain.adapters.dvc import exclusive, sweep
+from ordain.adapters.dvc import exclusive
+from ordain.adapters.dvc_leftovers import sweep
 from ordain.adapters.git import Repository, find_repository
 from ordain.core import gates as rules
 from ordain.core import releasing
@@ -152,9 +153,8 @@ class History(msgspec.Struct, frozen=True):
         if self.repository is None:
             return set()
         folder = f"releases/{model}"
-        words = ("log", "--all", "--no-renames", "--diff-merges=combined", "--name-only", "--format=")
-        listed = self.repository.line(*words, "--", folder).splitlines()
-        found = (re.fullmatch(rf"{re.escape(folder)}/([1-9][0-9]{{0,8}})\.yaml", each) for each in listed)
+        listed = self.repository.names_ever(folder)
+        found = (re.fullmatch(r"([1-9][0-9]{0,8})\.yaml", each) for each in listed)
         return {int(each[1]) for each in found if each}
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from ordain._version import __version__
 from ordain.adapters import files as disk
 from ordain.adapters.git import BLOB_LIMIT, Repository
-from ordain.core import durations, yaml12
+from ordain.core import durations, dvclock, yaml12
 from ordain.core.declared import Instance
+from ordain.core.dvcfiles import tracked_md5
 from ordain.core.pipeline import (
     CODE_TOPS,
     FOLDER,
@@ -30,6 +30,7 @@ from ordain.errors import UserError
 # Files below some tops that a predicate accepts, and the MD5 of one file (None where it is not here).
 Read = Callable[[Sequence[str], Callable[[str], bool]], Mapping[str, bytes]]
 Hash = Callable[[str], str | None]
+
 
 _FOLDERS = {FOLDER, *CODE_TOPS} - {TRAINING_LOCK}
 
@@ -85,10 +86,8 @@ def locked_stages(path: str, data: bytes | None) -> dict[str, Any]:
     if data is None:
         return {}
     try:
-        content = yaml12.load(data)
-        stages = content["stages"]
-        return {str(name): dict(stage) for name, stage in stages.items()}
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+        return dvclock.stages_of(data)
+    except ValueError as error:
         raise UserError("this is no lock of DVC's", where=path, fix=f"git checkout {path}") from error
 
 
@@ -102,7 +101,9 @@ def in_working_tree(root: Path) -> tuple[Read, Hash]:
         place, tracked = disk.inside(root, path), disk.inside(root, f"{path}.dvc")
         if place.is_file():
             return disk.hash_file(place, "md5")[0]
-        return tracked_md5(disk.read_bytes(tracked, disk.STATE_LIMIT)) if tracked.is_file() else None
+        if not tracked.is_file():
+            return None
+        return tracked_md5(disk.read_bytes(tracked, disk.STATE_LIMIT), f"{path}.dvc")
 
     return read, md5
 
@@ -121,15 +122,8 @@ def at_commit(repository: Repository, commit: str) -> tuple[Read, Hash]:
         found = read([path, f"{path}.dvc"], lambda _: True)
         if path in found:
             return hashlib.md5(found[path], usedforsecurity=False).hexdigest()
-        return tracked_md5(found[f"{path}.dvc"]) if f"{path}.dvc" in found else None
+        with suppress(UserError):  # what a commit tracks oddly is unknown here, and refused where it is used
+            return tracked_md5(found[f"{path}.dvc"], f"{path}.dvc") if f"{path}.dvc" in found else None
+        return None
 
     return read, md5
-
-
-def tracked_md5(data: bytes) -> str | None:
-    """The MD5 by which a `.dvc` file tracks its one output; None when it says none."""
-    try:
-        content: Any = yaml12.load(data)
-        return str(content["outs"][0]["md5"])
-    except (yaml.YAMLError, ValueError, KeyError, TypeError, IndexError):
-        return None

@@ -19,7 +19,7 @@ def record_proofs(clone: Clone) -> Iterator[Proof]:
     try:
         found = repository.listing(clone.commit, (f"{RELEASES}/",))
         sound = True
-        for path in sorted(found) if repository.changes(clone.commit, RELEASES, "MT") else ():
+        for path in sorted(found) if repository.changes(clone.commit, RELEASES, "M") else ():
             first = repository.changes(clone.commit, path, "A")[-1]
             if repository.listing(first, (path,))[path].id != found[path].id:
                 sound = False

@@ -88,7 +88,7 @@ def _rendered(found: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def _working_tree(repository: Repository) -> Iterator[Proof]:
     """What only `ordain reconcile` and `ordain release` write: it must be as it is committed."""
-    if repository.line("rev-parse", "--is-inside-work-tree") != "true":
+    if not repository.has_working_tree():
         return
     tops = (MANIFESTS, "releases")
     head = repository.read(repository.resolve("HEAD"), tuple(f"{each}/" for each in tops))

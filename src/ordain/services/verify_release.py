@@ -14,7 +14,7 @@ from msgspec import Struct
 from ordain.adapters import files as disk
 from ordain.adapters.artifacts import Store
 from ordain.adapters.git import Listed
-from ordain.core import yaml12
+from ordain.core import dvclock, yamlplain
 from ordain.core.canonical import PREFIX, bytes_digest, digest
 from ordain.core.declared import release_path
 from ordain.core.identity import ReleaseRef, training_slice
@@ -245,18 +245,17 @@ def stages_of(path: str, data: bytes) -> dict[str, Any]:
     Raises:
         UserError: when it is none.
     """
-    content = _parsed(path, data)
-    stages = content.get("stages") if isinstance(content, Mapping) else None
-    if not isinstance(stages, Mapping) or not all(isinstance(each, Mapping) for each in stages.values()):
-        raise UserError("this is no lock of DVC's", where=path, fix=f"git checkout {path}")
-    return {str(name): dict(stage) for name, stage in stages.items()}
+    try:
+        return dvclock.stages_of(data)
+    except ValueError as error:
+        raise UserError("this is no lock of DVC's", where=path, fix=f"git checkout {path}") from error
 
 
 def _parsed(path: str, data: bytes | None) -> Any:
     if data is None:
         return None
     try:
-        return yaml12.load(data)
+        return yamlplain.load12(data)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UserError("this is not YAML", where=path, fix=f"git checkout {path}") from error
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
+from ordain.adapters.git.command import Command
 from ordain.adapters.git.reading import Reader
 from ordain.core import gitnames
 from ordain.core.cleanmerge import is_clean_merge
 from ordain.core.commitgraph import Graph
 from ordain.core.commits import Commit
 from ordain.core.pathhistory import PathHistory, difference
+from ordain.core.trees import TREE, Tree
+from ordain.errors import UserError
 
 _CHANGES = (
     "log",
@@ -20,6 +25,14 @@ _CHANGES = (
     "--no-patch",
     "--format=%H",
 )
+
+
+# Few objects can stand for any number of files. What is beyond these is taken for no clean merge.
+MERGE_READS, MERGE_FILES, MERGE_DEPTH = 100_000, 5_000_000, 256
+
+
+class _TooMuchError(Exception):
+    """There is more to look at than a merge is worth."""
 
 
 class Ancestry(Reader):
@@ -86,25 +99,75 @@ class Ancestry(Reader):
         bases = self.graph(ours, theirs).merge_bases(ours, theirs)
         if len(bases) == 1:
             base, left, right = (each.tree for each in self.commits((*bases, ours, theirs)))
-            found = is_clean_merge(base, (left, right), commit.tree, self.tree)
+            try:
+                found = is_clean_merge(base, (left, right), commit.tree, self._read_sparingly())
+            except (_TooMuchError, RecursionError):
+                return False
             if found is not None:
                 return found
         return self.merged_tree(ours, theirs) == commit.tree
 
     def merged_tree(self, ours: str, theirs: str) -> str | None:
-        """The tree that merging two commits gives by itself; None when they conflict."""
+        """The tree that merging two commits gives by itself; None when they conflict, or hold too much.
+
+        No attribute and no driver of the repository's has a say: the answer is that of any other clone.
+        """
         words = ("merge-tree", "--write-tree", "--no-messages")
-        ran = self.run(*words, gitnames.object_id(ours), gitnames.object_id(theirs), fine=(0, 1))
+        ends = (gitnames.object_id(ours), gitnames.object_id(theirs))
+        if not all(self._mergeable(each) for each in ends):
+            return None
+        with tempfile.TemporaryDirectory(prefix="ordain-merge-") as folder:
+            # Even in a bare repository Git looks for attributes in the folder that it is called in.
+            apart = Command(_laid_out(Path(folder), len(ours)))
+            objects = {"GIT_OBJECT_DIRECTORY": self.objects_folder}
+            ran = apart.run(*words, *ends, fine=(0, 1), environment=objects)
         return ran.output.decode().split("\n", 1)[0].strip() if ran.code == 0 else None
 
     def changes(self, head: str, path: str, kinds: str = "") -> list[str]:
         """First-parent commits that changed something at or below a path, newest first.
 
         Args:
-            kinds: letters of `git log --diff-filter`, such as `A` for added; empty for any change.
+            kinds: any of `A`dded, `M`odified and `D`eleted; empty for any change. Git could filter by them
+                only by going through all that a folder holds, however much that is.
         """
-        chosen = (f"--diff-filter={kinds}",) if kinds.isalpha() else ()
-        return self.line(*_CHANGES, *chosen, gitnames.object_id(head), "--", gitnames.path(path)).split()
+        found = self.line(*_CHANGES, gitnames.object_id(head), "--", gitnames.path(path)).split()
+        if not kinds:
+            return found
+        return [each for each in found if any(kind in kinds for _, kind in self._difference(each, path))]
+
+    def _difference(self, commit: str, path: str) -> Iterator[tuple[str, str]]:
+        """What a first-parent step changed at and below a path."""
+        parents = self.commits([commit])[0].parents
+        before = self.stood(parents[0], path) if parents else None
+        return difference(path, (before, self.stood(commit, path)), self.within)
+
+    def _read_sparingly(self) -> Callable[[str], Tree]:
+        """Reading trees for one question: as many as a large repository needs, and none that is hostile."""
+        left = count(MERGE_READS, -1)
+
+        def read(name: str) -> Tree:
+            if next(left) == 0:
+                raise _TooMuchError
+            try:
+                return self.tree(name)
+            except UserError as error:
+                raise _TooMuchError from error
+
+        return read
+
+    def _mergeable(self, commit: str) -> bool:
+        """Whether Git can be asked to look through all that a commit holds."""
+        try:
+            files, depth = self.extent(self.commits([commit])[0].tree)
+        except UserError:
+            return False
+        return files <= MERGE_FILES and depth <= MERGE_DEPTH
+
+    def names_ever(self, folder: str) -> set[str]:
+        """Every name that stood in a folder in any commit of any ref."""
+        words = ("rev-list", "--all", "--full-history", "--", gitnames.path(folder))
+        entries = {self.stood(each, folder) for each in self.line(*words).split()}
+        return {name for entry in entries if entry and entry[0] == TREE for name in self.within(entry[1])}
 
     def warm(self, head: str, tops: Sequence[str]) -> None:
         """Read every commit up to one, and what its tree holds under some names, in few questions: for who
@@ -126,10 +189,25 @@ class Ancestry(Reader):
         return self._histories[head, top]
 
     def _step(self, now: str, before: str | None, top: str) -> dict[str, str]:
-        old = self.tree(before).get(top) if before else None
-        return dict(difference(top, (old, self.tree(now).get(top)), self.tree))
+        old = self.stood(before, top) if before else None
+        return dict(difference(top, (old, self.stood(now, top)), self.within))
 
     def last_change(self, head: str, path: str) -> str | None:
         """The newest commit, on whichever side of a merge, that changed a path; None when there is none."""
         words = ("rev-list", "--max-count=1", gitnames.object_id(head), "--", gitnames.path(path))
         return self.line(*words) or None
+
+
+def _laid_out(folder: Path, id_length: int) -> Path:
+    """The folder, as a bare repository without an object, a setting or an attribute of its own.
+
+    Args:
+        folder: an empty one. id_length: of object ids, in hexadecimal digits.
+    """
+    (folder / "refs").mkdir()
+    (folder / "HEAD").write_text("ref: refs/heads/none\n", encoding="ascii")
+    settings = "[core]\n\tbare = true\n"
+    if id_length == 64:
+        settings += "\trepositoryformatversion = 1\n[extensions]\n\tobjectformat = sha256\n"
+    (folder / "config").write_text(settings, encoding="ascii")
+    return folder

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from ordain.core import gitsettings
 from ordain.core.reasons import Reason
 from ordain.errors import RetryLater, UserError
 
@@ -18,6 +19,10 @@ _SETTINGS = {
     "core.hooksPath": os.devnull,
     "core.fsmonitor": "false",
     "core.attributesFile": os.devnull,
+    # What a merge gives must not depend on who asks; these are what Git does by itself.
+    "merge.renames": "true",
+    "merge.directoryRenames": "conflict",
+    "merge.renameLimit": "7000",
     "core.quotePath": "true",
     "core.logAllRefUpdates": "false",
     "fetch.recurseSubmodules": "false",
@@ -29,12 +34,18 @@ _SETTINGS = {
     "maintenance.auto": "false",
 }
 _FIXED = {
-    # Stands above every `protocol.*.allow`, of which a more precise one would stand above ours.
-    "GIT_ALLOW_PROTOCOL": "file:ssh:https",
+    "GIT_ATTR_NOSYSTEM": "1",
     "GIT_LITERAL_PATHSPECS": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_TERMINAL_PROMPT": "0",
 }
+_REMOTE = {"fetch", "push", "ls-remote"}
+# Verbs by which Git only looks at objects, refs and settings, or writes objects and refs: they run nothing
+# that the repository's own settings name, so these need not be asked first.
+_PLAIN = {
+    "cat-file", "config", "for-each-ref", "hash-object", "init", "log", "merge-tree", "mktree", "read-tree",
+    "rev-list", "rev-parse", "symbolic-ref", "update-index", "update-ref", "var", "write-tree",
+}  # fmt: skip
 # What the person at the terminal may have set for themselves; the rest of GIT_* is taken out.
 _KEPT = {
     "GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_AUTHOR_DATE", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL",
@@ -111,7 +122,7 @@ class Command:
         """
         from git.cmd import Git  # GitPython is slow to import
 
-        passed = {**_FIXED, **(environment or {})}
+        passed = {**self._guards(words[0]), **(environment or {})}
         with tempfile.TemporaryFile() as stream:
             stream.write(stdin or b"")
             stream.seek(0)
@@ -134,9 +145,23 @@ class Command:
         """A Git command that is asked and answers for as long as it is needed, as a `subprocess.Popen`."""
         from git.cmd import Git
 
+        passed = self._guards(words[0])
         return Git(self.folder).execute(
-            _words(_FIXED, words), istream=subprocess.PIPE, as_process=True, shell=False, env=_FIXED
+            _words(passed, words), istream=subprocess.PIPE, as_process=True, shell=False, env=passed
         )
+
+    def _guards(self, verb: str) -> dict[str, str]:
+        """The variables that keep a command to what it is for.
+
+        The settings are asked for each time: which files are included can depend on the branch.
+        """
+        # Stands above every `protocol.*.allow`, of which a more precise one would stand above ours. Without
+        # a protocol, an object that is not here is not fetched from a "promisor" in passing either.
+        fixed = {**_FIXED, "GIT_ALLOW_PROTOCOL": "file:ssh:https" if verb in _REMOTE else "none"}
+        if verb in _PLAIN:
+            return fixed
+        listed = self.run("config", "--list", "-z", "--show-scope").output
+        return {**fixed, **gitsettings.as_environment(gitsettings.overrides(gitsettings.parse(listed)))}
 
     def line(self, *words: str, fine: Iterable[int] = (0,)) -> str:
         """The one line that a command prints."""

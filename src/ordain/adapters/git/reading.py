@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from ordain.adapters.git.batch import KEPT, Batch
 from ordain.adapters.git.command import Command, hostile
 from ordain.core import gitnames, trees
 from ordain.core.commits import Commit, parse, tree_of
+from ordain.core.reasons import Reason
 from ordain.core.trees import TREE
 from ordain.errors import UserError
 
@@ -22,6 +23,9 @@ BLOB_LIMIT = 8 * 2**20
 REGULAR = {"100644", "100755"}
 _PLAIN = "only plain files may stand here: no symlink, no submodule"
 _TWICE = "one name stands for two things"
+# Few objects can stand for any number of files, and for any depth: folders of the state are far from these.
+MAX_FILES, MAX_DEPTH = 200_000, 32
+_TOO_LARGE = f"the folder holds more than {MAX_FILES} files, or folders more than {MAX_DEPTH} deep"
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -44,10 +48,24 @@ class Reader(Command):
         self._commits: dict[str, Commit] = {}
         self._trees: dict[str, trees.Tree] = {}
         self._folders: dict[tuple[str, str], dict[str, trees.Entry]] = {}
+        self._extents: dict[str, tuple[int, int]] = {}
 
     def git_folder(self) -> Path:
         """Where objects and settings are, shared by every worktree."""
         return Path(self.line("rev-parse", "--path-format=absolute", "--git-common-dir"))
+
+    @cached_property
+    def objects_folder(self) -> str:
+        """Where this repository's own objects are."""
+        return self.line("rev-parse", "--path-format=absolute", "--git-path", "objects")
+
+    def is_shallow(self) -> bool:
+        """Whether history was cut off when this was cloned."""
+        return self.line("rev-parse", "--is-shallow-repository") == "true"
+
+    def has_working_tree(self) -> bool:
+        """Whether files are checked out here."""
+        return self.line("rev-parse", "--is-inside-work-tree") == "true"
 
     def find(self, revision: str) -> str | None:
         """The id of the commit that a revision names, or None."""
@@ -110,6 +128,15 @@ class Reader(Command):
             rows = self.tree(inner)
         return rows.get(last)
 
+    def stood(self, treeish: str, name: str) -> trees.Entry | None:
+        """Mode and id of what stood at a path; nothing did where the way there is hostile."""
+        try:
+            return self.entry(treeish, name)
+        except UserError as error:
+            if error.reason != Reason.HOSTILE_OBJECT:
+                raise
+            return None
+
     def files(self, name: str, entry: trees.Entry) -> dict[str, trees.Entry]:
         """The files at and below a path, by path; what a folder holds is looked at once.
 
@@ -124,6 +151,7 @@ class Reader(Command):
             if mode not in REGULAR:
                 raise hostile(name, _PLAIN)
             return {name: entry}
+        self.check_extent(name, found)
         if (name, found) not in self._folders:
             inner: dict[str, trees.Entry] = {}
             for each, one in self.tree(found).items():
@@ -160,6 +188,49 @@ class Reader(Command):
         try:
             return self.tree(tree)
         except UserError:
+            return {}
+    def extent(self, tree: str) -> tuple[int, int]:
+        """How many files a tree stands for, and how deep its folders go; each tree in it is read once.
+
+        Raises:
+            UserError: as `tree`.
+        """
+        waiting = [tree]
+        while waiting:
+            rows = self.tree(waiting[-1]).values()
+            inner = [each for mode, each in rows if mode == TREE]
+            unknown = [each for each in inner if each not in self._extents]
+            waiting += unknown
+            if not unknown:
+                found = [self._extents[each] for each in inner]
+                files = len(rows) - len(inner) + sum(count for count, _ in found)
+                self._extents[waiting.pop()] = (files, 1 + max((depth for _, depth in found), default=0))
+        return self._extents[tree]
+
+    def check_extent(self, name: str, tree: str) -> None:
+        """Refuse a folder that stands for more than can be walked.
+
+        Raises:
+            UserError: reason `hostile-object`.
+        """
+        if not self._bearable(tree):
+            raise hostile(name, _TOO_LARGE)
+
+    def _bearable(self, tree: str) -> bool:
+        files, depth = self.extent(tree)
+        return files <= MAX_FILES and depth <= MAX_DEPTH
+
+    def within(self, tree: str) -> trees.Tree:
+        """The entries of one tree, for whoever walks on below it: none where that is hostile.
+
+        Raises:
+            UserError: when it is not here.
+        """
+        try:
+            return self.tree(tree) if self._bearable(tree) else {}
+        except UserError as error:
+            if error.reason != Reason.HOSTILE_OBJECT:
+                raise
             return {}
 
     def listed(self, blob: str) -> Listed:
@@ -225,6 +296,13 @@ class Reader(Command):
         raw = self.objects([each for each in wanted if each not in self._commits], "commit")
         self._commits.update({each: _read(partial(parse, each), each, data) for each, data in raw.items()})
         return [self._commits[each] for each in wanted]
+
+    def commits_below(self, prefix: str) -> dict[str, str]:
+        """What refs below a prefix point at, by their full names."""
+        rows = self.line(
+            "for-each-ref", "--format=%(objectname) %(refname)", gitnames.ref(prefix)
+        ).splitlines()
+        return {name: found for found, _, name in (row.partition(" ") for row in rows)}
 
     def refs(self, prefix: str) -> dict[str, Listed]:
         """Refs below a prefix that point at blobs, by their full names."""

@@ -19,6 +19,10 @@ _KINDS = {"40000": "tree", "160000": "commit"}
 class Repository(Ancestry):
     """One repository on this machine, read and written by plumbing only."""
 
+    def has_remote(self, name: str = "origin") -> bool:
+        """Whether there is a remote of this name, whatever its address."""
+        return bool(self.line("config", "--get", f"remote.{gitnames.ref(name)}.url", fine=(0, 1)))
+
     def remote(self, name: str = "origin") -> str:
         """Where a remote is, as an address that may be used.
 
@@ -121,6 +125,12 @@ class Repository(Ancestry):
         wanted = [gitnames.path(each.rstrip("/")) for each in prefixes]
         words = ("ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard", "--")
         rows = self.run(*words, *wanted).output.split(b"\0")[:-1]
+        return sorted({gitnames.path(each.decode("utf-8", "surrogateescape")) for each in rows})
+
+    def tracked(self, prefixes: Sequence[str]) -> list[str]:
+        """What the index holds at or below some paths, sorted."""
+        wanted = [gitnames.path(each.rstrip("/")) for each in prefixes]
+        rows = self.run("ls-files", "-z", "--cached", "--", *wanted).output.split(b"\0")[:-1]
         return sorted({gitnames.path(each.decode("utf-8", "surrogateescape")) for each in rows})
 
     def identity(self) -> str:
@@ -260,7 +270,11 @@ def find_repository(folder: Path) -> Repository:
         UserError: when the folder is in none.
     """
     if folder.is_dir():
-        top = Command(folder).line("rev-parse", "--show-toplevel", fine=(0, 128))
+        # A folder that only looks like a bare repository may have been committed, with settings in it.
+        explicit = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.bareRepository",
+                    "GIT_CONFIG_VALUE_0": "explicit"}  # fmt: skip
+        asked = Command(folder).run("rev-parse", "--show-toplevel", fine=(0, 128), environment=explicit)
+        top = asked.output.decode("utf-8", "surrogateescape").strip()
         if top:
             return Repository(Path(top))
     raise UserError(
@@ -278,10 +292,9 @@ def scratch(borrow: Path | None = None) -> Iterator[Repository]:
     with tempfile.TemporaryDirectory(prefix="ordain-scratch-", ignore_cleanup_errors=True) as folder:
         path = Path(folder) / "scratch.git"
         Command(Path(folder)).run("init", "--quiet", "--bare", "--template=", str(path))
-        shallow = ("rev-parse", "--is-shallow-repository")
         # A shallow clone lacks objects that its refs promise; nothing can be borrowed from it.
-        if borrow is not None and Command(borrow).line(*shallow) == "false":
-            objects = Command(borrow).line("rev-parse", "--path-format=absolute", "--git-path", "objects")
+        if borrow is not None and not Repository(borrow).is_shallow():
+            objects = Repository(borrow).objects_folder
             (path / "objects" / "info").mkdir(parents=True, exist_ok=True)
             (path / "objects" / "info" / "alternates").write_text(f"{objects}\n", encoding="utf-8")
         yield Repository(path)
