@@ -9,7 +9,7 @@ import msgspec
 
 from ordain.core import attestation, sshsig
 from ordain.core.canonical import bytes_digest
-from ordain.core.decisions import REMEMBERED, Decision, Deployed, Entry, LedgerState, Value
+from ordain.core.decisions import REMEMBERED, Decision, Deployed, Entry, LedgerState, Stood, Value
 from ordain.core.governance import POLICY
 from ordain.core.identity import Target
 from ordain.core.reasons import Reason
@@ -18,6 +18,10 @@ from ordain.errors import UserError
 FOLDER = "manifests/ledger/"
 POLICY_TARGET = Target(environment=POLICY, model=POLICY)
 _PATH = re.compile(r"manifests/ledger/(\d{8})\.json")
+# Fields that the first entries did not have: left out at their defaults, so that old bytes stay the same.
+_LATER: dict[str, object] = {"judging": 1, "sighted": []}
+# The rules by which this Ordain judges; what older entries say is judged by the rules of their time.
+JUDGING = 2
 
 
 class Record(Value, frozen=True, kw_only=True):
@@ -82,8 +86,13 @@ def encode(entry: Entry, sign: attestation.Signer) -> bytes:
         sign: turns the bytes to be signed into an SSH signature of namespace `ledger@ordain.dev`.
     """
     subjects = {each.transition.target.label: each.transition.id for each in entry.decisions}
+    predicate = {
+        name: value
+        for name, value in msgspec.to_builtins(entry).items()
+        if name not in _LATER or value != _LATER[name]
+    }
     content = attestation.statement(
-        attestation.DECISION_TYPE, {"manifests": entry.manifests, **subjects}, msgspec.to_builtins(entry)
+        attestation.DECISION_TYPE, {"manifests": entry.manifests, **subjects}, predicate
     )
     return attestation.to_bytes(attestation.seal(content, sign))
 
@@ -129,6 +138,7 @@ def advance(state: LedgerState, file_digest: str, entry: Entry) -> LedgerState:
     """The state after one more entry."""
     deployed, ran = dict(state.deployed), dict(state.ran)
     since, subjects, images = dict(state.since), dict(state.subjects), dict(state.images)
+    stood = dict(state.stood)
     policy, source = entry.policy, entry.policy_source
     for decision in entry.decisions:
         target = decision.transition.target
@@ -144,6 +154,7 @@ def advance(state: LedgerState, file_digest: str, entry: Entry) -> LedgerState:
             images.pop(target, None)
             continue
         deployed[target] = running
+        stood[target] = Stood(source=entry.source, release=decision.release, waivers=decision.waivers)
         subjects[target] = subjects.get(target, frozenset()) | {running.subject}
         images[target] = _remembered(decision.images, images.get(target, ()))
         if running.release is not None:
@@ -164,7 +175,15 @@ def advance(state: LedgerState, file_digest: str, entry: Entry) -> LedgerState:
         genesis=entry.genesis,
         manifests=entry.manifests,
         images=images,
+        stood=stood,
+        reigns=_reigns(state.reigns, entry),
+        judging=entry.judging,
     )
+
+
+def _reigns(earlier: tuple[tuple[str, str], ...], entry: Entry) -> tuple[tuple[str, str], ...]:
+    kept = earlier[:-1] if earlier and earlier[-1][0] == entry.policy_source else earlier
+    return (*kept, (entry.policy_source, entry.source))
 
 
 def _with(earlier: tuple[int, ...], number: int) -> tuple[int, ...]:
@@ -235,6 +254,8 @@ def _linked(record: Record, state: LedgerState, previous: Entry | None) -> None:
         raise _broken(f"it says it is entry {entry.sequence}", record.path)
     if entry.previous != state.head:
         raise _broken("the entry before it is not the one it names", record.path)
+    if not state.judging <= entry.judging <= JUDGING:
+        raise _broken(f"it was judged by rules of version {entry.judging}", record.path)
     if previous is None:
         return
     if (entry.policy, entry.policy_source) != (state.policy, state.policy_source):

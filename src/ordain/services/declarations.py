@@ -11,6 +11,7 @@ from ordain.core.governance import Policy
 from ordain.core.instance import STATE_PATHS, assembled, is_state_path, load, read_instance, sound_part
 from ordain.core.release import Release
 from ordain.core.trees import TREE, Entry
+from ordain.errors import UserError
 
 ENVIRONMENTS, RELEASES = "environments", "releases"
 TOPS = (MODELS, PARAMS, POLICY, ENVIRONMENTS, RELEASES)
@@ -46,7 +47,7 @@ class Declarations:
         """None where anything is not as it should be: reading the whole then says what."""
         *files, environments, releases = self.place(treeish)
         values = {
-            top: self._part(top, entry) for top, entry in zip(TOPS, files, strict=False) if entry is not None
+            top: self.part(top, entry) for top, entry in zip(TOPS, files, strict=False) if entry is not None
         }
         values |= self._folder(ENVIRONMENTS, environments)
         records: dict[str, dict[int, Release]] = {}
@@ -65,9 +66,23 @@ class Declarations:
         seen: set[Entry] = set()
         for commit in commits:
             for path, entry in self.repository.unseen(commit, RELEASES, seen):
-                record = self._part(path, entry) if is_state_path(path) else None
+                record = self.part(path, entry) if is_state_path(path) else None
                 if record is not None:
                     yield record
+
+    def entry(self, treeish: str, path: str) -> Entry | None:
+        """What stands at the place of a declared file."""
+        return self.repository.entry(treeish, path)
+
+    def environments(self, treeish: str) -> tuple[str, ...] | None:
+        """The names of the environments that have a file, sorted; None where that can't be told."""
+        try:
+            found = self.repository.listing(treeish, (f"{ENVIRONMENTS}/",))
+        except UserError:
+            return None
+        return tuple(
+            sorted(path.rpartition("/")[2].removesuffix(".yaml") for path in found if is_state_path(path))
+        )
 
     def _folder(self, path: str, entry: Entry | None) -> dict[str, Any]:
         """What the files at and below a path declare, None for one that is not sound."""
@@ -76,11 +91,11 @@ class Declarations:
         if (path, entry[1]) not in self._folders:
             files = self.repository.files(path, entry)
             self._folders[path, entry[1]] = {
-                name: self._part(name, each) for name, each in files.items() if is_state_path(name)
+                name: self.part(name, each) for name, each in files.items() if is_state_path(name)
             }
         return self._folders[path, entry[1]]
 
-    def _part(self, path: str, entry: Entry) -> Any:
+    def part(self, path: str, entry: Entry) -> Any:
         """What one file declares; None when it is not sound, no plain file, or too large."""
         mode, blob = entry
         if (path, entry) not in self._parts:
@@ -92,7 +107,7 @@ class Declarations:
     def policy(self, treeish: str) -> Policy | None:
         """The policy that a commit holds, whatever else it holds; None when it can't be read."""
         entry = self.repository.tree(treeish).get(POLICY)
-        if entry is None or self._part(POLICY, entry) is None:
+        if entry is None or self.part(POLICY, entry) is None:
             return None
         if entry[1] not in self._policies:
             instance = load(self.repository.read(treeish, (POLICY,))).instance

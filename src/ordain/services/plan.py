@@ -23,9 +23,10 @@ from ordain.core.verification import differing
 from ordain.errors import UserError
 from ordain.services.book import Book, open_book
 from ordain.services.clone import base_point, ledger_commit
-from ordain.services.judging import Context, Judged, Walk, entry_of
+from ordain.services.judged import Judged, entry_of
+from ordain.services.judging import Context, Walk
 from ordain.services.measurements import measurements
-from ordain.services.past import evidence_of
+from ordain.services.past import Past, evidence_of
 from ordain.services.staleness import Hash, Read, at_commit, in_working_tree, stale_pipelines
 from ordain.services.states import MANIFESTS, States
 from ordain.services.workspace import Desk, Setting, at_base, base_branch
@@ -112,7 +113,8 @@ def _desk(setting: Setting, base: str | None) -> Iterator[tuple[Desk, Point]]:
 
 def _context(desk: Desk) -> Context:
     evidence = evidence_of(desk.forge.approvals(), desk.book.records)
-    return Context(evidence=evidence, now=desk.setting.now, present=desk.setting.present)
+    past = Past(desk.book.records)
+    return Context(evidence=evidence, now=desk.setting.now, present=desk.setting.present, past=past)
 
 
 def _wanted(clone: Repository, repository: Repository, revision: str | None) -> Wanted:

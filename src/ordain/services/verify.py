@@ -20,6 +20,7 @@ from ordain.core.plan import Point
 from ordain.core.verification import Proof, failed, ok
 from ordain.services.book import Book
 from ordain.services.clone import Clone, bare_clone
+from ordain.services.past import Past
 from ordain.services.verify_current import current_proofs, record_proofs
 from ordain.services.verify_ledger import (
     approval_proofs,
@@ -142,7 +143,8 @@ def _genesis(clone: Clone, expected: str | None) -> Proof:
 def _running(clone: Clone, book: Book) -> Iterator[Proof]:
     """Approvals and rendering of what runs now."""
     for record in running_entries(book):
-        yield from approval_proofs(clone.states, record.entry)
+        past = Past(book.records[: record.entry.sequence - 1])
+        yield from approval_proofs(clone.states, past, record.entry)
         yield from rendering_proofs(clone.states, record.entry)
 
 

@@ -78,7 +78,7 @@ class Reader(Command):
         for prefix in prefixes:
             folder = prefix.endswith("/")
             name = gitnames.path(prefix.rstrip("/"))
-            entry = self._entry(treeish, name)
+            entry = self.entry(treeish, name)
             if entry is not None and folder and entry[0] != TREE:
                 raise hostile(name, _TWICE if entry[0] in REGULAR else _PLAIN)
             if entry is not None:
@@ -95,7 +95,7 @@ class Reader(Command):
     def _absent(self, kind: str, name: str) -> UserError:
         return UserError(f"the {kind} {name} is not here", where=str(self.folder), fix="git fetch")
 
-    def _entry(self, treeish: str, name: str) -> trees.Entry | None:
+    def entry(self, treeish: str, name: str) -> trees.Entry | None:
         """Mode and id of what stands at a path."""
         rows: trees.Tree = self.tree(treeish)
         *folders, last = name.split("/")
