@@ -65,7 +65,7 @@ def test_an_approved_release_is_rendered_and_recorded(world: World) -> None:
     (entry,) = [decode(data) for data in world.ledger().values()]
     assert entry.source == world.git("ada", "rev-parse", "HEAD")
     (decision,) = [each for each in entry.decisions if each.transition.target.label == CHURN]
-    assert decision.contributors == ("dana",)
+    assert decision.contributors == ("ada", "dana")  # she wrote the environment
     assert [each.person for each in decision.approvals] == ["ravi"]
     assert decision.approvals[0].kind == "signed-by-approver"
 

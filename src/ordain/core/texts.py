@@ -1,7 +1,7 @@
 """Which declared text a transition covers, and which of a branch's steps put it there.
 
-A text is seen as leaves: dotted path to canonical JSON. Everybody who put a leaf to the value that is
-wanted now is one of its makers, though somebody else took it away meanwhile and put it back.
+A text is seen as leaves: dotted path to canonical JSON, defaults spelled out. Everybody who put a leaf to
+the value that is wanted now is one of its makers, though somebody else took it away and put it back.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from ordain.core.decisions import Value
 from ordain.core.gitops import gitops_content, places
 from ordain.core.governance import Environment, Policy, Waiver
-from ordain.core.identity import deployment_slice, environment_settings, essence, training_content
+from ordain.core.identity import deployment_slice, environment_settings, plain, training_content
 from ordain.core.spec import Models, Params
 
 Leaves = Mapping[str, str]
@@ -34,17 +34,17 @@ class Written(Value, frozen=True, kw_only=True):
 
 def leaves(value: Any, path: str = "") -> dict[str, str]:
     """JSON-like data as leaves; a list is one leaf, whose path ends with `[]`."""
-    if isinstance(value, Mapping) and value:
+    if isinstance(value, Mapping):
         found: dict[str, str] = {}
         for key, each in value.items():
             found |= leaves(each, f"{path}.{key}" if path else str(key))
         return found
-    return {path + _LIST * isinstance(value, list): json.dumps(value, sort_keys=True)}
+    return {path + _LIST * isinstance(value, list | tuple): json.dumps(value, sort_keys=True)}
 
 
 def settings_text(environment: Environment | None) -> Leaves:
     """What an environment's targets cover of its file: its settings, without pins."""
-    return leaves(environment_settings(environment), "settings") if environment else {}
+    return leaves(environment_settings(environment, plain), "settings") if environment else {}
 
 
 def model_text(model: str, models: Models | None, environment: Environment | None) -> Leaves:
@@ -58,17 +58,17 @@ def model_text(model: str, models: Models | None, environment: Environment | Non
     """
     spec = models.models.get(model) if models else None
     pin = environment.models.get(model) if environment else None
-    found = leaves(deployment_slice(spec), "deployment") if spec else {}
+    found = leaves(deployment_slice(spec, plain), "deployment") if spec else {}
     if environment is not None and pin is not None:
         image = environment.appended.get(f"{model}@{pin.release}")
-        found |= leaves({"pin": pin.release, **({"image": essence(image)} if image else {})})
+        found |= leaves({"pin": pin.release, **({"image": plain(image)} if image else {})})
     return found
 
 
 def gitops_text(tool: str, models: Models | None, environments: Mapping[str, Environment]) -> Leaves:
     """What the target that points a GitOps tool covers."""
     gitops = models.gitops if models else None
-    return leaves(gitops_content(tool, gitops, places(environments))) if gitops else {}
+    return leaves(gitops_content(tool, gitops, places(environments), plain)) if gitops else {}
 
 
 def training_text(model: str, models: Models | None, params: Params | None) -> Leaves:
@@ -77,17 +77,17 @@ def training_text(model: str, models: Models | None, params: Params | None) -> L
     if spec is None:
         return {}
     candidates, seed = (params.candidates.get(model, {}), params.seed) if params else ({}, 0)
-    return leaves(training_content(spec, candidates, seed), "training")
+    return leaves(training_content(spec, candidates, seed, plain), "training")
 
 
 def policy_text(policy: Policy | None) -> Leaves:
     """What a policy's own transition covers."""
-    return leaves(essence(policy), "policy") if policy else {}
+    return leaves(plain(policy), "policy") if policy else {}
 
 
 def waiver_text(waivers: Collection[Waiver]) -> Leaves:
     """Waivers, each a leaf of its own by its whole content."""
-    return {json.dumps(essence(each), sort_keys=True): "true" for each in waivers}
+    return {json.dumps(plain(each), sort_keys=True): "true" for each in waivers}
 
 
 def written(

@@ -177,10 +177,11 @@ class Makers:
         read, base = partial(self._states.texts.training, model), None
         if stood is not None and stood.release is not None:
             base = next(iter(self._states.lineage.recorded(stood.release, stood.source)), None)
+        approved = read(base) if base else None
+        if base is not None and not self._states.repository.is_ancestor(base, head):
+            base = None  # an older release than the approved one
         versions = self._versions(read, base, head, judged=judged)
-        return self._together(
-            versions, written(versions.texts[-1], read(base) if base else None, versions.texts)
-        )
+        return self._together(versions, written(versions.texts[-1], approved, versions.texts))
 
     def _of_waivers(self, release: ReleaseRef, stood: Stood | None) -> Contribution:
         """Who wrote the waivers that a release would rest on there for the first time."""
