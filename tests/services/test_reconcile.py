@@ -270,11 +270,12 @@ def test_a_signature_for_another_purpose_does_not_count(running: World) -> None:
 
 
 def test_a_revoked_key_does_not_count_whenever_it_signed(running: World) -> None:
-    """Ravi signs; his key is removed on main before the reconciler sees it; the removal needs no approval."""
+    """Ravi signs; his key is revoked on main before the reconciler sees it; that needs no approval."""
     branch = running.replicas("dana", 5)
     running.approve(branch, "ravi")
     running.merge(branch)
-    running.merge(changed(running, "ada", "revoke", lambda policy: policy["people"]["ravi"].update(keys=[])))
+    revoked = [running.public("ravi")]
+    running.merge(changed(running, "ada", "revoke", lambda policy: policy.update(revoked=revoked)))
     assert verdicts(running.reconcile())[CHURN] == Reason.KEY_UNKNOWN
 
 
@@ -662,7 +663,7 @@ def test_the_first_policy_cannot_be_replaced_by_breaking_it(running: World) -> N
     """A revoked key does not come back because the policy can no longer be read."""
     branch = running.replicas("dana", 5)
     running.approve(branch, "ravi")
-    running.merge(changed(running, "ada", "revoke", lambda p: p["people"]["ravi"].update(keys=[])))
+    running.merge(changed(running, "ada", "revoke", lambda p: p.update(revoked=[running.public("ravi")])))
     running.merge(branch)
     where = running.branch("ada", "break")
     (where / "policy.yaml").write_text("people: [")
