@@ -663,7 +663,9 @@ def test_the_first_policy_cannot_be_replaced_by_breaking_it(running: World) -> N
     """A revoked key does not come back because the policy can no longer be read."""
     branch = running.replicas("dana", 5)
     running.approve(branch, "ravi")
-    running.merge(changed(running, "ada", "revoke", lambda p: p.update(revoked=[running.public("ravi")])))
+    revoked = [running.public("ravi")]
+    running.merge(changed(running, "ada", "revoke", lambda p: p["people"]["ravi"].update(keys=[])))
+    running.merge(changed(running, "ada", "revoke-too", lambda p: p.update(revoked=revoked)))
     running.merge(branch)
     where = running.branch("ada", "break")
     (where / "policy.yaml").write_text("people: [")

@@ -19,7 +19,7 @@ FOLDER = "manifests/ledger/"
 POLICY_TARGET = Target(environment=POLICY, model=POLICY)
 _PATH = re.compile(r"manifests/ledger/(\d{8})\.json")
 # Fields that the first entries did not have: left out at their defaults, so that old bytes stay the same.
-_LATER: dict[str, object] = {"judging": 1, "sighted": []}
+_LATER: dict[str, object] = {"judging": 1, "sighted": ()}
 # The rules by which this Ordain judges; what older entries say is judged by the rules of their time.
 JUDGING = 2
 
@@ -89,7 +89,7 @@ def encode(entry: Entry, sign: attestation.Signer) -> bytes:
     predicate = {
         name: value
         for name, value in msgspec.to_builtins(entry).items()
-        if name not in _LATER or value != _LATER[name]
+        if name not in _LATER or getattr(entry, name) != _LATER[name]
     }
     content = attestation.statement(
         attestation.DECISION_TYPE, {"manifests": entry.manifests, **subjects}, predicate
@@ -254,8 +254,11 @@ def _linked(record: Record, state: LedgerState, previous: Entry | None) -> None:
         raise _broken(f"it says it is entry {entry.sequence}", record.path)
     if entry.previous != state.head:
         raise _broken("the entry before it is not the one it names", record.path)
-    if not state.judging <= entry.judging <= JUDGING:
-        raise _broken(f"it was judged by rules of version {entry.judging}", record.path)
+    if entry.judging > JUDGING:
+        what = f"it was judged by rules of version {entry.judging}, which this Ordain does not know"
+        raise _broken(what, record.path, "install the Ordain that wrote it, or a newer one")
+    if entry.judging < max(1, state.judging):
+        raise _broken(f"it was judged by the older rules of version {entry.judging}", record.path)
     if previous is None:
         return
     if (entry.policy, entry.policy_source) != (state.policy, state.policy_source):
@@ -264,10 +267,10 @@ def _linked(record: Record, state: LedgerState, previous: Entry | None) -> None:
         raise _broken("it names another genesis than the entry before it", record.path)
 
 
-def _broken(what: str, path: str) -> UserError:
+def _broken(what: str, path: str, fix: str = "") -> UserError:
     return UserError(
         what,
         where=path or FOLDER,
-        fix="restore manifests/ledger from a clone that `ordain verify` accepts",
+        fix=fix or "restore manifests/ledger from a clone that `ordain verify` accepts",
         reason=Reason.LEDGER_BROKEN,
     )
