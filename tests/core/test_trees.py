@@ -123,6 +123,7 @@ def test_what_a_step_changed() -> None:
 
 def test_who_touched_a_file() -> None:
     history = PathHistory([("c3", {"a": "M"}), ("c2", {"b": "A"}), ("c1", {"a": "A"})])
+    assert ("c2" in history, "c4" in history) == (True, False)
     assert history.changes("a") == ["c3", "c1"]
     assert history.changes("a", "A") == ["c1"]
     assert history.changes("a", head="c2") == ["c1"]

@@ -19,8 +19,10 @@ from ordain.core.quorum import declared_risk, higher
 from ordain.core.reasons import Reason
 from ordain.core.trust import Contribution, collectors, contribution, revoked
 from ordain.errors import UserError
+from ordain.services.declarations import RELEASES
 from ordain.services.hands import Position
 from ordain.services.judged import Judged, entry_of, subjects
+from ordain.services.lineage import MANY
 from ordain.services.listening import Listening
 from ordain.services.makers import Makers, Now
 from ordain.services.past import Past
@@ -155,6 +157,8 @@ class Walk:
 
     def _scouted(self) -> dict[str, tuple[Policy, ...]]:
         steps = self.steps()
+        if len(steps) > MANY:
+            self._states.repository.history(self._head, RELEASES)
         if self._states.lineage.same_policy([self.state.policy_source or self.genesis, *steps]):
             return {}
         scout = Walk(self._states, self._context, self.state, self._head)

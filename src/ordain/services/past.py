@@ -31,6 +31,10 @@ class Past:
     def add(self, state: LedgerState, entry: Entry) -> None:
         """The state after one more entry."""
         self._later.append(state)
+        self.see(entry)
+
+    def see(self, entry: Entry) -> None:
+        """What one more entry carries and names."""
         self._unread.append(entry)
 
     def at(self, commits: Collection[str]) -> LedgerState:

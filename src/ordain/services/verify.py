@@ -20,6 +20,7 @@ from ordain.core.plan import Point
 from ordain.core.verification import Proof, failed, ok
 from ordain.services.book import Book
 from ordain.services.clone import Clone, bare_clone
+from ordain.services.declarations import RELEASES
 from ordain.services.past import Past
 from ordain.services.verify_current import current_proofs, record_proofs
 from ordain.services.verify_ledger import (
@@ -34,6 +35,8 @@ from ordain.services.verify_release import Releases
 
 # With more entries than this to prove, most of the history will be read.
 FEW = 50
+# With a larger share of them than one in this many already proven, releases are looked up one by one.
+SHARE = 2
 
 
 class Verified(Struct, frozen=True, kw_only=True):
@@ -110,6 +113,8 @@ def _entries(clone: Clone, book: Book, proven: int) -> Iterator[Proof]:
     """Every entry, but for those that were proven before."""
     if len(book.records) - proven > FEW:
         clone.repository.warm(clone.commit)
+    if len(book.records) > SHARE * proven:
+        clone.repository.history(clone.commit, RELEASES)
     if proven:
         yield ok(
             "judgement", f"entries 1 to {proven}", "proven by this clone before; --anew proves them again"
@@ -142,10 +147,12 @@ def _genesis(clone: Clone, expected: str | None) -> Proof:
 
 def _running(clone: Clone, book: Book) -> Iterator[Proof]:
     """Approvals and rendering of what runs now."""
-    for record in running_entries(book):
-        past = Past(book.records[: record.entry.sequence - 1])
-        yield from approval_proofs(clone.states, past, record.entry)
-        yield from rendering_proofs(clone.states, record.entry)
+    wanted, past = {each.path for each in running_entries(book)}, Past(())
+    for record in book.records:
+        if record.path in wanted:
+            yield from approval_proofs(clone.states, past, record.entry)
+            yield from rendering_proofs(clone.states, record.entry)
+        past.see(record.entry)
 
 
 def _released(records: Sequence[Record]) -> list[ReleaseRef]:
