@@ -64,6 +64,7 @@ class Hearing:
         self._later = [Voices(each) for each in later]
         self._revoked = revoked
         self._first = first
+        self._known: dict[int, tuple[Policy, Voices]] = {}
 
     def speaker(self, each: Evidence) -> Speaker:
         """As `Voices.speaker`.
@@ -75,11 +76,17 @@ class Hearing:
             return None, Reason.KEY_UNKNOWN
         first = self._first(sight(each))
         if first is not None:
-            return self._judging.speaker(each, Voices(first))
+            return self._judging.speaker(each, self._voices(first))
         person, fault = self._judging.speaker(each)
         if fault is None and any(later.speaker(each) != (person, None) for later in self._later):
             fault = Reason.KEY_UNKNOWN if each.account is None else Reason.ACCOUNT_UNKNOWN
         return person, fault
+
+    def _voices(self, policy: Policy) -> Voices:
+        """Those of one policy, made once."""
+        if id(policy) not in self._known:
+            self._known[id(policy)] = policy, Voices(policy)
+        return self._known[id(policy)][1]
 
 
 def sight(each: Evidence) -> str:

@@ -72,8 +72,11 @@ class Hands:
         """
         repository, policy = self._states.repository, self._at.policy
         (commit,) = repository.commits([step])
+        alone = self._states.made_by([commit], policy)
         if repository.is_ancestor(step, self._at.genesis):
-            return Contribution(people=self._states.made_by([commit], policy).people)
+            return Contribution(people=alone.people)
+        if not commit.parents:
+            return alone
         found, again = (
             with_word(each, self._states.contribution(commit.parents[0], step, each), self._at.told(step))
             for each in (then, policy)
