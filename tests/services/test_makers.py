@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from ordain.core.decisions import Decision
 from ordain.core.reasons import Reason
 from ordain.core.verdicts import Verdict
 from ordain.services.verify import verify
+from tests.services.test_requests import Hosted, sound
 from tests.services.world import World, environment_file, models_file, params_file, record
 
 CHURN, PRODUCTION, SHARED = "staging/churn", "production/churn", "production/_shared"
@@ -271,6 +273,31 @@ def test_a_text_is_proven_by_the_key_that_its_author_had_then(world: World) -> N
     ].approved
     decision = merged(world, world.release("omar", "churn", 1), "ravi")[CHURN]
     assert (decision.approved, decision.contributors) == (True, ("ada", "dana", "omar"))
+
+
+def test_a_forge_says_who_wrote_a_text_long_before_anything_was_pinned(tmp_path: Path) -> None:
+    """Nobody signs anything; another entry lies between; what the forge said is in the ledger."""
+    hosted = Hosted(tmp_path)
+    world = hosted.world
+    for who in ("ravi", "mei", "dana"):
+        hosted.unsigned(who)
+    where = world.branch("ravi", "declare")
+    world.write(where, "models.yaml", models_file(("churn",)))
+    world.write(where, "params.yaml", params_file(("churn",)))
+    world.commit("ravi", "Declare churn")
+    hosted.merge(world.push("ravi"), (), author="ravi-gh", pushers=("ravi-gh",))
+    branch = world.release("mei", "fraud", 1)
+    hosted.merge(branch, hosted.reviews(branch, "omar"), author="mei-gh", pushers=("mei-gh",))
+    assert hosted.verdict("fraud").approved
+    branch = world.release("dana", "churn", 1)
+    hosted.merge(branch, hosted.reviews(branch, "ravi"))
+    assert self_approved(hosted.verdict(), "ravi")
+    world.branch("ada", "look")
+    world.commit("ada", "Look")
+    branch = world.push("ada")
+    hosted.merge(branch, hosted.reviews(branch, "mei"), author="ada-gh", pushers=("ada-gh",))
+    assert hosted.verdict().approved
+    sound(hosted)
 
 
 # -- who has no hand in it -----------------------------------------------------------------------------
