@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from ordain.core import attestation, sshsig
 from ordain.core.canonical import bytes_digest
@@ -136,9 +137,25 @@ def fold(entries: Sequence[tuple[str, Entry]]) -> LedgerState:
 
 def advance(state: LedgerState, file_digest: str, entry: Entry) -> LedgerState:
     """The state after one more entry."""
-    deployed, ran = dict(state.deployed), dict(state.ran)
+    return replace(
+        _decided(state, entry),
+        head=file_digest,
+        sequence=entry.sequence,
+        cursor=entry.source,
+        refused=state.refused
+        | {(each.transition.id, each.reason.value) for each in entry.decisions if not each.approved},
+        pending={each.target: each for each in entry.pending},
+        genesis=entry.genesis,
+        manifests=entry.manifests,
+        reigns=_reigns(state.reigns, entry),
+        judging=entry.judging,
+    )
+
+
+def _decided(state: LedgerState, entry: Entry) -> LedgerState:
+    """What an entry's decisions make of what runs, of what ran and of the policy."""
+    deployed, ran, stood = dict(state.deployed), dict(state.ran), dict(state.stood)
     since, subjects, images = dict(state.since), dict(state.subjects), dict(state.images)
-    stood = dict(state.stood)
     policy, source = entry.policy, entry.policy_source
     for decision in entry.decisions:
         target = decision.transition.target
@@ -159,26 +176,10 @@ def advance(state: LedgerState, file_digest: str, entry: Entry) -> LedgerState:
         images[target] = _remembered(decision.images, images.get(target, ()))
         if running.release is not None:
             ran[target] = _with(ran.get(target, ()), running.release.number)
-    return LedgerState(
-        head=file_digest,
-        sequence=entry.sequence,
-        cursor=entry.source,
-        deployed=deployed,
-        policy=policy,
-        policy_source=source,
-        refused=state.refused
-        | {(each.transition.id, each.reason.value) for each in entry.decisions if not each.approved},
-        ran=ran,
-        since=since,
-        subjects=subjects,
-        pending={each.target: each for each in entry.pending},
-        genesis=entry.genesis,
-        manifests=entry.manifests,
-        images=images,
-        stood=stood,
-        reigns=_reigns(state.reigns, entry),
-        judging=entry.judging,
-    )
+    return replace(
+        state, deployed=deployed, ran=ran, stood=stood, since=since, subjects=subjects, images=images,
+        policy=policy, policy_source=source,
+    )  # fmt: skip
 
 
 def _reigns(earlier: tuple[tuple[str, str], ...], entry: Entry) -> tuple[tuple[str, str], ...]:
