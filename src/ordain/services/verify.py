@@ -35,8 +35,6 @@ from ordain.services.verify_release import Releases
 
 # With more entries than this to prove, most of the history will be read.
 FEW = 50
-# With a larger share of them than one in this many already proven, releases are looked up one by one.
-SHARE = 2
 
 
 class Verified(Struct, frozen=True, kw_only=True):
@@ -111,9 +109,10 @@ def _proven(book: Book, memory: LedgerMemory) -> int:
 
 def _entries(clone: Clone, book: Book, proven: int) -> Iterator[Proof]:
     """Every entry, but for those that were proven before."""
-    if len(book.records) - proven > FEW:
+    new = len(book.records) - proven
+    if new > FEW:
         clone.repository.warm(clone.commit)
-    if len(book.records) > SHARE * proven:
+    if new > FEW or new > proven:
         clone.repository.history(clone.commit, RELEASES)
     if proven:
         yield ok(
