@@ -17,6 +17,7 @@ from ordain.core.governance import Policy
 from ordain.core.identity import Transition
 from ordain.core.reasons import Reason
 from ordain.core.request import Request, Review, standing
+from ordain.core.trust import Contribution
 from ordain.core.voices import Voices, name_of
 from tests.core.signing import Person
 
@@ -93,6 +94,20 @@ def test_everyone_who_had_a_hand_in_it() -> None:
     assert found is not None
     people = attested.contributors(policy(), found).people
     assert people == ("dana", "eve@x.example", "github:stranger")
+
+
+def test_a_forge_proves_who_made_a_step_where_it_knows_them_all_and_a_collector_says_so() -> None:
+    by_git = Contribution(people=("mei",), unproven=("c1",))
+    told = attested.read(encoded(review(), pushers=("dana-gh",)))
+    assert told is not None
+    proven = Contribution(people=("dana", "eve@x.example", "mei"))
+    assert attested.with_word(policy(), by_git, told) == proven
+    unknown = attested.read(encoded(review()))
+    people = ("dana", "eve@x.example", "github:stranger", "mei")
+    joined = Contribution(people=people, unproven=("c1",))
+    assert attested.with_word(policy(), by_git, unknown) == joined
+    strange = policy(collectors=[{"key": Person(8).key.text}])
+    assert attested.with_word(strange, by_git, told) == attested.with_word(policy(), by_git, None) == by_git
 
 
 def test_an_account_that_is_gone_is_no_contributor() -> None:

@@ -47,6 +47,17 @@ def test_it_answers_as_the_definitions_do(rows: Rows, data: st.DataObject) -> No
     assert set(graph.merge_bases(left, right)) == best
 
 
+@given(histories(), st.data())
+def test_first_parents_lead_somewhere_or_they_do_not(rows: Rows, data: st.DataObject) -> None:
+    graph = Graph()
+    graph.add(rows)
+    names = st.sampled_from([row[0] for row in rows])
+    base, head = data.draw(names), data.draw(names)
+    chain = list(graph.first_parents(head))
+    expected = chain[: chain.index(base)] if base in chain else None
+    assert graph.first_parents_after(base, head) == expected
+
+
 @given(histories())
 def test_children_come_before_parents(rows: Rows) -> None:
     graph = Graph()

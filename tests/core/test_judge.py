@@ -76,7 +76,6 @@ def step(target: Target = CHURN, verdicts: tuple[Verdict, ...] = PASSED, **chang
         "parent": None,
         "state": state_of(),
         "policy": RULED,
-        "newest": RULED,
         "gathered": {},
         "evidence": (),
         "today": TODAY,
@@ -126,10 +125,10 @@ def ruled(*rules: Rule, **changes: Any) -> Policy:
 
 
 def under(policy: Policy, *people: str, **changes: Any) -> Step:
-    found = step(policy=policy, newest=policy)
+    found = step(policy=policy)
     instance = replace(found.instance, policy=policy)
     state = LedgerState(policy=policy_subject(policy))
-    return by(step(policy=policy, newest=policy, instance=instance, state=state), *people, **changes)
+    return by(step(policy=policy, instance=instance, state=state), *people, **changes)
 
 
 def test_an_owner_is_one_for_their_own_model_only() -> None:
@@ -187,7 +186,7 @@ def test_a_second_approval_and_a_second_key_of_one_person_count_once() -> None:
     twice = replace(PEOPLE["ravi"], keys=(Key(key=KEYS["ravi"].text), Key(key=KEYS["spare"].text)))
     policy = replace(RULED, people={**PEOPLE, "ravi": twice}, rules=(Rule(approvals={"reviewer": 2}),))
     found = by(
-        step(policy=policy, newest=policy, state=replace(state_of(), policy=policy_subject(RULED))),
+        step(policy=policy, state=replace(state_of(), policy=policy_subject(RULED))),
         "ravi",
         "ravi",
         "spare",
@@ -200,7 +199,7 @@ def test_a_second_approval_and_a_second_key_of_one_person_count_once() -> None:
 def test_a_role_that_is_not_asked_for_does_not_count() -> None:
     people = {**PEOPLE, "eve": member("eve", "reader")}
     policy = replace(RULED, people=people)
-    decision = decide(by(step(policy=policy, newest=policy), "eve"))
+    decision = decide(by(step(policy=policy), "eve"))
     assert (decision.reason, decision.approvals) == (Reason.APPROVALS_MISSING, ())
 
 
@@ -225,9 +224,9 @@ def test_the_most_telling_reason_is_given() -> None:
 def test_an_example_key_does_not_count_beyond_the_local_forge() -> None:
     people = {**PEOPLE, "ravi": member("ravi", "reviewer", insecure_example=True)}
     policy = replace(RULED, people=people, forge="github")
-    assert refusal(by(step(policy=policy, newest=policy), "ravi"))[0] == Reason.KEY_INSECURE
+    assert refusal(by(step(policy=policy), "ravi"))[0] == Reason.KEY_INSECURE
     local = replace(policy, forge="local")
-    assert decide(by(step(policy=local, newest=local), "ravi")).approved
+    assert decide(by(step(policy=local), "ravi")).approved
 
 
 @pytest.mark.parametrize(
@@ -239,9 +238,9 @@ def test_an_example_key_does_not_count_beyond_the_local_forge() -> None:
     ],
     ids=["removed", "a bot", "somebody else's"],
 )
-def test_a_key_that_the_newest_policy_takes_away_does_not_count(people: dict[str, Member]) -> None:
-    newest = replace(RULED, people={**PEOPLE, **people})
-    assert refusal(by(step(newest=newest), "ravi"))[0] == Reason.KEY_UNKNOWN
+def test_a_key_that_a_later_policy_takes_away_does_not_count(people: dict[str, Member]) -> None:
+    later = replace(RULED, people={**PEOPLE, **people})
+    assert refusal(by(step(later=(later,)), "ravi"))[0] == Reason.KEY_UNKNOWN
 
 
 def test_commits_that_nobody_known_has_signed_stop_everything() -> None:
@@ -254,7 +253,7 @@ def test_commits_that_nobody_known_has_signed_stop_everything() -> None:
 
 def test_what_no_rule_speaks_of_is_denied() -> None:
     policy = replace(RULED, rules=(Rule(environments=("production",), approvals={"reviewer": 1}),))
-    found = by(step(policy=policy, newest=policy), "ravi")
+    found = by(step(policy=policy), "ravi")
     assert refusal(found) == (Reason.NO_RULE, "no rule of the policy speaks of staging/churn")
 
 
@@ -357,7 +356,7 @@ def test_gates_block_unless_an_approved_waiver_covers_them(
     reason: Reason | None,
 ) -> None:
     policy = replace(RULED, waivers=in_force)
-    found = step(verdicts=verdicts, policy=policy, newest=policy)
+    found = step(verdicts=verdicts, policy=policy)
     found = replace(found, instance=replace(found.instance, policy=replace(RULED, waivers=proposed)))
     found = replace(found, gathered={**found.gathered, POLICY_TARGET: Pending(target=POLICY_TARGET)})
     decision = {each.transition.target: each for each in judge(by(found, "ravi"))}[CHURN]
@@ -434,7 +433,7 @@ def test_going_back_is_a_rollback_only_to_another_release_that_ran() -> None:
     one, two = wanted(CHURN, first), wanted(CHURN, second)
     ran = {CHURN: frozenset({one.subject, two.subject, OLD})}
     lax = replace(RULED, rollback={"officer": 1})
-    options: dict[str, Any] = {"policy": lax, "newest": lax}
+    options: dict[str, Any] = {"policy": lax}
     back = step(state=state_of(two, subjects=ran), **options)
     assert [action_of(each, back) for each in waiting(back)] == ["rollback"]
     assert decide(back).missing == {"officer": 1}

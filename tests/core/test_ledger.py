@@ -15,11 +15,12 @@ from msgspec.structs import replace
 
 from ordain.core import attestation
 from ordain.core.canonical import bytes_digest
-from ordain.core.decisions import Decision, Entry, LedgerState, Pending
+from ordain.core.decisions import Decision, Entry, LedgerState, Pending, Stood
 from ordain.core.identity import ReleaseRef, Target, Transition
 from ordain.core.ledger import POLICY_TARGET, Record, check_chain, decode, encode, fold, path_of
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
+from tests.core.fleet import ROOT
 from tests.core.signing import Person
 
 COLLECTOR, OTHER = Person(1), Person(2)
@@ -266,3 +267,43 @@ def test_the_policy_follows_its_approved_changes() -> None:
     assert state.deployed == {}
     kept = folded(entry(1, decision(None, POLICY_TARGET)))
     assert (kept.policy, kept.policy_source) == (POLICY, "c1")
+
+
+# -- what landed before ----------------------------------------------------------------------------
+
+
+def test_entries_that_landed_before_a_field_was_added_are_written_as_they_were() -> None:
+    """The repository's own first entries: read, and written again to the same payload."""
+    landed = sorted((ROOT / "manifests/ledger").glob("0000000[12].json"))
+    assert landed
+    for path in landed:
+        data = path.read_bytes()
+        assert decode(data).judging == 1
+        again = encode(decode(data), SIGN)
+        assert json.loads(again)["payload"] == json.loads(data)["payload"]
+
+
+def test_new_fields_are_written_where_they_say_something() -> None:
+    written = entry(1, judging=2, sighted=(A,))
+    assert decode(encode(written, SIGN)) == written
+    assert fold([(A, written)]).judging == 2
+
+
+def test_the_rules_never_go_back_and_none_are_of_the_future() -> None:
+    broken(chain(entry(1, judging=2), entry(2)), path_of(2), "rules of version 1")
+    broken(chain(entry(1, judging=3)), path_of(1), "rules of version 3")
+    broken(chain(entry(1, judging=0)), path_of(1), "rules of version 0")
+
+
+def test_what_stood_is_remembered_through_retiring() -> None:
+    retired = entry(2, decision(None, before=A, intent=None, files=None))
+    state = fold([(A, entry(1, decision(release=ref(7)))), (B, retired)])
+    assert CHURN not in state.deployed
+    assert state.stood[CHURN] == Stood(source="c1", release=ref(7))
+
+
+def test_who_reigned_until_when() -> None:
+    change = decision(NEXT_POLICY, POLICY_TARGET)
+    later = entry(3, policy=NEXT_POLICY, policy_source="c2")
+    state = fold([(A, entry(1)), (B, entry(2, change)), (A, later)])
+    assert state.reigns == (("c0", "c2"), ("c2", "c3"))

@@ -20,7 +20,7 @@ from ordain.core.governance import Policy
 from ordain.core.identity import Transition, files_digest
 from ordain.core.reasons import Reason
 from ordain.core.release import Release
-from ordain.core.voices import Voices
+from ordain.core.voices import Hearing, unseen
 from tests.core.signing import Person
 
 DIGEST = "sha256:" + "0" * 64
@@ -86,7 +86,7 @@ def flipped(envelope: dict[str, Any], part: str) -> dict[str, Any]:
 
 
 def test_a_good_approval() -> None:
-    proof = verification.approval_proof(given(), transition(), Voices(policy()))
+    proof = verification.approval_proof(given(), transition(), Hearing(policy(), (), (), unseen))
     assert proof.outcome == "ok"
     assert proof.detail.startswith("signed by approver, key SHA256:")
 
@@ -103,14 +103,14 @@ def test_a_good_approval() -> None:
     ],
 )
 def test_approvals_that_do_not_hold(approved: Approval, covered: Transition, said: str) -> None:
-    proof = verification.approval_proof(approved, covered, Voices(policy()))
+    proof = verification.approval_proof(approved, covered, Hearing(policy(), (), (), unseen))
     assert (proof.link, proof.outcome) == ("approval", "FAILED")
     assert said in proof.detail
 
 
 def test_a_key_that_was_taken_out_of_the_policy_speaks_for_nobody() -> None:
     other = Person(9).key.text
-    proof = verification.approval_proof(given(), transition(), Voices(policy(other)))
+    proof = verification.approval_proof(given(), transition(), Hearing(policy(other), (), (), unseen))
     assert (proof.outcome, "no key of theirs" in proof.detail) == ("FAILED", True)
 
 

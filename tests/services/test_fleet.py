@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from ordain.core import desired as planning
 from ordain.core.decisions import Decision
 from ordain.core.reasons import Reason
-from ordain.services import judging
+from ordain.services import judged
 from ordain.services.states import States
 from tests.services.test_reconcile import CHURN, SHARED, by_target, merged
 
@@ -137,7 +137,7 @@ def test_another_renderer_than_the_pinned_one_refuses(both: World) -> None:
 def upgrade(monkeypatch: pytest.MonkeyPatch) -> None:
     """An Ordain whose renderer is version 2."""
     monkeypatch.setattr(planning, "RENDERER_VERSION", 2)
-    monkeypatch.setattr(judging, "RENDERER_VERSION", 2)
+    monkeypatch.setattr(judged, "RENDERER_VERSION", 2)
 
 
 def test_an_upgrade_of_the_renderer_is_one_approved_change_of_the_fleet(

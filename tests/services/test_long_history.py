@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.verify.history import build
 from ordain.adapters.artifacts import Store
+from ordain.adapters.git.command import Command
 from ordain.core.verification import tally
 from ordain.services.verify import Verified, prove_anew, verify
 
@@ -55,3 +58,25 @@ def test_what_was_proven_of_another_ledger_counts_for_nothing(clone: Path) -> No
     note = clone / ".git/ordain/ledger-heads.json"
     note.write_text(note.read_text().replace("sha256:", "sha256:0", 2))
     assert len([each for each in everything(clone).proofs if each.link == "judgement"]) == STEPS
+
+
+def test_the_number_of_git_processes_follows_no_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twice the steps, and as many processes: makers and keys are found in memory."""
+    original, counts = Command.run, []
+    for steps in (STEPS // 2, STEPS):
+        origin, clone = tmp_path / f"{steps}.git", tmp_path / f"{steps}"
+        build(origin, steps, 3)
+        subprocess.run(["git", "clone", "-q", origin, clone], check=True)
+        ran: list[str] = []
+
+        def run(self: Command, *words: str, ran: list[str] = ran, **options: Any) -> Any:
+            ran.append(words[0])
+            return original(self, *words, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Command, "run", run)
+            assert everything(clone).sound
+        counts.append(Counter(ran))
+    assert counts[0] == counts[1]

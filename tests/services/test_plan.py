@@ -51,7 +51,7 @@ def test_a_first_release_waits_for_a_reviewer(world: World) -> None:
     churn = found["staging/churn"]
     assert (churn.action, churn.approved, churn.reason) == ("deploy", False, Reason.APPROVALS_MISSING)
     assert churn.missing == {"reviewer": 1}
-    assert churn.contributors == ("dana",)
+    assert churn.contributors == ("ada", "dana")
     assert {each.kind for each in churn.files} == {"added"}
     assert "staging/churn/deployment.yaml" in {each.path for each in churn.files}
     world.approve(branch, "ravi")

@@ -65,7 +65,7 @@ def test_an_approved_release_is_rendered_and_recorded(world: World) -> None:
     (entry,) = [decode(data) for data in world.ledger().values()]
     assert entry.source == world.git("ada", "rev-parse", "HEAD")
     (decision,) = [each for each in entry.decisions if each.transition.target.label == CHURN]
-    assert decision.contributors == ("dana",)
+    assert decision.contributors == ("ada", "dana")  # she wrote the environment
     assert [each.person for each in decision.approvals] == ["ravi"]
     assert decision.approvals[0].kind == "signed-by-approver"
 
@@ -270,11 +270,12 @@ def test_a_signature_for_another_purpose_does_not_count(running: World) -> None:
 
 
 def test_a_revoked_key_does_not_count_whenever_it_signed(running: World) -> None:
-    """Ravi signs; his key is removed on main before the reconciler sees it; the removal needs no approval."""
+    """Ravi signs; his key is revoked on main before the reconciler sees it; that needs no approval."""
     branch = running.replicas("dana", 5)
     running.approve(branch, "ravi")
     running.merge(branch)
-    running.merge(changed(running, "ada", "revoke", lambda policy: policy["people"]["ravi"].update(keys=[])))
+    revoked = [running.public("ravi")]
+    running.merge(changed(running, "ada", "revoke", lambda policy: policy.update(revoked=revoked)))
     assert verdicts(running.reconcile())[CHURN] == Reason.KEY_UNKNOWN
 
 
@@ -662,7 +663,9 @@ def test_the_first_policy_cannot_be_replaced_by_breaking_it(running: World) -> N
     """A revoked key does not come back because the policy can no longer be read."""
     branch = running.replicas("dana", 5)
     running.approve(branch, "ravi")
+    revoked = [running.public("ravi")]
     running.merge(changed(running, "ada", "revoke", lambda p: p["people"]["ravi"].update(keys=[])))
+    running.merge(changed(running, "ada", "revoke-too", lambda p: p.update(revoked=revoked)))
     running.merge(branch)
     where = running.branch("ada", "break")
     (where / "policy.yaml").write_text("people: [")

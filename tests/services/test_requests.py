@@ -119,7 +119,7 @@ def test_a_review_of_what_was_merged_counts_and_is_attested(hosted: Hosted) -> N
     hosted.merge(branch, hosted.reviews(branch, "ravi"))
     (entry,) = hosted.reconcile().entries
     decision = entry.decisions[-1]
-    assert (decision.reason, decision.contributors) == (Reason.APPROVED, ("dana",))
+    assert (decision.reason, decision.contributors) == (Reason.APPROVED, ("ada", "dana"))
     assert [(each.person, each.kind) for each in decision.approvals] == [("ravi", "attested-by-collector")]
     assert len(entry.requests) == 1
     sound(hosted)
@@ -143,7 +143,7 @@ def test_a_squash_keeps_everybody_who_pushed_from_approving(hosted: Hosted) -> N
     hosted.tell(merged, head, reviews)
     decision = hosted.verdict()
     assert decision.reason == Reason.SELF_APPROVAL
-    assert set(decision.contributors) == {"dana", "ravi"}
+    assert set(decision.contributors) == {"ada", "dana", "ravi"}
     sound(hosted)
 
 

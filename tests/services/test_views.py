@@ -192,7 +192,7 @@ def test_the_passport_of_a_pod(story: World) -> None:
         ("mei", "Mei Tanaka", "signed-by-approver"),
         ("ravi", "Ravi Menon", "signed-by-approver"),
     ]
-    assert found.contributors == ("dana",)
+    assert found.contributors == ("ada", "dana")
     assert found.merge is not None
     assert found.merge.subject.startswith("Merge promote/churn-production-")
     assert found.absent == ()

@@ -22,7 +22,7 @@ from ordain.adapters.forge_local import LocalForge
 from ordain.adapters.git import Repository
 from ordain.adapters.resources import templates
 from ordain.adapters.ssh import public_key, signer
-from ordain.core import attestation, commits, summary
+from ordain.core import approval, attestation, commits, summary
 from ordain.core.identity import training_slice
 from ordain.core.release import Champion, DataRecord, Release
 from ordain.core.spec import Models, Params
@@ -32,7 +32,7 @@ from ordain.services.pins import Proposal
 from ordain.services.promote import promote
 from ordain.services.reconcile import Collector, Order, Outcome, Place, reconcile
 from ordain.services.rollback import rollback
-from ordain.services.workspace import Setting
+from ordain.services.workspace import Setting, at_base
 
 PEOPLE = {
     "ada": ("Ada Okafor", ["platform"]),
@@ -343,6 +343,15 @@ class World:
             self.git(who, "fetch", "-q", "origin")
             found.append(approve(self.setting(who), f"origin/{branch}", self.approver(who)))
         return found
+
+    def sign(self, branch: str, *people: str) -> None:
+        """The same without the verb's courtesy: everything that the branch would change, whoever made it."""
+        self.git("ada", "fetch", "-q", "origin")
+        with at_base(self.setting("ada")) as desk:
+            decisions = desk.preview(desk.setting.clone.resolve(f"origin/{branch}")).judged.decisions
+            content = approval.statement([each.transition for each in decisions], "0" * 40)
+            for who in people:
+                desk.forge.publish(attestation.to_bytes(attestation.seal(content, self.approver(who).sign)))
 
     def collector(self, key: str = "collector") -> Collector:
         """The reconciler's key."""

@@ -26,7 +26,8 @@ class Evidence(Value, frozen=True, kw_only=True):
     """One approval as it was found.
 
     Attributes:
-        name: digest of its bytes. key: fingerprint that provably signed; None when none did.
+        name: digest of its envelope as `attestation.to_bytes` writes it.
+        key: fingerprint that provably signed; None when none did.
         transitions: what it covers, each with the id that its statement names.
         fault: why the signature does not hold; empty when it does.
         account: forge and login of the reviewer, where a collector attests a review; None otherwise.
@@ -110,7 +111,11 @@ def read(data: bytes) -> Evidence | None:
         return None
     key, fault = attestation.signer_of(data, attestation.APPROVAL_NAMESPACE)
     return Evidence(
-        name=bytes_digest(data), envelope=envelope, transitions=predicate.transitions, key=key, fault=fault
+        name=bytes_digest(attestation.to_bytes(envelope)),
+        envelope=envelope,
+        transitions=predicate.transitions,
+        key=key,
+        fault=fault,
     )
 
 

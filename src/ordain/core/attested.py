@@ -193,3 +193,15 @@ def contributors(policy: Policy, attested: Attested) -> Contribution:
     people |= {person_by_email(policy, each) for each in told.emails}
     people |= {owner for owner in map(keys.owner, told.signers) if owner}
     return Contribution(people=tuple(sorted(people)))
+
+
+def with_word(policy: Policy, made: Contribution, told: Attested | None) -> Contribution:
+    """Who made a step by Git's word and by a forge's, where a collector of the policy vouches for it.
+
+    Args:
+        made: by Git. told: what the forge said of the request that became the step; None for nothing.
+    """
+    if told is None or told.key not in collectors(policy):
+        return made
+    others = contributors(policy, told)
+    return made.vouched(others) if known_makers(policy, told) else made.joined(others)

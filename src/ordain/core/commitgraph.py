@@ -44,6 +44,17 @@ class Graph:
             yield commit
             commit = next(iter(self._parents[commit]), None)
 
+    def first_parents_after(self, base: str, head: str) -> list[str] | None:
+        """First-parent steps from one commit to another, newest first; None when they don't lead there."""
+        found: list[str] = []
+        for commit in self.first_parents(head):
+            if commit == base:
+                return found
+            if self._generation[commit] < self._generation[base]:
+                break
+            found.append(commit)
+        return None
+
     def is_ancestor(self, old: str, new: str) -> bool:
         """Whether one commit is reachable from another; each is from itself."""
         floor, seen, waiting = self._generation[old], {new}, [new]

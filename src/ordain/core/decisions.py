@@ -111,6 +111,8 @@ class Entry(Value, frozen=True, kw_only=True):
         repaired: paths below `manifests/` that somebody had edited and this entry's commit restored.
         requests: attestations of the merged requests since the entry before, oldest first.
         summaries: SLSA verification summaries of the decisions on models, in the order of `decisions`.
+        judging: version of the rules by which makers were found (ADR 0020); entries from before it say 1.
+        sighted: digests of approvals that the ledger sees for the first time and no decision carries yet.
     """
 
     sequence: int
@@ -129,6 +131,20 @@ class Entry(Value, frozen=True, kw_only=True):
     repaired: tuple[str, ...] = ()
     requests: tuple[dict[str, Any], ...] = ()
     summaries: tuple[dict[str, Any], ...] = ()
+    judging: int = 1
+    sighted: tuple[str, ...] = ()
+
+
+class Stood(Value, frozen=True, kw_only=True):
+    """What was approved last to run somewhere, though it may have been retired since.
+
+    Attributes:
+        source: the commit that declared it. waivers: those that its approval rested on.
+    """
+
+    source: str
+    release: ReleaseRef | None = None
+    waivers: tuple[Waiver, ...] = ()
 
 
 class Deployed(Value, frozen=True, kw_only=True):
@@ -163,6 +179,9 @@ class LedgerState(Value, frozen=True, kw_only=True):
         manifests: digest of the manifests after the newest entry; None before the first.
         images: for each target that runs, the images of its approved subjects, newest first: of the present
             one and of at most `REMEMBERED` before it.
+        stood: by target, what was approved last to run there.
+        reigns: each commit whose policy judged, and the newest commit that it judged, oldest first.
+        judging: the version of the newest entry's rules; 0 before the first.
     """
 
     head: str | None = None
@@ -179,3 +198,6 @@ class LedgerState(Value, frozen=True, kw_only=True):
     genesis: str | None = None
     manifests: str | None = None
     images: dict[Target, tuple[tuple[str, ...], ...]] = {}
+    stood: dict[Target, Stood] = {}
+    reigns: tuple[tuple[str, str], ...] = ()
+    judging: int = 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from msgspec.structs import replace
 
 from ordain.core.approval import POLICY_TARGET, Evidence, pending, policy_subject
 from ordain.core.decisions import Action, Approval, Decision, LedgerState, Pending, Value
@@ -13,7 +15,7 @@ from ordain.core.identity import Target, Transition
 from ordain.core.quorum import declared_risk, required, roles_of, signed_only, unfilled
 from ordain.core.reasons import Reason
 from ordain.core.release import Release
-from ordain.core.voices import Voices, name_of
+from ordain.core.voices import First, Hearing, name_of, unseen
 from ordain.core.waivers import blocking
 
 # The most telling reason first, where several approvals failed to count.
@@ -54,7 +56,9 @@ class Step(Value, frozen=True, kw_only=True):
         parent: what its parent declared; None when that could not be read.
         state: the ledger before the step.
         policy: the one that judges: approved at or before the parent.
-        newest: the newest policy of the base branch, approved or not: what it removed does not count.
+        later: policies that steps after this one bring to the branch, approved.
+        revoked: fingerprints that any policy of the branch since the judging one revokes, approved or not.
+        first: of approvals that the ledger has seen before, the policy in force then.
         gathered: by target, from `approval.gather`.
         evidence: every approval at hand.
         today: the day of observation, ISO 8601, UTC.
@@ -66,11 +70,13 @@ class Step(Value, frozen=True, kw_only=True):
     parent: Instance | None
     state: LedgerState
     policy: Policy
-    newest: Policy
     gathered: Mapping[Target, Pending]
     evidence: Sequence[Evidence]
     today: str
     present: Callable[[str], bool]
+    later: Sequence[Policy] = ()
+    revoked: Collection[str] = ()
+    first: First = unseen
 
     @property
     def subjects(self) -> dict[Target, str]:
@@ -95,6 +101,8 @@ def judge(step: Step) -> tuple[Decision, ...]:
         decision = _decide(step, transition, waivers)
         if decision.action == "policy" and decision.approved:
             waivers = step.instance.policy.waivers
+            # What this step takes away is gone for everything else that it brings.
+            step = replace(step, later=(step.instance.policy, *step.later))
         decisions.append(decision)
     return tuple(decisions)
 
@@ -225,7 +233,7 @@ def _voices(
     Args:
         own: whether nothing but approvers' own signatures counts.
     """
-    voices = Voices(step.policy), Voices(step.newest)
+    hearing = Hearing(step.policy, step.later, step.revoked, step.first)
     ran = step.state.subjects.get(transition.target, frozenset())
     counted: dict[str, Approval] = {}
     faults: dict[Reason, set[str]] = {}
@@ -240,7 +248,7 @@ def _voices(
         if each.unsafe:
             faults.setdefault(Reason.FORGE_UNSAFE, set()).update(each.unsafe)
             continue
-        person, fault = _speaker(voices, each)
+        person, fault = hearing.speaker(each)
         if fault is None and person in gathered.contributors:
             fault = Reason.SELF_APPROVAL
         if fault is None and own and each.kind != "signed-by-approver":
@@ -250,15 +258,6 @@ def _voices(
         elif person not in counted:
             counted[person] = Approval(person=person, kind=each.kind, key=each.key, envelope=each.envelope)
     return counted, faults
-
-
-def _speaker(voices: tuple[Voices, Voices], each: Evidence) -> tuple[str | None, Reason | None]:
-    """Who speaks, by the policy that judges; and it must still be so by the newest one."""
-    judging, newest = (found.speaker(each) for found in voices)
-    person, fault = judging
-    if fault is None and newest != judging:
-        fault = Reason.KEY_UNKNOWN if each.account is None else Reason.ACCOUNT_UNKNOWN
-    return person, fault
 
 
 def _stale(other: Transition, transition: Transition, ran: frozenset[str]) -> bool:

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from ordain.core import attestation, sshsig
 from ordain.core.canonical import bytes_digest
-from ordain.core.decisions import REMEMBERED, Decision, Deployed, Entry, LedgerState, Value
+from ordain.core.decisions import REMEMBERED, Decision, Deployed, Entry, LedgerState, Stood, Value
 from ordain.core.governance import POLICY
 from ordain.core.identity import Target
 from ordain.core.reasons import Reason
@@ -18,6 +19,10 @@ from ordain.errors import UserError
 FOLDER = "manifests/ledger/"
 POLICY_TARGET = Target(environment=POLICY, model=POLICY)
 _PATH = re.compile(r"manifests/ledger/(\d{8})\.json")
+# Fields that the first entries did not have: left out at their defaults, so that old bytes stay the same.
+_LATER: dict[str, object] = {"judging": 1, "sighted": ()}
+# The rules by which this Ordain judges; what older entries say is judged by the rules of their time.
+JUDGING = 2
 
 
 class Record(Value, frozen=True, kw_only=True):
@@ -82,8 +87,13 @@ def encode(entry: Entry, sign: attestation.Signer) -> bytes:
         sign: turns the bytes to be signed into an SSH signature of namespace `ledger@ordain.dev`.
     """
     subjects = {each.transition.target.label: each.transition.id for each in entry.decisions}
+    predicate = {
+        name: value
+        for name, value in msgspec.to_builtins(entry).items()
+        if name not in _LATER or getattr(entry, name) != _LATER[name]
+    }
     content = attestation.statement(
-        attestation.DECISION_TYPE, {"manifests": entry.manifests, **subjects}, msgspec.to_builtins(entry)
+        attestation.DECISION_TYPE, {"manifests": entry.manifests, **subjects}, predicate
     )
     return attestation.to_bytes(attestation.seal(content, sign))
 
@@ -127,7 +137,24 @@ def fold(entries: Sequence[tuple[str, Entry]]) -> LedgerState:
 
 def advance(state: LedgerState, file_digest: str, entry: Entry) -> LedgerState:
     """The state after one more entry."""
-    deployed, ran = dict(state.deployed), dict(state.ran)
+    return replace(
+        _decided(state, entry),
+        head=file_digest,
+        sequence=entry.sequence,
+        cursor=entry.source,
+        refused=state.refused
+        | {(each.transition.id, each.reason.value) for each in entry.decisions if not each.approved},
+        pending={each.target: each for each in entry.pending},
+        genesis=entry.genesis,
+        manifests=entry.manifests,
+        reigns=_reigns(state.reigns, entry),
+        judging=entry.judging,
+    )
+
+
+def _decided(state: LedgerState, entry: Entry) -> LedgerState:
+    """What an entry's decisions make of what runs, of what ran and of the policy."""
+    deployed, ran, stood = dict(state.deployed), dict(state.ran), dict(state.stood)
     since, subjects, images = dict(state.since), dict(state.subjects), dict(state.images)
     policy, source = entry.policy, entry.policy_source
     for decision in entry.decisions:
@@ -144,27 +171,20 @@ def advance(state: LedgerState, file_digest: str, entry: Entry) -> LedgerState:
             images.pop(target, None)
             continue
         deployed[target] = running
+        stood[target] = Stood(source=entry.source, release=decision.release, waivers=decision.waivers)
         subjects[target] = subjects.get(target, frozenset()) | {running.subject}
         images[target] = _remembered(decision.images, images.get(target, ()))
         if running.release is not None:
             ran[target] = _with(ran.get(target, ()), running.release.number)
-    return LedgerState(
-        head=file_digest,
-        sequence=entry.sequence,
-        cursor=entry.source,
-        deployed=deployed,
-        policy=policy,
-        policy_source=source,
-        refused=state.refused
-        | {(each.transition.id, each.reason.value) for each in entry.decisions if not each.approved},
-        ran=ran,
-        since=since,
-        subjects=subjects,
-        pending={each.target: each for each in entry.pending},
-        genesis=entry.genesis,
-        manifests=entry.manifests,
-        images=images,
-    )
+    return replace(
+        state, deployed=deployed, ran=ran, stood=stood, since=since, subjects=subjects, images=images,
+        policy=policy, policy_source=source,
+    )  # fmt: skip
+
+
+def _reigns(earlier: tuple[tuple[str, str], ...], entry: Entry) -> tuple[tuple[str, str], ...]:
+    kept = earlier[:-1] if earlier and earlier[-1][0] == entry.policy_source else earlier
+    return (*kept, (entry.policy_source, entry.source))
 
 
 def _with(earlier: tuple[int, ...], number: int) -> tuple[int, ...]:
@@ -235,6 +255,11 @@ def _linked(record: Record, state: LedgerState, previous: Entry | None) -> None:
         raise _broken(f"it says it is entry {entry.sequence}", record.path)
     if entry.previous != state.head:
         raise _broken("the entry before it is not the one it names", record.path)
+    if entry.judging > JUDGING:
+        what = f"it was judged by rules of version {entry.judging}, which this Ordain does not know"
+        raise _broken(what, record.path, "install the Ordain that wrote it, or a newer one")
+    if entry.judging < max(1, state.judging):
+        raise _broken(f"it was judged by the older rules of version {entry.judging}", record.path)
     if previous is None:
         return
     if (entry.policy, entry.policy_source) != (state.policy, state.policy_source):
@@ -243,10 +268,10 @@ def _linked(record: Record, state: LedgerState, previous: Entry | None) -> None:
         raise _broken("it names another genesis than the entry before it", record.path)
 
 
-def _broken(what: str, path: str) -> UserError:
+def _broken(what: str, path: str, fix: str = "") -> UserError:
     return UserError(
         what,
         where=path or FOLDER,
-        fix="restore manifests/ledger from a clone that `ordain verify` accepts",
+        fix=fix or "restore manifests/ledger from a clone that `ordain verify` accepts",
         reason=Reason.LEDGER_BROKEN,
     )

@@ -23,6 +23,9 @@ class PathHistory:
             for path, kind in changed.items():
                 self._touched.setdefault(path, []).append((place, commit, kind))
 
+    def __contains__(self, commit: str) -> bool:
+        return commit in self._places
+
     def changes(self, path: str, kinds: str = "AMD", head: str | None = None) -> list[str]:
         """The commits that touched a file, newest first.
 

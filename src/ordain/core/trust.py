@@ -45,11 +45,11 @@ class Keyring:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._owners: dict[str, tuple[str, Key] | None] = {}
-        revoked = _revoked(policy)
+        gone = revoked(policy)
         for name, person in policy.people.items():
             for key in person.keys:
                 found = fingerprint(key.key)
-                if found is not None and found not in revoked:
+                if found is not None and found not in gone:
                     taken = self._owners.get(found)
                     alone = found not in self._owners or (taken is not None and taken[0] == name)
                     self._owners[found] = (name, key) if alone else None
@@ -64,9 +64,12 @@ class Keyring:
         found = self._owners.get(key)
         if found is None or self._policy.people[found[0]].bot:
             return Reason.KEY_UNKNOWN
-        if found[1].insecure_example and self._policy.forge != "local":
-            return Reason.KEY_INSECURE
-        return None
+        return Reason.KEY_INSECURE if self.example(key) and self._policy.forge != "local" else None
+
+    def example(self, key: str) -> bool:
+        """Whether the private half of somebody's key is public."""
+        found = self._owners.get(key)
+        return found is not None and found[1].insecure_example
 
 
 @lru_cache(maxsize=1024)
@@ -78,14 +81,15 @@ def fingerprint(key: str) -> str | None:
         return None
 
 
-def _revoked(policy: Policy) -> frozenset[str | None]:
-    return frozenset(map(fingerprint, policy.revoked))
+def revoked(policy: Policy) -> frozenset[str]:
+    """Fingerprints of the keys that a policy revokes."""
+    return frozenset(each for each in map(fingerprint, policy.revoked) if each is not None)
 
 
 def collectors(policy: Policy) -> frozenset[str]:
     """Fingerprints of the keys that may sign ledger entries."""
     usable = [key for key in policy.collectors if policy.forge == "local" or not key.insecure_example]
-    found = {fingerprint(each.key) for each in usable} - _revoked(policy)
+    found = {fingerprint(each.key) for each in usable} - revoked(policy)
     return frozenset(each for each in found if each is not None)
 
 

@@ -20,7 +20,7 @@ from ordain.core.escaping import short
 from ordain.core.identity import Transition, files_digest
 from ordain.core.release import Release
 from ordain.core.report import EVIDENCE
-from ordain.core.voices import Voices
+from ordain.core.voices import Hearing
 
 Link = Literal[
     "data", "code", "lock", "release", "artifact", "ledger", "policy", "approval", "judgement", "manifest"
@@ -151,17 +151,17 @@ def evidence_in(data: bytes) -> tuple[Evidence, ...]:
     return told.evidence if told else ()
 
 
-def approval_proof(given: Approval, transition: Transition, voices: Voices) -> Proof:
+def approval_proof(given: Approval, transition: Transition, hearing: Hearing) -> Proof:
     """Whether somebody's own signature, or a review that a collector attests, covers this very transition.
 
     Args:
         given: as the ledger carries it.
         transition: what it was counted for.
-        voices: of the policy that judged.
+        hearing: by the policy that judged.
     """
     what = f"{given.person} on {transition.target.label}"
     found = evidence_in(attestation.to_bytes(given.envelope))
-    theirs = next((each for each in found if voices.speaker(each)[0] in {given.person, None}), None)
+    theirs = next((each for each in found if hearing.speaker(each)[0] in {given.person, None}), None)
     if theirs is None:
         return failed("approval", what, "the envelope holds no approval of theirs")
     if theirs.key is None:
@@ -170,7 +170,7 @@ def approval_proof(given: Approval, transition: Transition, voices: Voices) -> P
         return failed("approval", what, "the signature is good but covers another transition")
     if (theirs.key, theirs.kind) != (given.key, given.kind):
         return failed("approval", what, f"signed by {theirs.key}, recorded as {given.key}")
-    if voices.speaker(theirs)[0] != given.person:
+    if hearing.speaker(theirs)[0] != given.person:
         return failed("approval", what, f"{given.key} is no key of theirs by the policy that judged")
     return ok("approval", what, f"{EVIDENCE[given.kind]}, key {given.key}")
 

@@ -23,6 +23,7 @@ from ordain.core.instance import (
 from ordain.core.release import Release
 from ordain.core.spec import Models, Params
 from ordain.core.trees import TREE, Entry, changed
+from ordain.errors import UserError
 
 ENVIRONMENTS, RELEASES = "environments", "releases"
 TOPS = (MODELS, PARAMS, POLICY, ENVIRONMENTS, RELEASES)
@@ -72,7 +73,7 @@ class Declarations:
         """None where anything is not as it should be: reading the whole then says what."""
         *files, environments, releases = self.place(treeish)
         values = {
-            top: self._part(top, entry) for top, entry in zip(TOPS, files, strict=False) if entry is not None
+            top: self.part(top, entry) for top, entry in zip(TOPS, files, strict=False) if entry is not None
         }
         values |= sorted(self._folder(ENVIRONMENTS, environments).values.items()) if environments else {}
         if (releases is not None and releases[0] != TREE) or not self._sound_models(files, values):
@@ -96,7 +97,7 @@ class Declarations:
         """The models and candidates of a commit or tree, whatever else it holds; None when they can't be
         used."""
         files = list(self.place(treeish)[:3])
-        values = {top: self._part(top, entry) for top, entry in zip(TOPS[:2], files, strict=False) if entry}
+        values = {top: self.part(top, entry) for top, entry in zip(TOPS[:2], files, strict=False) if entry}
         models, params = values.get(MODELS), values.get(PARAMS)
         if models is None or params is None or not self._sound_models(files, values):
             return None
@@ -105,7 +106,7 @@ class Declarations:
     def release(self, treeish: str, path: str) -> Release | None:
         """The sound release record at a path of a commit or tree, or None."""
         entry = self.repository.entry(treeish, path)
-        record = self._part(path, entry) if entry is not None else None
+        record = self.part(path, entry) if entry is not None else None
         return record if isinstance(record, Release) else None
 
     def releases(self, commits: Iterable[str]) -> Iterator[Release]:
@@ -118,10 +119,24 @@ class Declarations:
                 if entry is None or (path, entry) in seen or not is_state_path(path):
                     continue
                 seen.add((path, entry))
-                record = self._part(path, entry)
+                record = self.part(path, entry)
                 if record is not None:
                     yield record
             before = top
+
+    def entry(self, treeish: str, path: str) -> Entry | None:
+        """What stands at the place of a declared file."""
+        return self.repository.entry(treeish, path)
+
+    def environments(self, treeish: str) -> tuple[str, ...] | None:
+        """The names of the environments that have a file, sorted; None where that can't be told."""
+        try:
+            found = self.repository.listing(treeish, (f"{ENVIRONMENTS}/",))
+        except UserError:
+            return None
+        return tuple(
+            sorted(path.rpartition("/")[2].removesuffix(".yaml") for path in found if is_state_path(path))
+        )
 
     def _folder(self, path: str, entry: Entry) -> _Folder:
         """What stands at and below a path, from what stood there in the state that was read before.
@@ -141,13 +156,13 @@ class Declarations:
             if now is not None:
                 self.repository.files(gitnames.path(name), now)
                 if is_state_path(name):
-                    values[name] = self._part(name, now)
+                    values[name] = self.part(name, now)
         sound = None not in values.values()
         records = {each.number: each for each in values.values() if isinstance(each, Release)}
         self._folders[path] = _Folder(entry, values, dict(sorted(records.items())) if sound else None)
         return self._folders[path]
 
-    def _part(self, path: str, entry: Entry) -> Any:
+    def part(self, path: str, entry: Entry) -> Any:
         """What one file declares; None when it is not sound, no plain file, or too large."""
         mode, blob = entry
         if (path, entry) not in self._parts:
@@ -159,7 +174,7 @@ class Declarations:
     def policy(self, treeish: str) -> Policy | None:
         """The policy that a commit holds, whatever else it holds; None when it can't be read."""
         entry = self.repository.stood(treeish, POLICY)
-        if entry is None or self._part(POLICY, entry) is None:
+        if entry is None or self.part(POLICY, entry) is None:
             return None
         if entry[1] not in self._policies:
             instance = load(self.repository.read(treeish, (POLICY,))).instance

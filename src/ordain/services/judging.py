@@ -7,19 +7,25 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ordain.core.approval import POLICY_TARGET, STATE_TARGET, Evidence, gather, pending, policy_subject
-from ordain.core.attested import Attested, contributors, known_makers
+from ordain.core.approval import STATE_TARGET, Evidence, gather, pending, policy_subject
+from ordain.core.attested import Attested, with_word
 from ordain.core.decisions import Decision, Entry, LedgerState, Pending
-from ordain.core.declared import Instance, release_path
+from ordain.core.declared import Instance
 from ordain.core.governance import Policy, Risk
 from ordain.core.identity import Target, Transition
 from ordain.core.judge import Step, judge
-from ordain.core.ledger import advance
+from ordain.core.ledger import JUDGING, advance
 from ordain.core.quorum import declared_risk, higher
 from ordain.core.reasons import Reason
-from ordain.core.render import RENDERER_VERSION
-from ordain.core.trust import Contribution, collectors, contribution
+from ordain.core.trust import Contribution, collectors, contribution, revoked
 from ordain.errors import UserError
+from ordain.services.declarations import RELEASES
+from ordain.services.hands import Position
+from ordain.services.judged import Judged, entry_of, subjects
+from ordain.services.lineage import MANY
+from ordain.services.listening import Listening
+from ordain.services.makers import Makers, Now
+from ordain.services.past import Past
 from ordain.services.states import Snapshot, States
 
 Attest = Callable[[str, str, Policy], Attested | None]
@@ -37,28 +43,15 @@ class Context(Struct, frozen=True, kw_only=True):
         present: whether an artifact was published, by the image that the cluster pulls.
         attest: what a forge says of the request that became a step, given the step, the one before it
             and the policy that judges; None where it knows of none.
+        past: the ledger before the walk. judging: the version of the rules to judge by.
     """
 
     evidence: Sequence[Evidence]
     now: str
     present: Callable[[str], bool]
     attest: Attest = nobody
-
-
-class Judged(Struct, frozen=True, kw_only=True):
-    """What came out for one step: every decision, those already on record included.
-
-    Attributes:
-        attested: what forges said of this step and of those since the last entry.
-    """
-
-    commit: str
-    policy: Policy
-    policy_source: str
-    snapshot: Snapshot
-    decisions: tuple[Decision, ...]
-    pending: tuple[Pending, ...]
-    attested: tuple[Attested, ...] = ()
+    past: Past = Past(())
+    judging: int = JUDGING
 
 
 class Walk:
@@ -76,7 +69,6 @@ class Walk:
         self.genesis = state.genesis or states.genesis(head)
         source = state.policy_source or self.genesis
         self.policy = states.needed_policy(source)
-        self.newest = states.newest_policy(head)
         self.state = replace(
             state, policy=policy_subject(self.policy), policy_source=source, genesis=self.genesis
         )
@@ -85,7 +77,9 @@ class Walk:
         self._pending = dict(state.pending) if state.cursor else self._founding()
         self._evidence = list(context.evidence)
         self._attested: list[Attested] = []
-        self._makers: dict[str, Contribution] = {}
+        self._listening = Listening(states, context.past, (self.genesis, head))
+        self._told: dict[str, Attested] = {}
+        self._ahead: dict[str, tuple[Policy, ...]] | None = None
 
     def steps(self) -> list[str]:
         """The commits that come after the position, oldest first.
@@ -128,11 +122,13 @@ class Walk:
         carried = self._pending.get(STATE_TARGET)
         if carried:
             made = made.joined(Contribution(people=carried.contributors, unproven=carried.unproven))
-        gathered = self._gathered(now, made, commit)
+        gathered = self._gathered(Now(treeish=treeish, snapshot=now, made=made))
         step = Step(
             instance=now.instance, wanted=now.wanted, parent=self._before.instance, state=self.state,
-            policy=self.policy, newest=self.newest, gathered=gathered, evidence=tuple(self._evidence),
-            today=self._context.now[:10], present=self._context.present,
+            policy=self.policy, gathered=gathered, evidence=tuple(self._evidence),
+            today=self._context.now[:10], present=self._context.present, first=self._listening.first,
+            later=self._later(commit),
+            revoked=self._listening.revoked(self.state) | revoked(now.instance.policy),
         )  # fmt: skip
         decisions = judge(step)
         settled = {each.transition.target for each in decisions if each.approved}
@@ -142,13 +138,45 @@ class Walk:
     def _made(self, commit: str) -> Contribution:
         """Who made a step, by Git's word and by the forge's."""
         made = self._states.contribution(self.parent, commit, self.policy)
-        told = self._context.attest(commit, self.parent, self.policy)
-        if told is None or told.key not in collectors(self.policy):
-            return made
-        self._attested.append(told)
-        self._evidence += told.evidence
-        others = contributors(self.policy, told)
-        return made.vouched(others) if known_makers(self.policy, told) else made.joined(others)
+        told = self._told.get(commit) or self._context.attest(commit, self.parent, self.policy)
+        if told is not None and told.key in collectors(self.policy):
+            self._told[commit] = told
+            self._attested.append(told)
+            self._evidence += told.evidence
+        return with_word(self.policy, made, told)
+
+    def _heard(self, commit: str) -> Attested | None:
+        """What a forge said of a step that was judged before."""
+        return self._told.get(commit) or self._context.past.told(commit)
+
+    def _later(self, commit: str) -> tuple[Policy, ...]:
+        """The policies that later steps bring, approved: what they take away is known by now."""
+        if self._ahead is None:
+            self._ahead = self._scouted()
+        return self._ahead.get(commit, ())
+
+    def _scouted(self) -> dict[str, tuple[Policy, ...]]:
+        steps = self.steps()
+        if len(steps) > MANY:
+            self._states.repository.history(self._head, RELEASES)
+        if self._states.lineage.same_policy([self.state.policy_source or self.genesis, *steps]):
+            return {}
+        scout = Walk(self._states, self._context, self.state, self._head)
+        scout._ahead, scout._told = {}, self._told
+        brought: list[tuple[int, Policy]] = []
+        for place, step in enumerate(steps):
+            before = scout.policy
+            scout.rehearse_step(step)
+            brought += [(place, scout.policy)] * (scout.policy != before)
+        return {
+            step: tuple(policy for brings, policy in brought if brings > place)
+            for place, step in enumerate(steps)
+        }
+
+    def sighted(self, entry: Entry) -> tuple[str, ...]:
+        """The approvals that the ledger sees for the first time with an entry on the newest step."""
+        after = advance(self.state, "", entry)
+        return self._listening.sighted(self._evidence, entry, after, self._later(entry.source))
 
     def _judged(
         self, commit: str, now: Snapshot, decisions: tuple[Decision, ...], waiting: tuple[Pending, ...]
@@ -165,10 +193,14 @@ class Walk:
     def rehearse(self) -> None:
         """Advance to the head of the branch as if every decision on the way were recorded."""
         for commit in self.steps():
-            if not self.own(commit):
-                judged = self.advance(commit)
-                entry = entry_of(self.state, judged, self._context.now)
-                self.recorded(advance(self.state, entry.source, entry))
+            self.rehearse_step(commit)
+
+    def rehearse_step(self, commit: str) -> None:
+        """Advance to the next step as if its decisions were recorded."""
+        if not self.own(commit):
+            judged = self.advance(commit)
+            entry = entry_of(self.state, judged, self._context.now)
+            self.recorded(advance(self.state, entry.source, entry))
 
     def renewal(self, commit: str, now: str) -> Entry:
         """An entry without decisions at the step where the walk stands."""
@@ -176,6 +208,7 @@ class Walk:
             commit=commit, policy=self.policy, policy_source=self.state.policy_source or self.genesis,
             snapshot=self._before, decisions=(),
             pending=tuple(self._pending[target] for target in sorted(self._pending)),
+            attested=tuple(self._attested),
         )  # fmt: skip
         return entry_of(self.state, judged, now)
 
@@ -195,30 +228,31 @@ class Walk:
         waiting = pending(subjects(self._before, self.policy), self.state, self.policy)
         return gather({}, waiting, {}, made, self._risks(waiting, self._before.instance))
 
-    def _gathered(self, now: Snapshot, made: Contribution, commit: str) -> dict[Target, Pending]:
-        wanted = subjects(now, self.policy)
+    def _gathered(self, now: Now) -> dict[Target, Pending]:
+        wanted = subjects(now.snapshot, self.policy)
         waiting = pending(wanted, self.state, self.policy)
         touched = {}
         if self._before.instance is not None:
             before = subjects(self._before, self.policy)
             touched = {each.target: before.get(each.target) != wanted.get(each.target) for each in waiting}
-        found = gather(self._pending, waiting, touched, made, self._risks(waiting, now.instance))
-        return {target: self._with_makers(each, now, commit) for target, each in found.items()}
+        risks = self._risks(waiting, now.snapshot.instance)
+        found = gather(self._pending, waiting, touched, now.made, risks)
+        makers = Makers(self._states, self._position(), now)
+        return {target: self._with_makers(each, makers) for target, each in found.items()}
 
-    def _with_makers(self, waiting: Pending, now: Snapshot, commit: str) -> Pending:
-        """Whoever recorded a release had a hand in wherever it is deployed, however long ago that was."""
-        wanted, before = now.wanted.get(waiting.target), self._before.instance
-        ref = wanted.release if wanted else None
-        running = self.state.deployed.get(waiting.target)
-        if ref is None or before is None or (running is not None and running.release == ref):
-            return waiting  # no release changes here
-        if ref.number not in before.releases.get(ref.model, {}):
-            return waiting  # the record came with this very step
-        path = release_path(ref.model, ref.number)
-        if path not in self._makers:
-            self._makers[path] = self._states.recorders(path, commit, self.policy)
-        people = {*waiting.contributors, *self._makers[path].people}
-        return replace(waiting, contributors=tuple(sorted(people)))
+    def _position(self) -> Position:
+        return Position(
+            parent=self.parent, genesis=self.genesis, state=self.state, policy=self.policy, told=self._heard
+        )
+
+    def _with_makers(self, waiting: Pending, makers: Makers) -> Pending:
+        """Whoever wrote what a transition covers had a hand in it, however long ago that was."""
+        if self._context.judging == 1:
+            made = makers.by_first_rules(waiting.target, self._before.instance)
+        else:
+            made = makers.of(waiting.target)
+        made = made.joined(Contribution(people=waiting.contributors, unproven=waiting.unproven))
+        return replace(waiting, contributors=made.people, unproven=made.unproven)
 
     def _risks(self, waiting: Sequence[Transition], now: Instance | None) -> dict[Target, Risk | None]:
         found: dict[Target, Risk | None] = {}
@@ -254,44 +288,3 @@ class Walk:
         others = [each for target, each in self._pending.items() if target != STATE_TARGET]
         waiting = tuple(sorted([*others, gathered], key=lambda each: each.target))
         return self._judged(commit, now, (decision,), waiting)
-
-
-def subjects(snapshot: Snapshot, fallback: Policy) -> dict[Target, str]:
-    """What a commit wants to run, by target, the policy included.
-
-    Args:
-        fallback: the policy to assume where the commit's own can't be read.
-    """
-    policy = snapshot.instance.policy if snapshot.instance else fallback
-    found = {target: each.subject for target, each in snapshot.wanted.items()}
-    return {**found, POLICY_TARGET: policy_subject(policy)}
-
-
-def fresh(judged: Judged, state: LedgerState) -> tuple[Decision, ...]:
-    """The decisions that the ledger does not hold yet: a refusal is recorded once for each reason."""
-    return tuple(
-        each
-        for each in judged.decisions
-        if each.approved or (each.transition.id, each.reason.value) not in state.refused
-    )
-
-
-def entry_of(state: LedgerState, judged: Judged, now: str) -> Entry:
-    """The ledger entry for a step, its manifests yet to be named."""
-    decisions = sorted(fresh(judged, state), key=lambda each: each.transition.target)
-    return Entry(
-        sequence=state.sequence + 1,
-        previous=state.head,
-        repository=judged.policy.repository,
-        branch=judged.policy.branch,
-        source=judged.commit,
-        policy=policy_subject(judged.policy),
-        policy_source=judged.policy_source,
-        renderer=RENDERER_VERSION,
-        decisions=tuple(decisions),
-        manifests="",
-        observed=now,
-        genesis=state.genesis or "",
-        pending=judged.pending,
-        requests=tuple(each.envelope for each in judged.attested),
-    )

@@ -25,7 +25,8 @@ from ordain.errors import UserError
 from ordain.ports import Merges
 from ordain.services.book import Book, open_book
 from ordain.services.clone import base_point, ledger_commit
-from ordain.services.judging import Context, Judged, Walk, entry_of, nobody
+from ordain.services.judged import Judged, entry_of
+from ordain.services.judging import Context, Walk, nobody
 from ordain.services.measurements import measurements
 from ordain.services.past import Past, evidence_of
 from ordain.services.staleness import Hash, Read, at_commit, in_working_tree, stale_pipelines
@@ -118,7 +119,9 @@ def _desk(setting: Setting, base: str | None) -> Iterator[tuple[Desk, Point]]:
 def _context(desk: Desk, past: Past, forge: Merges | None) -> Context:
     evidence = evidence_of(desk.forge.approvals(), desk.book.records)
     attest = Witness(desk.states, desk.address, forge, past, foreseen).attest if forge else nobody
-    return Context(evidence=evidence, now=desk.setting.now, present=desk.setting.present, attest=attest)
+    return Context(
+        evidence=evidence, now=desk.setting.now, present=desk.setting.present, attest=attest, past=past
+    )
 
 
 def _wanted(clone: Repository, repository: Repository, revision: str | None) -> Wanted:
@@ -160,7 +163,7 @@ def _rehearse(walk: Walk, past: Past, now: str) -> tuple[dict[Target, Decision],
         if entry.decisions:
             steps.append(commit)
             walk.recorded(advance(walk.state, entry.source, entry))
-            past.add(walk.state)
+            past.add(walk.state, entry)
     return passed, tuple(steps)
 
 

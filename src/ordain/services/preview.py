@@ -6,7 +6,8 @@ from msgspec import Struct
 
 from ordain.core.decisions import LedgerState
 from ordain.errors import UserError
-from ordain.services.judging import Context, Judged, Walk
+from ordain.services.judged import Judged
+from ordain.services.judging import Context, Walk
 from ordain.services.states import States
 
 

@@ -30,7 +30,8 @@ from ordain.core.trust import collectors
 from ordain.errors import RetryLater, UserError
 from ordain.ports import Forge, Objects, Requests
 from ordain.services.book import Book, manifests_digest, open_book
-from ordain.services.judging import Attest, Context, Judged, Walk, entry_of, nobody
+from ordain.services.judged import Judged, entry_of
+from ordain.services.judging import Attest, Context, Walk, nobody
 from ordain.services.past import Past, evidence_of
 from ordain.services.states import MANIFESTS, States
 from ordain.services.witness import Witness, signed
@@ -158,7 +159,7 @@ class _Attempt:
         forge = self._order.forge(self._repository, self._order.source.address)
         context = Context(
             evidence=evidence_of(forge.approvals(), book.records), now=self._now,
-            present=self._order.present, attest=self._witness(base),
+            present=self._order.present, attest=self._witness(base), past=self._past,
         )  # fmt: skip
         walk = Walk(self._states, context, book.state, base)
         self._authorised(walk)
@@ -215,33 +216,32 @@ class _Attempt:
             standing = tuple(each for each in judged.decisions if not each.approved)
             entry = entry_of(walk.state, judged, self._now)
             if entry.decisions:
-                entry = self._completed(walk.state, entry, judged, () if entries else book.repaired)
+                entry = self._completed(walk, entry, judged, () if entries else book.repaired)
                 tip = self._record(walk, entry)
                 entries.append(entry)
         if book.repaired and not entries:
-            entry = self._completed(walk.state, walk.renewal(last, self._now), None, book.repaired)
+            entry = self._completed(walk, walk.renewal(last, self._now), None, book.repaired)
             tip = self._record(walk, entry)
             entries.append(entry)
         new = {each.transition.id for entry in entries for each in entry.decisions}
         old = tuple(each for each in standing if each.transition.id not in new)
         return Outcome(commit=tip, entries=tuple(entries), repaired=book.repaired, standing=old)
 
-    def _completed(
-        self, state: LedgerState, entry: Entry, judged: Judged | None, repaired: tuple[str, ...]
-    ) -> Entry:
+    def _completed(self, walk: Walk, entry: Entry, judged: Judged | None, repaired: tuple[str, ...]) -> Entry:
         """Put the manifests of what was approved in place, with what the cluster may admit, and name the
         result.
 
         Args:
-            state: the ledger before the entry.
+            walk: it stands on the step, the ledger still before the entry.
         """
         for decision in entry.decisions:
             if decision.approved and decision.action != "policy" and judged is not None:
                 self._place(decision, judged)
-        self._admit(advance(state, "", entry))
+        self._admit(advance(walk.state, "", entry))
         digest = manifests_digest(self._states, self._manifests)
         summed = summaries(entry, self._order.collector.summary)
-        return replace(entry, manifests=digest, repaired=repaired, summaries=summed)
+        seen = walk.sighted(entry)
+        return replace(entry, manifests=digest, repaired=repaired, summaries=summed, sighted=seen)
 
     def _place(self, decision: Decision, judged: Judged) -> None:
         target = decision.transition.target
@@ -274,7 +274,7 @@ class _Attempt:
             commits.attach(unsigned, self._order.collector.commit(unsigned))
         )
         walk.recorded(advance(walk.state, bytes_digest(data), entry))
-        self._past.add(walk.state)
+        self._past.add(walk.state, entry)
         return self._tip
 
 

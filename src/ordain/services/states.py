@@ -24,6 +24,8 @@ from ordain.core.spec import Models, Params
 from ordain.core.trust import Contribution, collectors, contribution
 from ordain.errors import UserError
 from ordain.services.declarations import Declarations
+from ordain.services.lineage import Lineage
+from ordain.services.texts import Texts
 
 MANIFESTS = "manifests"
 # Steps are judged one after another, so few states are looked at again.
@@ -55,46 +57,48 @@ class States:
     def __init__(self, repository: Repository, templates: Mapping[str, str]) -> None:
         self.repository = repository
         self.templates = templates
-        self._declared = Declarations(repository)
+        self.declarations = Declarations(repository)
         self._snapshots: dict[tuple[trees.Entry | None, ...], Snapshot] = {}
         self._known: Mapping[Target, Desired] = {}
+        self.lineage = Lineage(self.declarations)
+        self.texts = Texts(self.declarations)
         # Proven ledgers by commit and genesis: `book.check_ledger` proves each once.
         self.ledgers: dict[tuple[str, str], tuple[Record, ...]] = {}
 
     def instance(self, treeish: str) -> Instance | None:
         """What a commit or tree declares, unrendered; None when it can't be used."""
         try:
-            return self._declared.instance(treeish)
+            return self.declarations.instance(treeish)
         except UserError:
             return None
 
     def models(self, treeish: str) -> tuple[Models, Params] | None:
         """The models and candidates of a commit, whatever else it holds; None when they can't be used."""
         try:
-            return self._declared.models(treeish)
+            return self.declarations.models(treeish)
         except UserError:
             return None
 
     def release(self, treeish: str, ref: ReleaseRef) -> Release | None:
         """The very record that a pinned release names, where it stands at its place in a commit."""
         try:
-            found = self._declared.release(treeish, release_path(ref.model, ref.number))
+            found = self.declarations.release(treeish, release_path(ref.model, ref.number))
         except UserError:
             return None
         return found if found is not None and found.digest == ref.record else None
 
     def releases(self, commits: Iterable[str]) -> Iterator[Release]:
         """Every sound release record that some commits hold."""
-        return self._declared.releases(commits)
+        return self.declarations.releases(commits)
 
     def policy(self, treeish: str) -> Policy | None:
         """The policy that a commit holds, whatever else it holds; None when it can't be read."""
-        return self._declared.policy(treeish)
+        return self.declarations.policy(treeish)
 
     def snapshot(self, treeish: str) -> Snapshot:
         """What a commit or tree declares, or why that can't be used."""
         try:
-            place = self._declared.place(treeish)
+            place = self.declarations.place(treeish)
         except UserError as error:
             return Snapshot(key=digest("state/v1", treeish), fault=error)
         found = self._snapshots.pop(place, None) or self._read(treeish)
@@ -105,7 +109,7 @@ class States:
 
     def _read(self, treeish: str) -> Snapshot:
         try:
-            instance = self._declared.instance(treeish)
+            instance = self.declarations.instance(treeish)
             wanted = desired(instance, self.templates, self._known)
             for each in wanted.values():
                 _sound(each)
@@ -174,17 +178,11 @@ class States:
         A merge that is the clean automatic result of its two parents is no contribution, and neither
         is a commit of the reconciler's own, which changes nothing outside `manifests/`.
         """
-        found = self.repository.commits(self.repository.between(after, until))
-        return contribution(policy, [each for each in found if not self._neutral(each, policy)])
+        return self.made_by(self.repository.commits(self.repository.between(after, until)), policy)
 
-    def recorders(self, path: str, commit: str, policy: Policy) -> Contribution:
-        """Who made the steps before a commit that brought a release record."""
-        found = Contribution()
-        for step in self.repository.changes(commit, path, "A"):
-            (known,) = self.repository.commits([step])
-            if step != commit and known.parents:
-                found = found.joined(self.contribution(known.parents[0], step, policy))
-        return found
+    def made_by(self, commits: Iterable[Commit], policy: Policy) -> Contribution:
+        """Who made some commits, by themselves."""
+        return contribution(policy, [each for each in commits if not self._neutral(each, policy)])
 
     def _neutral(self, commit: Commit, policy: Policy) -> bool:
         if len(commit.parents) == 2:

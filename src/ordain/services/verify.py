@@ -22,7 +22,8 @@ from ordain.core.plan import Point
 from ordain.core.verification import Proof, failed, ok
 from ordain.services.book import Book
 from ordain.services.clone import Clone, bare_clone
-from ordain.services.declarations import TOPS
+from ordain.services.declarations import RELEASES, TOPS
+from ordain.services.past import Past
 from ordain.services.verify_current import current_proofs, record_proofs
 from ordain.services.verify_ledger import (
     approval_proofs,
@@ -115,8 +116,11 @@ def _proven(book: Book, memory: LedgerMemory) -> int:
 def _entries(clone: Clone, book: Book, proven: int) -> Iterator[Proof]:
     """Every entry, but for those that were proven before."""
     count = len(book.records)
-    if count - proven > FEW:
+    new = count - proven
+    if new > FEW:
         clone.repository.warm(clone.commit, TOPS)
+    if new > FEW or new > proven:
+        clone.repository.history(clone.commit, RELEASES)
     if proven:
         yield ok(
             "judgement", f"entries 1 to {proven}", "proven by this clone before; --anew proves them again"
@@ -159,9 +163,12 @@ def _genesis(clone: Clone, expected: str | None) -> Proof:
 
 def _running(clone: Clone, book: Book) -> Iterator[Proof]:
     """Approvals and rendering of what runs now."""
-    for record in running_entries(book):
-        yield from approval_proofs(clone.states, record.entry)
-        yield from rendering_proofs(clone.states, record.entry)
+    wanted, past = {each.path for each in running_entries(book)}, Past(())
+    for record in book.records:
+        if record.path in wanted:
+            yield from approval_proofs(clone.states, past, record.entry)
+            yield from rendering_proofs(clone.states, record.entry)
+        past.see(record.entry)
 
 
 def _released(records: Sequence[Record]) -> list[ReleaseRef]:

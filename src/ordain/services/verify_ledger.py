@@ -16,11 +16,12 @@ from ordain.core.reasons import Reason
 from ordain.core.render import RENDERER_VERSION, admitted_files
 from ordain.core.trust import collectors
 from ordain.core.verification import Proof, absent, failed, ok
-from ordain.core.voices import Voices
+from ordain.core.voices import Hearing
 from ordain.errors import UserError
 from ordain.services.book import Book, check_ledger, open_book
 from ordain.services.clone import Clone, check_memory
 from ordain.services.judging import Context, Walk
+from ordain.services.listening import Listening
 from ordain.services.past import Past
 from ordain.services.states import MANIFESTS, States
 from ordain.services.witness import transitions_of
@@ -119,13 +120,13 @@ def entry_proofs(clone: Clone, records: Sequence[Record], proven: int = 0) -> It
     state = fold([(each.digest, each.entry) for each in records[:proven]])
     past, states = Past(records[:proven]), clone.states
     for record in records[proven:]:
-        yield from approval_proofs(states, record.entry)
+        yield from approval_proofs(states, past, record.entry)
         yield from request_proofs(states, past, record.entry)
         yield from summary_proofs(states, record.entry)
-        yield from _judged(states, state, record.entry)
+        yield from _judged(states, state, past, record.entry)
         yield from rendering_proofs(states, record.entry)
         state = advance(state, record.digest, record.entry)
-        past.add(state)
+        past.add(state, record.entry)
 
 
 def request_proofs(states: States, past: Past, entry: Entry) -> Iterator[Proof]:
@@ -162,15 +163,19 @@ def summary_proofs(states: States, entry: Entry) -> Iterator[Proof]:
         yield ok("ledger", what, "as decided, signed by a collector")
 
 
-def approval_proofs(states: States, entry: Entry) -> Iterator[Proof]:
-    """Every approval that an entry carries."""
+def approval_proofs(states: States, past: Past, entry: Entry) -> Iterator[Proof]:
+    """Every approval that an entry carries.
+
+    Args:
+        past: the ledger before the entry.
+    """
     policy = states.policy(entry.policy_source)
     if policy is None:
         return
-    voices = Voices(policy)
+    hearing = Hearing(policy, (), frozenset(), Listening(states, past, (entry.genesis, entry.source)).first)
     for decision in entry.decisions:
         for each in decision.approvals:
-            yield _within(entry, verification.approval_proof(each, decision.transition, voices))
+            yield _within(entry, verification.approval_proof(each, decision.transition, hearing))
 
 
 def _within(entry: Entry, proof: Proof) -> Proof:
@@ -178,13 +183,13 @@ def _within(entry: Entry, proof: Proof) -> Proof:
     return Proof(link=proof.link, what=what, outcome=proof.outcome, detail=proof.detail)
 
 
-def _judged(states: States, state: LedgerState, entry: Entry) -> Iterator[Proof]:
+def _judged(states: States, state: LedgerState, past: Past, entry: Entry) -> Iterator[Proof]:
     what = f"entry {entry.sequence}"
     try:
         told = _attested(entry)
         context = Context(
             evidence=_evidence(entry), now=entry.observed, present=lambda _: True,
-            attest=lambda commit, _parent, _policy: told.get(commit),
+            attest=lambda commit, _parent, _policy: told.get(commit), past=past, judging=entry.judging,
         )  # fmt: skip
         walk = Walk(states, context, state, entry.source)
         steps = [each for each in walk.steps() if not walk.own(each)] or [entry.source]

@@ -19,7 +19,7 @@ from ordain.core.identity import Transition
 from ordain.core.request import Request
 from ordain.errors import UserError
 from ordain.ports import Merges
-from ordain.services.judging import subjects
+from ordain.services.judged import subjects
 from ordain.services.past import Past
 from ordain.services.states import States
 

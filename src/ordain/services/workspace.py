@@ -14,7 +14,7 @@ from ordain.errors import UserError
 from ordain.ports import Forge
 from ordain.services.book import Book, open_book
 from ordain.services.judging import Context
-from ordain.services.past import evidence_of
+from ordain.services.past import Past, evidence_of
 from ordain.services.preview import Preview, preview
 from ordain.services.reconcile import OpenForge
 from ordain.services.states import States
@@ -56,7 +56,10 @@ class Desk(Struct, frozen=True, kw_only=True):
         """What reconciling would decide if this revision were merged now."""
         self.repository.resolve(revision)
         evidence = evidence_of(self.forge.approvals(), self.book.records)
-        context = Context(evidence=evidence, now=self.setting.now, present=self.setting.present)
+        context = Context(
+            evidence=evidence, now=self.setting.now, present=self.setting.present,
+            past=Past(self.book.records),
+        )  # fmt: skip
         return preview(self.states, context, self.book.state, (self.base, revision))
 
 

@@ -65,12 +65,9 @@ class Ancestry(Reader):
 
     def steps(self, after: str, until: str) -> list[str] | None:
         """First-parent steps from one commit to another, oldest first; None when they don't lead there."""
-        found: list[str] = []
-        for commit in self.graph(until).first_parents(until):
-            if commit == after:
-                return found[::-1]
-            found.append(commit)
-        return None
+        graph = self.graph(until)
+        found = graph.first_parents_after(after, until) if after in graph else None
+        return found[::-1] if found is not None else None
 
     def between(self, after: str, until: str) -> list[str]:
         """Commits reachable from `until` and not from `after`, children before parents."""
@@ -187,6 +184,11 @@ class Ancestry(Reader):
             ends = zip(chain, [*chain[1:], None], strict=True)
             self._histories[head, top] = PathHistory((now, self._step(now, old, top)) for now, old in ends)
         return self._histories[head, top]
+
+    def known_history(self, commit: str, top: str) -> PathHistory | None:
+        """A history of a top folder that was read already and has a commit as a step, if there is one."""
+        found = (each for (_, name), each in self._histories.items() if name == top and commit in each)
+        return next(found, None)
 
     def _step(self, now: str, before: str | None, top: str) -> dict[str, str]:
         old = self.stood(before, top) if before else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
@@ -189,6 +189,7 @@ class Reader(Command):
             return self.tree(tree)
         except UserError:
             return {}
+
     def extent(self, tree: str) -> tuple[int, int]:
         """How many files a tree stands for, and how deep its folders go; each tree in it is read once.
 
