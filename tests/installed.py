@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import NamedTuple
@@ -45,17 +46,15 @@ class Installed(NamedTuple):
         )
 
 
-def installed(folder: Path, requirements: str) -> Installed:
-    """The packages of `requirements/<name>.txt`.
+def required(name: str) -> list[str]:
+    """The packages of `requirements/<name>.txt` that this interpreter takes."""
+    text = (ROOT / f"requirements/{name}.txt").read_text(encoding="utf-8")
+    found = [Requirement(each) for each in re.findall(r"^([a-z].*?) \\$", text, re.MULTILINE)]
+    return [each.name for each in found if each.marker is None or each.marker.evaluate()]
 
-    Args:
-        folder: empty. requirements: the name; empty for no package but the command line's own.
-    """
-    names = ["click"] if not requirements else []
-    if requirements:
-        text = (ROOT / f"requirements/{requirements}.txt").read_text(encoding="utf-8")
-        found = [Requirement(each) for each in re.findall(r"^([a-z].*?) \\$", text, re.MULTILINE)]
-        names = [each.name for each in found if each.marker is None or each.marker.evaluate()]
+
+def installed(folder: Path, names: Iterable[str]) -> Installed:
+    """These packages, and Ordain, in an empty folder."""
     for name in names:
         there = distribution(name)
         for top in {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ordain.cli.main import VERBS
-from tests.installed import Installed, installed
+from tests.installed import Installed, installed, required
 from tests.runtime.batch import desk
 from tests.runtime.toy import files, write
 from tests.watch.world import Log, artifact
@@ -19,12 +19,12 @@ ROWS = desk.rows(300)
 
 @pytest.fixture(scope="module")
 def jobs(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    return installed(tmp_path_factory.mktemp("jobs"), "jobs")
+    return installed(tmp_path_factory.mktemp("jobs"), required("jobs"))
 
 
 @pytest.fixture(scope="module")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    return installed(tmp_path_factory.mktemp("serve"), "serve")
+    return installed(tmp_path_factory.mktemp("serve"), required("serve"))
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv", "jsonl"])
@@ -64,7 +64,7 @@ def test_a_monitor_runs_with_the_packages_of_the_jobs_image(jobs: Installed, tmp
 def test_a_package_that_is_missing_is_named_and_no_traceback_is_shown(
     tmp_path: Path, verb: str, words: tuple[str, ...]
 ) -> None:
-    nothing = installed(tmp_path, "")
+    nothing = installed(tmp_path, ["click"])
     done = nothing.run(verb, *words)
     assert done.returncode == 1
     assert "is not installed here" in done.stderr
@@ -85,7 +85,7 @@ def test_a_batch_in_the_servers_image_says_what_is_missing(
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_no_verb_shows_a_traceback_where_nothing_is_installed(tmp_path: Path, verb: str) -> None:
-    done = installed(tmp_path, "").run(verb, "--help")
+    done = installed(tmp_path, ["click"]).run(verb, "--help")
     assert "Traceback" not in done.stderr
     assert done.returncode == 0 or "is not installed here" in done.stderr
 
