@@ -113,7 +113,7 @@ def is_appended(pod: Object) -> bool:
 
 def reads_model(pod: Object) -> bool:
     """Whether its process needs the model: what compacts a log does not."""
-    return pod["metadata"]["labels"]["app.kubernetes.io/component"] != "compact"
+    return bool(pod["metadata"]["labels"]["app.kubernetes.io/component"] != "compact")
 
 
 def serving(files: Files) -> list[Object]:
