@@ -50,7 +50,7 @@ class Times(click.ParamType[tuple[int, int]]):
 @click.command()
 @click.argument("target", metavar="MODEL@ENV")
 @click.option("--artifact", type=click.Path(path_type=Path), help="Its folder; default: what the clone pins.")
-@click.option("--log", default="", help="Folder or URL of the prediction log; default: the spec's.")
+@click.option("--log", default="", help="Folder or URL of the prediction log; default: the declared one.")
 @click.option("--labels", default="", help="Folder or URL of labels that have come since.")
 @click.option("--window", default="1d", show_default=True, type=Window(), help="Such as 6h, 1d or 1000rows.")
 @click.option("--alarm", default="2/3", show_default=True, type=Times(), help="k of the newest m windows.")
@@ -155,18 +155,17 @@ def ask_of(options: dict[str, Any], now: dt.datetime) -> Ask:
 
 
 def declared_log(subject: Watched) -> str:
-    """Where the spec says that the log is.
+    """Where the spec, or else the environment, says that the log is.
 
     Raises:
         UserError: when it does not, or there is no spec.
     """
     from ordain.errors import UserError
 
-    watch = subject.spec.monitoring.watch if subject.spec else None
-    if watch is None:
+    if subject.log is None:
         where = f"models.yaml: models.{subject.model}.monitoring.watch"
         raise UserError("no prediction log is named", where=where, fix="name it with --log FOLDER|URL")
-    return watch.log
+    return subject.log
 
 
 def whole(now: dt.datetime, length: float) -> dt.datetime:

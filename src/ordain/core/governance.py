@@ -17,6 +17,7 @@ from ordain.core.parts import (
     Url,
     matching,
 )
+from ordain.core.predictionlog import PredictionLog
 
 Risk = Literal["low", "medium", "high"]
 IMAGE_PATTERN = r"^[a-z0-9]([a-z0-9.:/_-]{0,253}[a-z0-9])?@sha256:[0-9a-f]{64}(?!\n)$"
@@ -207,10 +208,19 @@ class Pin(Part, frozen=True, kw_only=True):
 
 
 class Runtime(Part, frozen=True, kw_only=True):
-    """The image that serves, by digest, and the secrets that pull it."""
+    """The image that serves, that of jobs, both by digest, and the secrets that pull them."""
 
     image: Image
+    jobs_image: Annotated[
+        Image | None,
+        Meta(description="Runs batches and monitors, which need it; it holds what servers do without."),
+    ] = None
     pull_secrets: tuple[Name, ...] = ()
+
+    @property
+    def for_jobs(self) -> str:
+        """The image of jobs; states from before there was one ran them in the servers' image."""
+        return self.jobs_image or self.image
 
 
 class Appended(Part, frozen=True, kw_only=True):
@@ -261,6 +271,10 @@ class Environment(Part, frozen=True, kw_only=True):
         Meta(description="By release: its image, for `model_delivery: appended`."),
     ] = {}
     prometheus: Annotated[Prometheus | None, Meta(description="Default: nothing is scraped.")] = None
+    prediction_log: Annotated[
+        PredictionLog | None,
+        Meta(description="Default: a folder of the pod, from which files are collected."),
+    ] = None
     sidecars: Annotated[
         tuple[Image, ...],
         Meta(description="Images that the platform puts into pods, which the cluster then admits too."),

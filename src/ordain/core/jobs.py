@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ordain.core.decisions import Value
-from ordain.core.deployment import Batch, Job, Watch
+from ordain.core.deployment import Batch, Job, Monitoring, Scheduled, Watch
+from ordain.core.governance import Environment
 from ordain.core.objects import Wanted
+from ordain.core.predictionlog import Compact, PredictionLog
 from ordain.core.workload import (
     MODELS,
+    Copied,
     Unit,
+    configured,
     container_resources,
+    copied_for_job,
     identity_variables,
+    literal,
+    model_kibibytes,
     pod_selector,
     unit_labels,
 )
 
 DATA_FOLDER = "/srv/data"
-CREDENTIALS_FOLDER = "/srv/credentials"
 SHARD = "{shard}"
 
 
@@ -24,11 +33,15 @@ class JobValues(Value, frozen=True, kw_only=True):
 
     Attributes:
         file: what its files' names start with. name: of every object that it consists of.
+        image: what it runs in. copied: how it gets the model; None when the cluster mounts it.
+        reads_model: whether it needs the model at all.
         command, arguments: what runs; `$(ORDAIN_SHARD)` in an argument is the part's number.
     """
 
     file: str
     name: str
+    image: str
+    copied: Copied | None
     container: str
     selector: dict[str, str]
     labels: dict[str, str]
@@ -48,26 +61,34 @@ class JobValues(Value, frozen=True, kw_only=True):
     allow_to: tuple[str, ...]
     credentials: str | None
     claim: str | None
+    reads_model: bool = True
     sharded: bool = False
     shards: int = 1
     parallelism: int = 1
-    credentials_folder: str = CREDENTIALS_FOLDER
     data_folder: str = DATA_FOLDER
 
 
 def jobs(unit: Unit) -> tuple[JobValues, ...]:
-    """Every job of a model: its batch, and its monitor."""
+    """Every job of a model: its batch, its monitor, and what compacts its log."""
     batch = (_batch(unit, unit.deploy.batch),) if unit.form == "batch" and unit.deploy.batch else ()
     watch = (_watch(unit, unit.monitoring.watch),) if unit.monitoring.watch else ()
-    return (*batch, *watch)
+    compact = (_compact(unit, unit.log, unit.log.compact),) if unit.log and unit.log.compact else ()
+    return (*batch, *watch, *compact)
+
+
+def watched_log(model: str, monitoring: Monitoring, environment: Environment) -> str | None:
+    """Where a model's monitor finds its log: where the spec says, or else the environment."""
+    if monitoring.watch and monitoring.watch.log:
+        return monitoring.watch.log
+    return environment.prediction_log.of(model) if environment.prediction_log else None
 
 
 def wanted_of(job: JobValues) -> tuple[Wanted, ...]:
     """The objects of a job, in the order in which they are applied."""
     kinds = ("serviceaccount", "networkpolicy", "cronjob")
+    own: dict[str, object] = {"job": job, "networks": job.allow_to}
     return tuple(
-        Wanted(file=f"{job.file}{kind}", template=f"job/{kind}", name=job.name, own={"job": job})
-        for kind in kinds
+        Wanted(file=f"{job.file}{kind}", template=f"job/{kind}", name=job.name, own=own) for kind in kinds
     )
 
 
@@ -77,6 +98,7 @@ def _batch(unit: Unit, batch: Batch) -> JobValues:
     return _job(
         unit,
         batch,
+        _reach(batch),
         file="",
         name=model,
         component="batch",
@@ -98,11 +120,13 @@ def _choices(unit: Unit, batch: Batch) -> tuple[str, ...]:
 
 
 def _watch(unit: Unit, watch: Watch) -> JobValues:
-    target = unit.target
-    where = ("--artifact", f"{MODELS}/{target.model}", "--log", _argument(watch.log))
+    target, environment = unit.target, unit.environment
+    log = watched_log(target.model, unit.monitoring, environment) or ""  # which `check` refuses
+    where = ("--artifact", f"{MODELS}/{target.model}", "--log", _argument(log))
     return _job(
         unit,
         watch,
+        _reach(watch if watch.log else environment.prediction_log or watch),
         file="monitor-",
         # A model's name holds no dot, so no model's object has this one.
         name=f"{target.model}.monitor",
@@ -114,24 +138,51 @@ def _watch(unit: Unit, watch: Watch) -> JobValues:
     )
 
 
-def _job(unit: Unit, job: Job, component: str, **own: object) -> JobValues:
+def _compact(unit: Unit, log: PredictionLog, compact: Compact) -> JobValues:
+    model = unit.target.model
+    kept = (f"--keep-days={compact.keep_days}",) if compact.keep_days else ()
+    return _job(
+        unit,
+        compact,
+        _reach(log),
+        file="compact-",
+        name=f"{model}.compact",
+        component="compact",
+        command=("ordain", "compact"),
+        arguments=(_argument(log.of(model)), *kept),
+        suspend=False,
+        concurrency="Forbid",
+        copied=None,
+        reads_model=False,
+    )
+
+
+def _reach(of: Job | PredictionLog) -> dict[str, object]:
+    """What a job may reach beyond its pod."""
+    claim = of.claim if isinstance(of, Job) else None
+    return {"allow_to": of.allow_to, "credentials": of.credentials, "claim": claim}
+
+
+def _job(unit: Unit, job: Scheduled, reach: Mapping[str, Any], component: str, **own: object) -> JobValues:
     selector = pod_selector(unit.target.model, component)
     version = {"app.kubernetes.io/version": str(unit.release.number)}
     shared = ("schedule", "time_zone", "deadline_seconds", "start_deadline_seconds", "retries",
-              "keep_successful", "keep_failed", "allow_to", "credentials", "claim")  # fmt: skip
+              "keep_successful", "keep_failed")  # fmt: skip
     fields: dict[str, object] = {name: getattr(job, name) for name in shared}
-    configured = {"FSSPEC_CONFIG_DIR": CREDENTIALS_FOLDER} if job.credentials else {}
     fields |= {
+        **reach,
+        "image": unit.environment.runtime.for_jobs,
+        "copied": copied_for_job(unit),
         "container": component,
         "selector": selector,
         "labels": {**selector, **unit_labels(unit), **version},
-        "variables": {**identity_variables(unit), **configured},
-        "resources": container_resources(unit),
+        "variables": {**identity_variables(unit), **configured(reach["credentials"])},
+        "resources": container_resources(unit, model_kibibytes(unit) if unit.appended else 0),
         **own,
     }
     return JobValues(**fields)  # type: ignore[arg-type]  # every field is set above by its own name
 
 
 def _argument(url: str) -> str:
-    """A URL as an argument: the kubelet reads `$(NAME)` as a variable, and here only the part is one."""
-    return url.replace("$", "$$").replace(SHARD, "$(ORDAIN_SHARD)")
+    """A URL as an argument, in which only the part is a variable."""
+    return literal(url).replace(SHARD, "$(ORDAIN_SHARD)")
