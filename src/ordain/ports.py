@@ -101,6 +101,9 @@ class Proposals(Protocol):
     def open_requests(self, label: str) -> tuple[Opened, ...]:
         """The open requests with a label, by number."""
 
+    def ready(self, number: int, why: str) -> None:
+        """Let a draft ask for review, and say why beside it; one that asks already is only told why."""
+
 
 class Requests(Proposals, Protocol):
     """A forge with requests: what it says of merged ones, and what it is told.

@@ -16,14 +16,15 @@ from msgspec import Struct
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository
 from ordain.core import retraining
-from ordain.core.instance import is_state_path, read_instance
+from ordain.core.instance import Instance, is_state_path, read_instance
 from ordain.core.pipeline import FOLDER
-from ordain.core.request import Draft
+from ordain.core.request import Draft, Opened
 from ordain.core.retraining import Because, Earlier, Retraining
 from ordain.errors import UserError
 from ordain.ports import Proposals
 from ordain.services import data_pins
 from ordain.services.affected import affected
+from ordain.services.asked import known, remember
 from ordain.services.commit import GENERATED, Author, push, record
 from ordain.services.data_pull import pull
 from ordain.services.pins import free_branch
@@ -78,35 +79,40 @@ def retrain(bench: Bench, wish: Wish) -> Asked:
             was faster.
     """
     clone, base = bench.clone, base_branch(bench.clone)
-    chosen(read_instance(disk.read_state(clone.folder, is_state_path)), [wish.model])
+    instance = read_instance(disk.read_state(clone.folder, is_state_path))
+    chosen(instance, [wish.model])
     found, document = retraining.because(wish.evidence, wish.model, wish.where)
     if not found.alarms:
         return Asked(answer="calm", told="nothing in this evidence calls for retraining")
-    wanted = retraining.retraining(found, document, bench.author.now)
-    clone.fetch(clone.remote(), {"refs/heads/*": "refs/remotes/origin/*"})
+    wanted = retraining.retraining(found, document, bench.author.now, _running(instance, found))
     earlier = known(clone, wish.model, base)
     opened = bench.requests.open_requests(retraining.label(wish.model))
     answer, what = retraining.judge(wanted, earlier, opened, wish.cooldown)
+    if answer == "ask":
+        return ask(bench, found, wanted, base)
     if answer == "resume":
         request = bench.requests.open_request(draft(found, wanted, (what, base), ""))
+        remember(clone, wish.model, wanted)
         return Asked(answer=answer, request=request, branch=what, told="an interrupted request was opened")
-    if answer != "ask":
-        return Asked(answer=answer, request=what if answer == "open" else "", told=_told(answer, what))
-    return ask(bench, found, wanted, base)
+    if answer == "ready":
+        bench.requests.ready(opened[0].number, retraining.breached(found))
+    if answer == "ready" or _unmarked(earlier, opened, wanted):
+        remember(clone, wish.model, wanted)
+    return Asked(answer=answer, request=what if opened else "", told=_told(answer, what))
 
 
-def known(clone: Repository, model: str, base: str) -> list[Earlier]:
-    """Retrainings that were asked for before: the merged one, and those of branches that still stand."""
-    path, found = f"{FOLDER}/{model}/{retraining.FILE}", []
-    prefix = f"retrain/{model}-"
-    for branch in sorted({base, *(each for each in clone.branches() if each.startswith(prefix))}):
-        commit = clone.find(f"refs/remotes/origin/{branch}")
-        data = clone.read(commit, [path]).get(path) if commit else None
-        read = retraining.decode(data) if data else None
-        if read is not None and commit is not None:
-            merged = branch == base or clone.is_ancestor(commit, clone.resolve(f"refs/remotes/origin/{base}"))
-            found.append(Earlier(retraining=read, branch=None if merged else branch))
-    return found
+def _running(instance: Instance, found: Because) -> str:
+    """The artifact that is pinned where something was found; empty when nothing is, or it has no record."""
+    environment = instance.environments.get(found.environment or "")
+    pin = environment.models.get(found.model) if environment else None
+    release = instance.releases.get(found.model, {}).get(pin.release) if pin else None
+    return release.artifact if release else ""
+
+
+def _unmarked(earlier: Sequence[Earlier], opened: Sequence[Opened], wanted: Retraining) -> bool:
+    """Whether the open request is for this evidence and was interrupted before it left its mark."""
+    waiting = {each.branch for each in earlier if each.retraining.digest == wanted.digest}
+    return any(each.branch in waiting for each in opened)
 
 
 def ask(bench: Bench, found: Because, wanted: Retraining, base: str) -> Asked:
@@ -120,17 +126,18 @@ def ask(bench: Bench, found: Because, wanted: Retraining, base: str) -> Asked:
     branch = free_branch(clone, f"retrain/{model}-")
     clone.start_branch(branch, clone.resolve(f"refs/remotes/origin/{base}"))
     try:
-        places = _pinned(clone.folder, model)
-        outcome = _trained(bench, model)
+        places = _pinned(clone.folder, found)
+        outcome = retraining.unlearnable(found) if places is None else _trained(bench, model)
     except BaseException:
         clone.restore(_tracked(clone, GENERATED))
         clone.leave_branch(branch, before)
         raise
     path = f"{FOLDER}/{model}/{retraining.FILE}"
     disk.write_atomic(disk.inside(clone.folder, path), retraining.encode(wanted))
-    made = record(clone, bench.author, retraining.title(model, found), (*GENERATED, *places))
+    made = record(clone, bench.author, retraining.title(model, found), (*GENERATED, *(places or ())))
     push(clone, made.commit or "", branch)
     request = bench.requests.open_request(draft(found, wanted, (branch, base), outcome))
+    remember(clone, model, wanted)
     return Asked(answer="ask", request=request, branch=branch, told=outcome)
 
 
@@ -144,14 +151,18 @@ def draft(found: Because, wanted: Retraining, ends: tuple[str, str], outcome: st
     )  # fmt: skip
 
 
-def _pinned(root: Path, model: str) -> tuple[str, ...]:
-    """Pin what is there now; the data file, where it is one of the repository's.
+def _pinned(root: Path, found: Because) -> tuple[str, ...] | None:
+    """Pin what is there now; the data file, where it is one of the repository's. None when nothing that the
+    model learns from has changed, and findings about what runs are told without.
 
     Raises:
-        UserError: when nothing that the model learns from has changed.
+        UserError: when nothing has changed and the evidence is of new data.
     """
+    model = found.model
     data_pins.pin(root, [model])
     if not any(each.model == model and each.stages for each in affected(root)):
+        if found.watched:
+            return None
         raise UserError(
             f"data, code and parameters of {model} are those of its last run: it would be the same model",
             where=f"{FOLDER}/{model}",
@@ -190,6 +201,7 @@ def _tracked(clone: Repository, places: Sequence[str]) -> list[str]:
 def _told(answer: str, what: str) -> str:
     return {
         "open": f"a request is open already: {what}",
+        "ready": f"the draft asks for review now: {what}",
         "known": f"this very evidence had its request, made {what}",
         "cooling": f"the last request is too recent; the next may be made {what}",
     }[answer]

@@ -14,7 +14,7 @@ APPROVALS, APPROVE, SETTINGS = f"{REQUEST}/approvals", f"{REQUEST}/approve", f"{
 REVIEWERS, VERSIONS, EVENTS = f"{REQUEST}/reviewers", f"{REQUEST}/versions", f"{PROJECT}/events"
 NOTES, NOTE = f"{REQUEST}/notes", f"{REQUEST}/notes/{{note_id}}"
 STATUSES, STATUS = f"{PROJECT}/repository/commits/{{sha}}/statuses", f"{PROJECT}/statuses/{{sha}}"
-PIPELINE = f"{PROJECT}/pipeline"
+PIPELINE, TRIGGER = f"{PROJECT}/pipeline", f"{PROJECT}/trigger/pipeline"
 HEAD, MERGED, SQUASHED, OLD = "a" * 40, "b" * 40, "d" * 40, "c" * 40
 NAME, NUMBER = "acme/ml/churn", 42
 SAFE = {
@@ -54,7 +54,8 @@ class World:
         on = self.server.on
         on("GET", PROJECT, lambda _: (200, self.project))
         on("GET", ASSOCIATED, lambda _: (200, self.associated))
-        on("GET", REQUEST, lambda _: (200, self.merged))
+        on("GET", REQUEST, self._by_number)
+        on("PUT", REQUEST, self._retitle)
         on("GET", APPROVALS, lambda _: (200, {"approved_by": self.approved_by}))
         on("GET", COMMITS, lambda _: (200, self.commits))
         on("GET", REVIEWERS, lambda _: (200, self.reviewers))
@@ -64,7 +65,7 @@ class World:
         on("GET", SETTINGS, lambda _: (200, self.settings))
         on("GET", "/users/{id}", lambda asked: (200, self._page(int(asked.places[0]))))
         on("GET", "/user", lambda _: (200, self._page(9)))
-        on("GET", REQUESTS, lambda _: (200, self.open))
+        on("GET", REQUESTS, lambda asked: (200, self._from(asked.query.get("source_branch"))))
         on("POST", REQUESTS, self._open)
         on("POST", APPROVE, self._approve)
         on("POST", NOTES, self._note)
@@ -120,10 +121,24 @@ class World:
     def _open(self, asked: Asked) -> tuple[int, Any]:
         kept = {name: asked.body[name] for name in ("title", "source_branch", "target_branch", "labels")}
         made = self.request(
-            **kept, iid=13, state="opened", merged_at=None, merge_user=None, merge_commit_sha=None
-        )
+            **kept, iid=13 + self.server.count("POST", REQUESTS) - 1, state="opened", merged_at=None,
+            merge_user=None, merge_commit_sha=None, draft=kept["title"].startswith("Draft: "),
+        )  # fmt: skip
         self.open.append(self.basic(made))
         return 201, made
+
+    def _from(self, branch: str | None) -> list[dict[str, Any]]:
+        """The open merge requests, or those of a branch."""
+        return [each for each in self.open if branch in {None, each["source_branch"]}]
+
+    def _by_number(self, asked: Asked) -> tuple[int, Any]:
+        known = [each for each in self.open if each["iid"] == int(asked.places[1])]
+        return 200, self.merged | known[0] if known else self.merged
+
+    def _retitle(self, asked: Asked) -> tuple[int, Any]:
+        (found,) = [each for each in self.open if each["iid"] == int(asked.places[1])]
+        found |= asked.body | {"draft": asked.body["title"].startswith("Draft: ")}
+        return 200, self.request() | found
 
     def _approve(self, asked: Asked) -> tuple[int, Any]:
         if asked.body["sha"] != self.merged["sha"]:

@@ -75,6 +75,8 @@ class Pull(Part, frozen=True, kw_only=True):
     merged: bool = False
     merged_by: Account | None = None
     commits: int = 0
+    draft: bool = False
+    node_id: str = ""
 
 
 class PullReview(Part, frozen=True, kw_only=True):
@@ -204,6 +206,7 @@ def opened(place: Place, pull: Pull) -> Opened:
         base=pull.base.ref,
         author=_login(pull.user),
         created=stamp(pull.created_at),
+        draft=pull.draft,
     )
 
 

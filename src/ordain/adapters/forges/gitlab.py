@@ -38,7 +38,7 @@ from ordain.adapters.forges.guard import Clock, ForgeError, Guard, Limits, sessi
 from ordain.adapters.forges.place import Place, Token
 from ordain.adapters.forges.reading import MOST, bounded, instant, read
 from ordain.core import gitnames
-from ordain.core.request import Draft, Opened, Request, Status, StatusState, first_line, marked
+from ordain.core.request import READY, Draft, Opened, Request, Status, StatusState, first_line, marked
 from ordain.errors import UserError
 
 COMMENT_LIMIT = 1_000_000
@@ -47,6 +47,8 @@ _PAGE = 100
 _STATES: Mapping[StatusState, str] = {"pending": "pending", "success": "success", "failure": "failed"}
 _EVENT = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
+# What GitLab takes for a draft's mark, one or several; see its page on draft merge requests.
+_DRAFT = re.compile(r"^(\s*(\[draft\]|draft:|\(draft\)))+\s*", re.IGNORECASE)
 # Pushes before the request was opened count too, if they are not older than this.
 _BEFORE = dt.timedelta(days=30)
 
@@ -151,6 +153,14 @@ class GitLab:
         rows = self._rows(path, MergeRequest, state="opened", labels=label)
         ours = [each for each in rows if label in each.labels]
         return tuple(opened(self._place, each) for each in sorted(ours, key=lambda each: each.iid))
+
+    def ready(self, number: int, why: str) -> None:
+        """Take the draft mark off, which GitLab reads from the title."""
+        self.comment(number, READY, why)
+        path = f"{_path(self._project())}/merge_requests/{number}"
+        found = self._one(path, MergeRequest)
+        if found.draft:
+            self._gitlab.http_put(path, post_data={"title": _DRAFT.sub("", found.title)})
 
     def comment(self, number: int, marker: str, body: str) -> None:
         """Keep one comment of our own, found by its marker; other people's are never touched."""

@@ -41,6 +41,12 @@ class Place:
     base: str
 
     @property
+    def beside(self) -> str | None:
+        """The one address that is opened besides: GraphQL of a GitHub server, which lies next to `api/v3`."""
+        ours = self.forge == "github" and self.api.endswith("/api/v3")
+        return f"{self.api.removesuffix('v3')}graphql" if ours else None
+
+    @property
     def title(self) -> str:
         """What people call the forge."""
         return TITLES[self.forge]
