@@ -105,7 +105,18 @@ class Proposals(Protocol):
         """Let a draft ask for review, and say why beside it; one that asks already is only told why."""
 
 
-class Requests(Proposals, Protocol):
+class Dispatches(Protocol):
+    """A forge that can be told that something happened."""
+
+    def dispatch(self, event: str, payload: Mapping[str, str]) -> None:
+        """Start the jobs that listen to an event.
+
+        Raises:
+            RetryLater: when the forge is busy or away. UserError: when it refuses.
+        """
+
+
+class Requests(Proposals, Dispatches, Protocol):
     """A forge with requests: what it says of merged ones, and what it is told.
 
     Every method raises:
@@ -121,6 +132,3 @@ class Requests(Proposals, Protocol):
 
     def status(self, commit: str, statuses: Sequence[Status]) -> None:
         """Make a commit say these; what it already says is not repeated."""
-
-    def dispatch(self, event: str, payload: Mapping[str, str]) -> None:
-        """Start the jobs that listen to an event."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ordain.cli.monitor import whole
+from ordain.cli.monitor_options import whole
 from ordain.core.drift.evidence import decode
 from tests.watch.world import Log, artifact
 

@@ -18,10 +18,11 @@ from ordain.core.deployment import (
     Deploy,
     Flux,
     Gitops,
+    LabelSource,
     Monitoring,
     Watch,
 )
-from ordain.core.governance import Appended, Environment, Key, Pin, Policy, Prometheus, Runtime
+from ordain.core.governance import Alarms, Appended, Environment, Key, Pin, Policy, Prometheus, Runtime
 from ordain.core.instance import is_state_path, load
 from ordain.core.release import Champion, DataRecord, Release
 from ordain.core.spec import Models, Params, Spec
@@ -100,8 +101,13 @@ SHARDED = Batch(
     suspend=False,
 )
 COPY: Literal["init-container"] = "init-container"
+LABELLED = replace(
+    WATCH,
+    labels=LabelSource(url="s3://labels/$(HOME).parquet", id="prediction", label="left", delay_hours=720),
+)
 FORMS = {
     "rest": replace(SPEC, monitoring=Monitoring(watch=WATCH)),
+    "labelled": replace(SPEC, monitoring=Monitoring(watch=LABELLED)),
     "batch": replace(SPEC, deploy=Deploy(mode="batch", batch=BATCH, model_delivery=COPY)),
     "sharded": replace(SPEC, deploy=Deploy(mode="batch", batch=SHARDED), monitoring=Monitoring(watch=WATCH)),
     "edge": replace(SPEC, deploy=Deploy(mode="edge")),
@@ -118,6 +124,12 @@ PROMETHEUS = Prometheus(
     namespace="monitoring", labels={"release": "prometheus"}, address="http://prometheus.monitoring:9090"
 )
 MADE = Appended(image=COMBINED, runtime=IMAGE.partition("@")[2])
+ALARMS = Alarms(
+    forge="github",
+    repository="https://github.com/acme/models",
+    secret="ordain-alarms",
+    allow_to=("10.9.0.0/16",),
+)
 WATCHED = replace(STAGING, prometheus=PROMETHEUS, sidecars=(SIDECAR,))
 GITOPS = Gitops(
     repository="https://git.example/team/models.git", argocd=ArgoCd(), flux=Flux(secret="models-reader")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
+from ordain.core.bounds import rendered_bounds
 from ordain.core.decisions import Value
 from ordain.core.declared import Instance, environment_path, release_path
 from ordain.core.deployment import Gitops
@@ -190,6 +191,7 @@ def _model(target: Target, environment: Environment, spec: Spec, release: Releas
         monitoring=spec.monitoring,
         release=release,
         appended=image,
+        bounds=rendered_bounds(spec),
     )
     return Order(target=target, intent=asked, content=unit)
 

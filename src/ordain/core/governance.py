@@ -9,6 +9,7 @@ from msgspec import Meta
 from ordain.core.parts import (
     BRANCH_PATTERN,
     BRANCH_WORDS,
+    Cidr,
     Count,
     LabelKey,
     LabelValue,
@@ -24,6 +25,9 @@ REGISTRY_PATTERN = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{2,5})?(/[a-z0-9]([a-
 KEY_PATTERN = (
     r"^(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|sk-[a-z0-9@.-]+|ssh-rsa)"
     r" [A-Za-z0-9+/]+={0,3}( [ -~]*)?(?!\n)$"
+)
+FORGE_PAGE_PATTERN = (
+    r"^https://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{2,5})?(/[A-Za-z0-9_][A-Za-z0-9_.-]*){2,}(?!\n)$"
 )
 REPOSITORY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*([./][A-Za-z0-9_][A-Za-z0-9_-]*)*(?!\n)$"
 Email = Annotated[
@@ -234,6 +238,30 @@ class Prometheus(Part, frozen=True, kw_only=True):
     ] = None
 
 
+class Alarms(Part, frozen=True, kw_only=True):
+    """The forge that monitors tell what they find, so that it opens a retraining request.
+
+    The token in the Secret starts jobs there and is good for nothing else: docs/monitoring.md says which.
+    """
+
+    forge: Literal["github", "gitlab"]
+    repository: Annotated[
+        str,
+        matching(
+            FORGE_PAGE_PATTERN, "the page of a repository such as https://github.com/acme/models",
+            max_length=500,
+        ),
+    ]  # fmt: skip
+    branch: Annotated[
+        str,
+        matching(BRANCH_PATTERN, BRANCH_WORDS, max_length=200, description="Whose jobs GitLab starts."),
+    ] = "main"
+    secret: Annotated[Name, Meta(description="A Secret in the namespace; its key `token` is the token.")]
+    allow_to: Annotated[
+        tuple[Cidr, ...], Meta(description="Networks of the forge, which monitors may then reach over TLS.")
+    ] = ()
+
+
 class Environment(Part, frozen=True, kw_only=True):
     """The file `environments/<env>.yaml`."""
 
@@ -261,6 +289,9 @@ class Environment(Part, frozen=True, kw_only=True):
         Meta(description="By release: its image, for `model_delivery: appended`."),
     ] = {}
     prometheus: Annotated[Prometheus | None, Meta(description="Default: nothing is scraped.")] = None
+    alarms: Annotated[
+        Alarms | None, Meta(description="Default: monitors end with an error and tell nobody.")
+    ] = None
     sidecars: Annotated[
         tuple[Image, ...],
         Meta(description="Images that the platform puts into pods, which the cluster then admits too."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ordain.core import bounds
 from ordain.core.decisions import Value
 from ordain.core.deployment import Batch, Job, Watch
 from ordain.core.objects import Wanted
@@ -16,6 +17,8 @@ from ordain.core.workload import (
 
 DATA_FOLDER = "/srv/data"
 CREDENTIALS_FOLDER = "/srv/credentials"
+TOKEN_FOLDER = "/srv/alarms"  # noqa: S105 - a folder
+CHANGES = 2  # the exit code of a monitor that raised an alarm (docs/exit-codes.md)
 SHARD = "{shard}"
 
 
@@ -25,6 +28,8 @@ class JobValues(Value, frozen=True, kw_only=True):
     Attributes:
         file: what its files' names start with. name: of every object that it consists of.
         command, arguments: what runs; `$(ORDAIN_SHARD)` in an argument is the part's number.
+        token: the Secret with the token of a forge that is told. final_codes: exit codes after which
+            trying again is of no use.
     """
 
     file: str
@@ -51,6 +56,9 @@ class JobValues(Value, frozen=True, kw_only=True):
     sharded: bool = False
     shards: int = 1
     parallelism: int = 1
+    token: str | None = None
+    token_folder: str = TOKEN_FOLDER
+    final_codes: tuple[int, ...] = ()
     credentials_folder: str = CREDENTIALS_FOLDER
     data_folder: str = DATA_FOLDER
 
@@ -100,6 +108,7 @@ def _choices(unit: Unit, batch: Batch) -> tuple[str, ...]:
 def _watch(unit: Unit, watch: Watch) -> JobValues:
     target = unit.target
     where = ("--artifact", f"{MODELS}/{target.model}", "--log", _argument(watch.log))
+    of, alarms = f"{target.model}@{target.environment}", unit.environment.alarms
     return _job(
         unit,
         watch,
@@ -108,13 +117,19 @@ def _watch(unit: Unit, watch: Watch) -> JobValues:
         name=f"{target.model}.monitor",
         component="monitor",
         command=("ordain", "monitor"),
-        arguments=(f"{target.model}@{target.environment}", *where),
+        arguments=(of, *where, "--exit-code", *label_words(unit), *alarm_words(unit)),
         suspend=watch.suspend,
         concurrency="Forbid",
-    )
+        final_codes=(CHANGES,),
+        allow_to=(*watch.allow_to, *(alarms.allow_to if alarms else ())),
+        variables=alarm_variables(unit),
+        token=alarms.secret if alarms else None,
+    )  # fmt: skip
 
 
-def _job(unit: Unit, job: Job, component: str, **own: object) -> JobValues:
+def _job(
+    unit: Unit, job: Job, component: str, variables: dict[str, str] | None = None, **own: object
+) -> JobValues:
     selector = pod_selector(unit.target.model, component)
     version = {"app.kubernetes.io/version": str(unit.release.number)}
     shared = ("schedule", "time_zone", "deadline_seconds", "start_deadline_seconds", "retries",
@@ -125,13 +140,44 @@ def _job(unit: Unit, job: Job, component: str, **own: object) -> JobValues:
         "container": component,
         "selector": selector,
         "labels": {**selector, **unit_labels(unit), **version},
-        "variables": {**identity_variables(unit), **configured},
         "resources": container_resources(unit),
         **own,
+        "variables": {**identity_variables(unit), **configured, **(variables or {})},
     }
     return JobValues(**fields)  # type: ignore[arg-type]  # every field is set above by its own name
 
 
+def label_words(unit: Unit) -> tuple[str, ...]:
+    """What a monitor is told of labels: where they are, what they are called, and which gates judge them."""
+    labels = unit.monitoring.watch.labels if unit.monitoring.watch else None
+    if labels is None:
+        return ()
+    said = {"labels": labels.url, "label-id": labels.id, "label-column": labels.label}
+    words = [f"--{name}={_literal(value)}" for name, value in said.items()]
+    words += [f"--label-delay={labels.delay_hours}h"] if labels.delay_hours else []
+    words += [f"--gates={_literal(bounds.encode(unit.bounds))}"] if unit.bounds else []
+    return tuple(words)
+
+
+def alarm_words(unit: Unit) -> tuple[str, ...]:
+    """Which forge a monitor tells."""
+    alarms = unit.environment.alarms
+    if alarms is None:
+        return ()
+    return f"--tell={alarms.repository}", f"--forge={alarms.forge}", f"--branch={alarms.branch}"
+
+
+def alarm_variables(unit: Unit) -> dict[str, str]:
+    """Where a monitor finds the token of the forge that it tells."""
+    alarms = unit.environment.alarms
+    return {} if alarms is None else {f"{alarms.forge.upper()}_TOKEN_FILE": f"{TOKEN_FOLDER}/token"}
+
+
 def _argument(url: str) -> str:
-    """A URL as an argument: the kubelet reads `$(NAME)` as a variable, and here only the part is one."""
-    return url.replace("$", "$$").replace(SHARD, "$(ORDAIN_SHARD)")
+    """A URL as an argument, in which only the part is a variable."""
+    return _literal(url).replace(SHARD, "$(ORDAIN_SHARD)")
+
+
+def _literal(text: str) -> str:
+    """Text as an argument: the kubelet would read `$(NAME)` in it as a variable."""
+    return text.replace("$", "$$")

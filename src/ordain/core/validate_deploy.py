@@ -59,6 +59,8 @@ def monitoring_faults(monitoring: Monitoring, path: Path) -> Iterator[Finding]:
         yield where, Fault("watch-without-log", message, "set `prediction_log: true`, or remove `watch`")
     yield from _job(watch, where)
     yield from _place(watch, watch.log, (*where, "log"))
+    if watch.labels:
+        yield from _place(watch, watch.labels.url, (*where, "labels", "url"))
 
 
 def gitops_faults(gitops: Gitops, path: Path) -> Iterator[Finding]:

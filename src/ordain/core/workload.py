@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ordain.core.artifact import FILES
+from ordain.core.bounds import Bounds
 from ordain.core.decisions import Value
 from ordain.core.deployment import Deploy, Monitoring, Quantities
 from ordain.core.governance import Environment
@@ -36,6 +37,7 @@ class Unit(Value, frozen=True, kw_only=True):
         owner, risk, deploy, monitoring: the deployment slice.
         release: the pinned record, which the intent names by digest.
         appended: digest of the image that holds runtime and model; None when the model comes on its own.
+        bounds: gates that its monitor judges labels by; None where it has no labels.
     """
 
     target: Target
@@ -47,6 +49,7 @@ class Unit(Value, frozen=True, kw_only=True):
     monitoring: Monitoring
     release: Release
     appended: str | None = None
+    bounds: Bounds | None = None
 
     @property
     def form(self) -> Form:

@@ -10,6 +10,7 @@ from ordain.adapters.artifacts import read_folder, store_of
 from ordain.adapters.files import inside, read_bytes, read_state
 from ordain.core import profile, signature
 from ordain.core.artifact import FILES, LAYOUT, digest_of_files, read_layout
+from ordain.core.bounds import Bounds, bounds_of
 from ordain.core.instance import is_state_path, read_instance
 from ordain.core.profile import Profile
 from ordain.core.reasons import Reason
@@ -40,6 +41,7 @@ class Watched(Struct, frozen=True, kw_only=True):
     Attributes:
         release: such as `churn@7`; empty when it is not known. versions: names of it in a log.
         spec: None without a clone. calibration: what its gate said; None when that is not known.
+        told: gates that came with the command, as in a pod.
     """
 
     model: str
@@ -50,6 +52,12 @@ class Watched(Struct, frozen=True, kw_only=True):
     signature: Signature
     spec: Spec | None
     calibration: Verdict | None
+    told: Bounds | None = None
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """The gates that labels are judged by: those of the spec, or those that a pod was told."""
+        return bounds_of(self.spec) if self.spec is not None else self.told
 
     @property
     def versions(self) -> frozenset[str]:

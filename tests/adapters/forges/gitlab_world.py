@@ -73,6 +73,7 @@ class World:
         on("DELETE", NOTE, self._delete)
         on("GET", STATUSES, lambda _: (200, self.statuses))
         on("POST", STATUS, self._status)
+        on("POST", TRIGGER, lambda _: (201, self._example("Pipeline")))
         on("POST", PIPELINE, lambda _: (201, self._example("Pipeline")))
 
     def user(self, login: str) -> dict[str, Any]:
