@@ -10,9 +10,11 @@ from typing import Any
 
 import jsonschema
 import numpy as np
+import pandas as pd
 import pytest
 from msgspec.structs import replace
 
+from ordain.adapters.outcomes import Names
 from ordain.core.drift.evidence import Evidence, Finding, Kind, Settings
 from ordain.core.spec import FairnessGate, Gates, QualityGate
 from ordain.core.verdicts import Verdict
@@ -458,6 +460,50 @@ def test_labels_that_do_not_come(subject: Watched, quiet: Log, tmp_path: Path) -
     quiet.write_labels(tmp_path / "labels.jsonl", old)
     stale = look(subject, quiet.folder, labels=str(tmp_path / "labels.jsonl"), horizon=3)
     assert "labels-stale" in alarms(stale)
+
+
+def test_labels_that_take_their_time_are_not_missed_before(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(10):
+        log.day(days, 300)
+    old = [each for each in log.labels if int(each["id"].split("-")[1]) >= 7]
+    labels = str(log.write_labels(tmp_path / "labels.jsonl", old))
+    assert "labels-stale" in alarms(look(subject, log.folder, labels=labels, horizon=10))
+    found = look(subject, log.folder, labels=labels, horizon=10, delay=7 * 86_400.0)
+    assert "labels-stale" not in alarms(found)
+    measured = found.performance
+    assert measured is not None
+    assert (measured.predictions, measured.labelled, measured.due, measured.punctual) == (3000, 900, 900, 900)
+    assert measured.coverage == 1.0
+    # Nothing of the horizon is old enough yet: no coverage, and no alarm.
+    young = look(subject, log.folder, labels=labels, horizon=3, delay=7 * 86_400.0)
+    assert "labels-stale" not in alarms(young)
+    assert (young.performance or measured).coverage is None
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_columns_of_labels_have_the_names_that_they_have(
+    subject: Watched, quiet: Log, tmp_path: Path, ending: str
+) -> None:
+    other = {"id": "other", "label": "x"}
+    rows = [
+        {"number": each["id"], "left": each["label"], **other, "female": each["female"]}
+        for each in quiet.labels
+    ]
+    path = tmp_path / f"labels.{ending}"
+    frame = pd.DataFrame(rows)
+    if ending == "csv":
+        frame.to_csv(path, index=False)
+    elif ending == "jsonl":
+        frame.to_json(path, orient="records", lines=True)
+    else:
+        frame.to_parquet(path)
+    found = look(subject, quiet.folder, labels=str(path), names=Names(id="number", label="left"))
+    assert found.performance is not None
+    assert found.performance.labelled == 1800
+    assert {each.name for each in found.performance.groups} == {"female=0", "female=1"}
+    with pytest.raises(UserError, match="no columns `number` and `gone`"):
+        look(subject, quiet.folder, labels=str(path), names=Names(id="number", label="gone"))
 
 
 def test_labels_of_no_class_or_of_no_possible_time(subject: Watched, quiet: Log, tmp_path: Path) -> None:

@@ -56,8 +56,8 @@ class Watched(Struct, frozen=True, kw_only=True):
 
     @property
     def bounds(self) -> Bounds | None:
-        """The gates that labels are judged by: those of the spec, or those that a pod was told."""
-        return bounds_of(self.spec) if self.spec is not None else self.told
+        """The gates that labels are judged by: those that came with the command, or the spec's."""
+        return bounds_of(self.spec) if self.told is None and self.spec is not None else self.told
 
     @property
     def versions(self) -> frozenset[str]:
