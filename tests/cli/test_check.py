@@ -82,7 +82,7 @@ def test_a_problem_with_a_whole_file_has_no_line(
     (repository / "dvc.yaml").unlink()
     assert run("-C", str(repository)) == 1
     assert capsys.readouterr().out == (
-        "dvc.yaml\n  dvc.yaml  is missing: models.yaml and params.yaml ask for it\n      ordain run\n\n"
+        "dvc.yaml\n  dvc.yaml  is missing: models.yaml and params.yaml ask for it\n      ordain generate\n\n"
         "1 problem (5 files, 1 model, 2 environments, 0 releases)\n"
     )
 

@@ -8,16 +8,16 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 # What stands between `uses:` and `@`, and has to be done here for a job to work.
-CHECKOUT, UPLOAD, DOWNLOAD, OURS = (
-    "actions/checkout", "actions/upload-artifact", "actions/download-artifact", "./.github/actions/ordain",
-)  # fmt: skip
+CHECKOUT, UPLOAD, DOWNLOAD = "actions/checkout", "actions/upload-artifact", "actions/download-artifact"
+# What they bring is here.
+OURS, SETUP = "./.github/actions/ordain", "actions/setup-python"
 _CONTEXT = re.compile(r"\b(?:github|needs|matrix|secrets|vars|steps)(?:\.[A-Za-z_][\w-]*)+")
 _EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 
@@ -26,6 +26,10 @@ def load(path: Path) -> dict[str, Any]:
     """A workflow; its `on:` key is `True` to YAML 1.1."""
     found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return found
+
+
+# What puts Ordain onto the runner, as it is here already; tests/e2e/test_reconcile_install.py runs these.
+INSTALLS = ("python -m pip install ", "python -m ordain.dependencies")
 
 
 class Actions:
@@ -43,76 +47,94 @@ class Actions:
         self.root, self.origin, self.environment = root, origin, environment
         self.secrets, self.variables = secrets, variables
         self.commands: list[str] = []
-        self.ran: list[str] = []
         self.answers: list[str] = []
         self.summary = ""
+        self.token = ""
+        self.artifacts = root
+        self.results: dict[str, str] = {}
         self._count = 0
 
     def run(self, workflow: Path, event: Mapping[str, Any]) -> list[str]:
-        """Run every job whose condition holds; their names. A command that fails ends the test."""
-        self.ran, self.answers = [], []
-        outputs: dict[str, dict[str, str] | None] = {}
-        artifacts = self.root / f"artifacts-{self._count}"
-        for name, job in load(workflow)["jobs"].items():
-            needed = [job["needs"]] if isinstance(job.get("needs"), str) else job.get("needs", [])
+        """Run every job whose condition holds; the names of those that ran.
+
+        Raises:
+            AssertionError: when any failed, with what its command said; the others ran nevertheless.
+        """
+        self.results, self.answers = {}, []
+        outputs: dict[str, dict[str, str]] = {}
+        failures = []
+        ran: list[str] = []
+        self.artifacts = self.root / f"artifacts-{self._count}"
+        jobs = load(workflow)["jobs"]
+        for name, job in jobs.items():
             context = {
-                "github": {"event_name": event["name"], "repository": "acme/shop", "token": "", **event},
-                "needs": {each: {"outputs": outputs[each]} for each in needed},
+                "github": {
+                    "event_name": event["name"], "repository": "acme/shop", "token": self.token, **event
+                },
+                "needs": {
+                    each: {"outputs": outputs[each], "result": self.results[each]} for each in needs(job)
+                },
                 "secrets": self.secrets, "vars": self.variables,
             }  # fmt: skip
-            if any(outputs[each] is None for each in needed) or not self._holds(job.get("if"), context):
-                outputs[name] = None
-                continue
             outputs[name] = {}
-            for matrix in self._matrices(job, context):
-                outputs[name] = self._job(name, job, {**context, "matrix": matrix}, artifacts)
-            self.ran.append(name)
-        return self.ran
+            if not holds(job.get("if"), context, [self.results[each] for each in ancestors(jobs, name)]):
+                self.results[name] = "skipped"
+                continue
+            ran.append(name)
+            try:
+                for matrix in self._matrices(job, context):
+                    outputs[name] = self._job(name, job, {**context, "matrix": matrix})
+                self.results[name] = "success"
+            except AssertionError as failure:
+                self.results[name] = "failure"
+                failures.append(str(failure))
+        assert not failures, "\n".join(failures)
+        return ran
 
     def _matrices(self, job: Mapping[str, Any], context: Mapping[str, Any]) -> list[dict[str, Any]]:
         matrix = job.get("strategy", {}).get("matrix", {})
         rows: list[dict[str, Any]] = [{}]
         for key, values in matrix.items():
-            rows = [{**row, key: each} for row in rows for each in self._value(values, context)]
+            rows = [{**row, key: each} for row in rows for each in value_of(values, context)]
         return rows
 
-    def _job(
-        self, name: str, job: Mapping[str, Any], context: dict[str, Any], artifacts: Path
-    ) -> dict[str, str]:
+    def _job(self, name: str, job: Mapping[str, Any], context: dict[str, Any]) -> dict[str, str]:
         self._count += 1
         here = self.root / f"job-{self._count}-{name}"
         here.mkdir()
         steps: dict[str, Any] = {}
         for step in job["steps"]:
             found = {**context, "steps": steps}
-            if not self._holds(step.get("if"), found):
+            if not holds(step.get("if"), found, []):
                 continue
-            told = {key: self._text(value, found) for key, value in step.get("with", {}).items()}
+            told = {key: text(value, found) for key, value in step.get("with", {}).items()}
             if "uses" in step:
-                self._use(step["uses"].partition("@")[0], told, here, artifacts)
+                self._use(step["uses"].partition("@")[0], told, here)
             else:
                 variables = {**job.get("env", {}), **step.get("env", {})}
-                shown = {key: self._text(value, found) for key, value in variables.items()}
+                shown = {key: text(value, found) for key, value in variables.items()}
                 steps[step.get("id", "")] = {"outputs": self._command(step["run"], shown, here)}
-        return {key: self._text(value, {**context, "steps": steps})
+        return {key: text(value, {**context, "steps": steps})
                 for key, value in job.get("outputs", {}).items()}  # fmt: skip
 
-    def _use(self, action: str, told: Mapping[str, str], here: Path, artifacts: Path) -> None:
+    def _use(self, action: str, told: Mapping[str, str], here: Path) -> None:
         if action == CHECKOUT:
             assert told["persist-credentials"] == "False"
             depth = ["--depth=1"] if told.get("fetch-depth") is None else []
             address = f"file://{self.origin}" if depth else str(self.origin)
-            self._git("clone", "-q", "--no-checkout", *depth, "--no-single-branch", address, str(here))
-            self._git("-C", str(here), "checkout", "-q", "--detach", self._ref(told["ref"]))
-            self._git("-C", str(here), "remote", "set-url", "origin", str(self.origin))
+            assert told.get("repository", "acme/shop") == "acme/shop"
+            place = str(here / told.get("path", "."))
+            self._git("clone", "-q", "--no-checkout", *depth, "--no-single-branch", address, place)
+            self._git("-C", place, "checkout", "-q", "--detach", self._ref(told["ref"]))
+            self._git("-C", place, "remote", "set-url", "origin", str(self.origin))
         elif action == UPLOAD:
-            shutil.copytree(here / told["path"], artifacts / told["name"])
+            shutil.copytree(here / told["path"], self.artifacts / told["name"])
         elif action == DOWNLOAD:
-            for found in sorted(artifacts.glob(told.get("pattern") or told["name"])):
+            for found in sorted(self.artifacts.glob(told.get("pattern") or told["name"])):
                 shutil.copytree(found, here / told["path"] / (found.name if "pattern" in told else ""),
                                 dirs_exist_ok=True)  # fmt: skip
         else:
-            assert action == OURS, f"the test does not know {action}"
+            assert action in {OURS, SETUP}, f"the test does not know {action}"
 
     def _ref(self, ref: str) -> str:
         return ref if re.fullmatch("[0-9a-f]{40}", ref) else f"origin/{ref}"
@@ -122,6 +144,8 @@ class Actions:
 
     def _command(self, line: str, variables: Mapping[str, str], here: Path) -> dict[str, str]:
         self.commands.append(line)
+        if line.startswith(INSTALLS):
+            return {}
         files = {name: self.root / f"{name}-{self._count}" for name in ("OUTPUT", "STEP_SUMMARY")}
         environment = {
             **self.environment, **{key: value for key, value in variables.items() if value},
@@ -139,26 +163,59 @@ class Actions:
         lines = files["OUTPUT"].read_text().splitlines() if files["OUTPUT"].is_file() else []
         return dict(each.split("=", 1) for each in lines)
 
-    def _holds(self, condition: Any, context: Mapping[str, Any]) -> bool:
-        return condition is None or bool(self._evaluate(str(condition), context))
 
-    def _text(self, value: Any, context: Mapping[str, Any]) -> str:
-        return _EXPRESSION.sub(lambda found: str(self._evaluate(found[1], context)), str(value))
+def needs(job: Mapping[str, Any]) -> list[str]:
+    """The jobs that one waits for."""
+    found = job.get("needs", [])
+    return [found] if isinstance(found, str) else list(found)
 
-    def _value(self, value: Any, context: Mapping[str, Any]) -> Any:
-        whole = _EXPRESSION.fullmatch(str(value))
-        return self._evaluate(whole[1], context) if whole else value
 
-    def _evaluate(self, text: str, context: Mapping[str, Any]) -> Any:
-        """An expression of the few forms that these workflows use."""
-        code = _CONTEXT.sub(lambda found: f"at({found.group()!r})", " ".join(text.split()))
-        code = code.replace("&&", " and ").replace("||", " or ").strip()
+def ancestors(jobs: Mapping[str, Any], name: str) -> set[str]:
+    """Every job that one waits for, however indirectly."""
+    direct = set(needs(jobs[name]))
+    return direct.union(*(ancestors(jobs, each) for each in direct))
 
-        def at(path: str) -> Any:
-            value: Any = context
-            for part in path.split("."):
-                value = (value or {}).get(part, "")
-            return value
 
-        names = {"at": at, "fromJSON": json.loads, "join": lambda parts, by: by.join(parts)}
-        return eval(code, {"__builtins__": {}}, names)
+def holds(condition: Any, context: Mapping[str, Any], before: Sequence[str]) -> bool:
+    """Whether something runs: a condition that asks for no status also asks for success of all before.
+
+    Args:
+        before: results of all the jobs that it waits for, however indirectly.
+    """
+    asks = condition is not None and re.search(r"\b(always|cancelled|failure|success)\(", str(condition))
+    if not asks and any(each != "success" for each in before):
+        return False
+    return condition is None or bool(evaluate(str(condition), context))
+
+
+def text(value: Any, context: Mapping[str, Any]) -> str:
+    """A value with its expressions worked out, as text."""
+    return _EXPRESSION.sub(lambda found: _told(evaluate(found[1], context)), str(value))
+
+
+def _told(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def value_of(value: Any, context: Mapping[str, Any]) -> Any:
+    """A value that is one expression, worked out."""
+    whole = _EXPRESSION.fullmatch(str(value))
+    return evaluate(whole[1], context) if whole else value
+
+
+def evaluate(expression: str, context: Mapping[str, Any]) -> Any:
+    """An expression of the few forms that these workflows use."""
+    code = _CONTEXT.sub(lambda found: f"at({found.group()!r})", " ".join(expression.split()))
+    code = re.sub(r"!(?!=)", " not ", code.replace("&&", " and ").replace("||", " or ")).strip()
+
+    def at(path: str) -> Any:
+        value: Any = context
+        for part in path.split("."):
+            value = (value or {}).get(part, "")
+        return value
+
+    functions = {
+        "at": at, "fromJSON": json.loads, "join": lambda parts, by: by.join(parts), "always": lambda: True,
+        "cancelled": lambda: False,
+    }  # fmt: skip
+    return eval(code, {"__builtins__": {}}, functions)

@@ -92,8 +92,8 @@ def test_generated_files_that_drifted_name_the_command_that_mends_them(repositor
     (repository / "dvc.yaml").unlink()
     problems = check(repository).problems
     assert [(each.file, each.suggestion) for each in problems] == [
-        ("dvc.yaml", "ordain run"),
-        ("pipelines/churn/params.yaml", "ordain run"),
+        ("dvc.yaml", "ordain generate"),
+        ("pipelines/churn/params.yaml", "ordain generate"),
     ]
     assert problems[0].message.startswith("is missing")
     assert problems[1].message.startswith("differs from what")
@@ -111,8 +111,8 @@ def test_schemas_are_those_of_this_version(repository: Path) -> None:
     (folder / "policy.schema.json").unlink()
     problems = check(repository).problems
     assert [(each.file, each.suggestion) for each in problems] == [
-        (".ordain/schemas/models.schema.json", "ordain init ."),
-        (".ordain/schemas/policy.schema.json", "ordain init ."),
+        (".ordain/schemas/models.schema.json", "ordain generate"),
+        (".ordain/schemas/policy.schema.json", "ordain generate"),
     ]
     for each in folder.iterdir():
         each.unlink()

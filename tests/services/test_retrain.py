@@ -5,18 +5,26 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
+from msgspec.structs import replace
 
+from ordain.adapters import dvc_remote
 from ordain.adapters.git import Repository
 from ordain.adapters.requests_local import LocalRequests
 from ordain.errors import UserError
+from ordain.services import retrain as service
 from ordain.services.commit import Author
+from ordain.services.release import Released
 from ordain.services.retrain import Asked, Bench, Wish, retrain
-from tests.services.test_lean import changed
+from ordain.services.workspace import committed_policy
+from tests.services.test_lean import REMOTE, changed
 from tests.services.test_run import Repo, Watcher, make
+from tests.services.world import record
 
 NOW = dt.datetime(2026, 11, 27, 12, tzinfo=dt.UTC)
 EVIDENCE = {"model": "churn", "findings": [{"kind": "new-data", "alarm": True, "detail": "rows.csv"}]}
@@ -43,11 +51,13 @@ def repo(original: Path, tmp_path: Path) -> Repo:
     return repo
 
 
-def ask(repo: Repo, now: dt.datetime = NOW, **changes: object) -> Asked:
+def ask(
+    repo: Repo, now: dt.datetime = NOW, publish: Callable[..., object] = lambda *_: (), **changes: object
+) -> Asked:
     clone = Repository(repo.root)
     bench = Bench(
         clone=clone, requests=LocalRequests(clone, clone.remote(), lambda: now), author=Author(None, now),
-        watcher=Watcher(), baselines=lambda *_: (),
+        watcher=Watcher(), baselines=lambda *_: (), publish=publish,
     )  # fmt: skip
     evidence = json.dumps({**EVIDENCE, **changes}).encode()
     return retrain(bench, Wish(model="churn", evidence=evidence, where="evidence.json"))
@@ -63,9 +73,9 @@ def killed(*_: object) -> str:
 
 def body(repo: Repo, number: int = 1) -> str:
     clone = Repository(repo.root)
-    record = LocalRequests(clone, clone.remote(), lambda: NOW).record(number)
-    assert record is not None
-    return record.body
+    found = LocalRequests(clone, clone.remote(), lambda: NOW).record(number)
+    assert found is not None
+    return found.body
 
 
 def test_training_that_fails_is_told_in_the_request(repo: Repo) -> None:
@@ -86,14 +96,14 @@ def test_training_that_fails_is_told_in_the_request(repo: Repo) -> None:
 
 def test_nothing_new_to_learn_from_leaves_everything_as_it_was(repo: Repo) -> None:
     before = repo.git("rev-parse", "HEAD")
-    with pytest.raises(UserError, match="would be the same model"):
-        ask(repo)
+    asked = ask(repo)
+    assert (asked.answer, asked.request, asked.branch) == ("same", "", "")
+    assert "nothing new" in asked.told
     assert (repo.git("branch", "--show-current"), repo.git("rev-parse", "HEAD")) == ("main", before)
     assert repo.git("branch", "--list", "retrain/*") == ""
     assert repo.git("status", "--porcelain") == ""
     repo.git("checkout", "-q", "--detach")
-    with pytest.raises(UserError, match="would be the same model"):
-        ask(repo)
+    assert ask(repo).answer == "same"
     assert repo.git("rev-parse", "HEAD") == before
 
 
@@ -123,13 +133,13 @@ def test_an_interrupted_request_is_taken_up_once_and_a_dropped_one_never(
             ask(repo)
     assert repo.git("ls-remote", "origin", "refs/heads/retrain/churn-1")
     repo.git("checkout", "-q", "main")
-    asked = ask(repo, NOW + dt.timedelta(minutes=5))
+    asked = ask(repo, NOW + dt.timedelta(days=1))  # by the next night's job
     assert (asked.answer, asked.request, asked.branch) == (
         "resume",
         "refs/ordain/requests/1",
         "retrain/churn-1",
     )
-    assert ask(repo, NOW + dt.timedelta(minutes=6)).answer == "open"
+    assert ask(repo, NOW + dt.timedelta(days=2)).answer == "open"
     repo.git("push", "-q", "origin", "retrain/churn-1:main")  # merged, its branch left standing
     assert ask(repo, NOW + dt.timedelta(days=9)).answer == "known"
     assert ask(repo, NOW + dt.timedelta(days=1), observed="later").answer == "cooling"
@@ -197,9 +207,128 @@ def test_a_mark_that_was_not_left_is_left_the_next_time(repo: Repo, monkeypatch:
     assert ask(repo, NOW + dt.timedelta(days=9), request="draft").answer == "known"
 
 
+def test_a_request_that_was_turned_down_is_not_opened_again(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_data(repo)
+    assert ask(repo).answer == "ask"
+    repo.git("checkout", "-q", "main")
+    # As a forge has it: closed, and its branch left standing.
+    monkeypatch.setattr(LocalRequests, "open_requests", lambda *_: ())
+    assert ask(repo, NOW + dt.timedelta(days=9)).answer == "known"
+
+
 def test_whoever_commits_names_nobody_else(repo: Repo) -> None:
     new_data(repo)
     ask(repo)
-    record = yaml.safe_load(repo.git("show", "HEAD:pipelines/churn/retraining.json"))
-    assert (record["asked"], record["evidence"]) == ("2026-11-27T12:00:00Z", EVIDENCE)
+    kept = yaml.safe_load(repo.git("show", "HEAD:pipelines/churn/retraining.json"))
+    assert (kept["asked"], kept["evidence"]) == ("2026-11-27T12:00:00Z", EVIDENCE)
     assert repo.git("log", "-1", "--format=%an %ae") == "A a@example.org"
+
+
+class Trace:
+    """The steps of a retraining that trains well, as they happen, and where it is killed."""
+
+    def __init__(self, repo: Repo, monkeypatch: pytest.MonkeyPatch, kill: str = "") -> None:
+        self.repo, self.kill, self.steps = repo, kill, list[str]()
+        self.patch = monkeypatch
+        self.keep(dvc_remote, "push", "keep")
+        self.keep(service, "push", "branch")
+        self.keep(LocalRequests, "open_request", "open")
+        # The stages of these tests write no artifact that could be released.
+        monkeypatch.setattr(service, "release", self.release)
+
+    def keep(self, owner: object, name: str, step: str) -> None:
+        real = getattr(owner, name)
+
+        def traced(*given: object) -> object:
+            self.note(step)
+            return real(*given)
+
+        self.patch.setattr(owner, name, traced)
+
+    def note(self, step: str) -> None:
+        self.steps.append(step)
+        if step == self.kill:
+            raise KeyboardInterrupt
+
+    def release(self, root: Path, *_: object) -> tuple[Released, ...]:
+        self.note("release")
+        (root / "releases/churn").mkdir(parents=True, exist_ok=True)
+        made = record("churn", 1)
+        (root / "releases/churn/1.yaml").write_text(yaml.safe_dump(msgspec.to_builtins(made)))
+        return (Released(model="churn", release="churn@1", artifact=made.artifact),)
+
+    def ask(self, now: dt.datetime = NOW) -> Asked:
+        return ask(self.repo, now, publish=lambda *_: self.note("publish"))
+
+
+@pytest.fixture
+def kept(repo: Repo, tmp_path: Path) -> Repo:
+    """With a DVC remote, and new data."""
+    (repo.root / ".dvc/config").write_text(REMOTE.format(tmp_path / "remote"))
+    repo.git("commit", "-qam", "A remote")
+    repo.git("push", "-q", "origin", "HEAD:main")
+    new_data(repo)
+    return repo
+
+
+STEPS = ["release", "publish", "keep", "branch", "open"]
+
+
+def test_what_is_pinned_is_published_and_kept_before_anybody_can_see_the_pin(
+    kept: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace = Trace(kept, monkeypatch)
+    assert trace.ask().request == "refs/ordain/requests/1"
+    assert trace.steps == STEPS
+    # Whoever clones the branch can have everything that its lock names.
+    kept.git("clone", "-q", "-b", "retrain/churn-1", str(tmp_path / "origin.git"), str(tmp_path / "other"))
+    other = Repo(tmp_path / "other")
+    assert other.dvc("pull").returncode == 0
+    assert (other.root / "pipelines/churn/artifact/blob").is_file()
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("outright", [False, True])
+def test_killed_at_any_step_it_points_at_nothing_that_is_not_there_and_goes_on(
+    kept: Repo, monkeypatch: pytest.MonkeyPatch, step: str, outright: bool
+) -> None:
+    with monkeypatch.context() as patch:
+        if outright:  # the process has no time to clear up
+            patch.setattr(service, "_undo", lambda *_: None)
+        trace = Trace(kept, patch, step)
+        with pytest.raises(KeyboardInterrupt):
+            trace.ask()
+    assert trace.steps == STEPS[: STEPS.index(step) + 1]
+    pushed = kept.git("ls-remote", "origin", "refs/heads/retrain/*")
+    assert bool(pushed) == (step == "open")
+    if not outright and step in {"publish", "keep", "release"}:
+        assert kept.git("status", "--porcelain") == "M data/rows.csv"
+        assert kept.git("branch", "--show-current") == "main"
+    again = Trace(kept, monkeypatch)
+    asked = again.ask(NOW + dt.timedelta(minutes=5))
+    assert asked.request == "refs/ordain/requests/1"
+    assert again.steps == (STEPS[3:] if step in {"branch", "open"} else STEPS)
+
+
+def test_a_remote_that_takes_nothing_opens_nothing(kept: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    (kept.root / ".dvc/config.local").write_text(REMOTE.format("/proc/none"))
+    trace = Trace(kept, monkeypatch)
+    with pytest.raises(UserError, match="DVC could not run"):
+        trace.ask()
+    assert trace.steps == STEPS[:3]
+    assert kept.git("ls-remote", "origin", "refs/heads/retrain/*") == ""
+    assert kept.git("branch", "--show-current") == "main"
+
+
+def test_without_a_remote_another_forge_than_the_local_one_asks_for_nothing(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_data(repo)
+    trace = Trace(repo, monkeypatch)
+    policy = committed_policy(Repository(repo.root))
+    monkeypatch.setattr(service, "committed_policy", lambda _: replace(policy, forge="github"))
+    with pytest.raises(UserError, match="no remote"):
+        trace.ask()
+    assert trace.steps == STEPS[:3]

@@ -96,6 +96,12 @@ class LocalRequests:
             except PushRacedError:
                 return  # somebody else was quicker
 
+    def requested(self, branch: str, base: str) -> bool:
+        """Whether there is a record of one."""
+        with scratch(self._clone.folder) as repository:
+            known = self._fetched(repository).values()
+            return any((each.branch, each.base) == (branch, base) for each in known)
+
     def record(self, number: int) -> Record | None:
         """One request with its body, or None when there is no such one."""
         with scratch(self._clone.folder) as repository:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -36,3 +37,19 @@ def _kept(text: str) -> Path:
     path.touch(mode=0o600)
     path.write_text(text.rstrip() + "\n", encoding="ascii")
     return path
+
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def model_key_option(command: Command) -> Command:
+    """The key that signs artifacts, of every verb that publishes."""
+    option = click.option(
+        "--sign-with",
+        "model_key",
+        type=click.Path(path_type=Path, dir_okay=False),
+        envvar="ORDAIN_MODEL_KEY",
+        show_envvar=True,
+        help="A PEM key on a NIST curve; attaches signatures in OpenSSF model-signing form.",
+    )
+    return option(command)

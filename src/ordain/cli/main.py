@@ -13,6 +13,7 @@ from ordain._version import __version__
 VERBS: dict[str, tuple[str, str]] = {
     "init": ("init", "Give a folder the shape of an Ordain repository."),
     "check": ("check", "Report every problem in the declared state."),
+    "generate": ("generate", "Write the files that follow from the declaration."),
     "run": ("run", "Regenerate pipelines and run what changed."),
     "affected": ("affected", "Name the models that have to run or be released."),
     "data": ("data", "Fetch, compare and pin the data of models."),

@@ -8,28 +8,22 @@ from typing import TYPE_CHECKING
 import click
 
 from ordain.cli.console import Console, common_options
+from ordain.cli.keys import model_key_option
 
 if TYPE_CHECKING:
-    from ordain.services.publish import Published, SignModel
+    from ordain.services.publish import Desk, Published, SignModel
 
 
 @click.command()
 @click.argument("models", nargs=-1)
 @click.option("--env", "environments", multiple=True, help="Only to this environment's registry; repeatable.")
-@click.option(
-    "--sign-with",
-    "key",
-    type=click.Path(path_type=Path, dir_okay=False),
-    envvar="ORDAIN_MODEL_KEY",
-    show_envvar=True,
-    help="A PEM key on a NIST curve; attaches signatures in OpenSSF model-signing form.",
-)
+@model_key_option
 @common_options
 def command(
     models: tuple[str, ...],
     *,
     environments: tuple[str, ...],
-    key: Path | None,
+    model_key: Path | None,
     as_json: bool,
     quiet: bool,
     root: Path,
@@ -48,14 +42,20 @@ def command(
     """
     import msgspec
 
-    from ordain.adapters.artifacts import store_of
-    from ordain.adapters.registry import open_registry
-    from ordain.services.publish import Desk, Wanted, publish
+    from ordain.services.publish import Wanted, publish
 
-    desk = Desk(store=store_of(root), registry=open_registry(), sign=_signer(key))
-    done = publish(root, Wanted(models=models, environments=environments), desk)
+    done = publish(root, Wanted(models=models, environments=environments), desk(root, model_key))
     text = "\n".join(map(_told, done)) or "no environment pins a release"
     Console(as_json=as_json, quiet=quiet).result({"published": msgspec.to_builtins(done)}, text)
+
+
+def desk(root: Path, model_key: Path | None) -> Desk:
+    """With what is published from a folder."""
+    from ordain.adapters.artifacts import store_of
+    from ordain.adapters.registry import open_registry
+    from ordain.services.publish import Desk
+
+    return Desk(store=store_of(root), registry=open_registry(), sign=_signer(model_key))
 
 
 def _signer(key: Path | None) -> SignModel | None:

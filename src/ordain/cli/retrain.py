@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from ordain.cli.console import Console, common_options
-from ordain.cli.keys import KeyFile
+from ordain.cli.keys import KeyFile, model_key_option
 
 
 @click.command()
@@ -33,18 +34,31 @@ from ordain.cli.keys import KeyFile
     envvar="ORDAIN_BOT_KEY",
     help="Sign with this SSH key; default: $ORDAIN_BOT_KEY, a file or the key itself, else as Git is set up.",
 )
+@model_key_option
 @common_options
 def command(
-    *, model: str, evidence: str, cooldown: float, key: Path | None, as_json: bool, quiet: bool, root: Path
+    *,
+    model: str,
+    evidence: str,
+    cooldown: float,
+    key: Path | None,
+    model_key: Path | None,
+    as_json: bool,
+    quiet: bool,
+    root: Path,
 ) -> None:
     """Open one request with MODEL trained anew, carrying the evidence that calls for it.
 
-    Pins the newest data on a branch, runs, releases, pushes and opens the request. One is open for a model
-    at a time, the same evidence is good for one, and after each there is a pause. Its author can't approve
-    it. When training fails the request says why, and its checks fail in the same way.
+    On a branch: pins the newest data, runs, releases, publishes the artifact, pushes what DVC tracks, then
+    the branch, and opens the request. One is open for a model at a time, the same evidence is good for one,
+    and after each there is a pause. Its author can't approve it. When training fails the request says why,
+    and its checks fail in the same way. Killed anywhere, run it again.
 
-    Exits 0 when a request was opened or is not called for (see --json), 1 when there is nothing new to
-    learn from, 75 when somebody was busy or away.
+    The artifact goes where `ordain reconcile` looks for it: to the registry with ORDAIN_ARTIFACTS=registry,
+    else it stays in the store of this machine.
+
+    Exits 0 when a request was opened or is not called for, also when there is nothing new to learn from (see
+    `answer` of --json); 1 when it can't be done; 75 when somebody was busy or away.
 
     \b
     Examples:
@@ -64,11 +78,23 @@ def command(
     data, where = document(evidence)
     bench = Bench(
         clone=clone, requests=wiring.proposals(clone), author=wiring.author(key), watcher=Lines(console),
-        baselines=fetch_baselines,
+        baselines=fetch_baselines, publish=publisher(model_key),
     )  # fmt: skip
     wish = Wish(model=model, evidence=data, where=where, cooldown=dt.timedelta(hours=cooldown))
     asked = retrain(bench, wish)
     console.result(msgspec.to_builtins(asked), "\n".join(filter(None, (asked.request, asked.told))))
+
+
+def publisher(model_key: Path | None) -> Callable[[Path, tuple[str, ...]], object]:
+    """What makes artifacts available where reconciling looks for them; `ordain release` has put them into the
+    store already."""
+    from ordain.cli import wiring
+    from ordain.cli.publish import desk
+    from ordain.services.publish import Wanted, publish
+
+    if wiring.artifact_place() == "store":
+        return lambda *_: ()
+    return lambda root, models: publish(root, Wanted(models=models), desk(root, model_key))
 
 
 def document(evidence: str) -> tuple[bytes, str]:

@@ -19,8 +19,13 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help='Also add a line `targets=[...]`, what runs and is watched, to this file, such as "$GITHUB_OUTPUT".',
 )
+@click.option(
+    "--gitlab",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write GitLab's child pipeline that monitors what runs and is watched.",
+)
 @common_options
-def command(*, output: Path | None, as_json: bool, quiet: bool, root: Path) -> None:
+def command(*, output: Path | None, gitlab: Path | None, as_json: bool, quiet: bool, root: Path) -> None:
     """Show where each model stands in each environment.
 
     Which release is pinned on the base branch, which one runs by the ledger and since when, its metric on
@@ -43,6 +48,11 @@ def command(*, output: Path | None, as_json: bool, quiet: bool, root: Path) -> N
 
         targets = [{"model": each.partition("@")[0], "name": each} for each in found.watched]
         append_lines(output, [f"targets={json.dumps(targets)}"])
+    if gitlab is not None:
+        from ordain.adapters.files import write_atomic
+        from ordain.core.automation import monitor_pipeline
+
+        write_atomic(gitlab.absolute(), monitor_pipeline(found.watched).encode())
     Console(as_json=as_json, quiet=quiet).result(msgspec.to_builtins(found), told(found))
 
 

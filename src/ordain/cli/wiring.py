@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from ordain.adapters.artifacts import store_of
 from ordain.adapters.forge_local import LocalForge
@@ -42,14 +43,25 @@ def published(clone: Repository, environment: Mapping[str, str] = os.environ) ->
     Raises:
         UserError: for another value.
     """
-    place = environment.get("ORDAIN_ARTIFACTS", "store")
-    if place == "registry":
+    if artifact_place(environment) == "registry":
         return cache(_in_registry)
-    if place != "store":
-        fix = "set it to `store` or `registry`, or unset it"
-        raise UserError(f"ORDAIN_ARTIFACTS is {place[:40]!a}, which is no place for artifacts", fix=fix)
     store = store_of(clone.folder)
     return lambda image: store.has(image.rpartition("@")[2])
+
+
+def artifact_place(environment: Mapping[str, str] = os.environ) -> Literal["store", "registry"]:
+    """Where artifacts count from.
+
+    Raises:
+        UserError: for another value of `ORDAIN_ARTIFACTS`.
+    """
+    place = environment.get("ORDAIN_ARTIFACTS", "store")
+    if place == "registry":
+        return "registry"
+    if place == "store":
+        return "store"
+    fix = "set it to `store` or `registry`, or unset it"
+    raise UserError(f"ORDAIN_ARTIFACTS is {place[:40]!a}, which is no place for artifacts", fix=fix)
 
 
 def _in_registry(image: str) -> bool:

@@ -23,7 +23,7 @@ EVIDENCE_LIMIT = 4 * 2**20
 SHOWN_LIMIT = 20_000
 ASKED = "refs/ordain/asked"
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
-Answer = Literal["calm", "open", "ready", "resume", "known", "cooling", "ask"]
+Answer = Literal["calm", "open", "ready", "resume", "known", "cooling", "same", "ask"]
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -95,10 +95,12 @@ class Earlier(Value, frozen=True, kw_only=True):
 
     Attributes:
         branch: where it waits for its request, which was interrupted; None once it had one.
+        marked: whether its mark says so.
     """
 
     retraining: Retraining
     branch: str | None = None
+    marked: bool = True
 
 
 def because(data: bytes, model: str, where: str) -> tuple[Because, Any]:

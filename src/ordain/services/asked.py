@@ -13,30 +13,44 @@ from ordain.adapters.git import PushRacedError, Repository
 from ordain.core import retraining
 from ordain.core.pipeline import FOLDER
 from ordain.core.retraining import Earlier, Retraining
+from ordain.ports import Proposals
 
 SIZE_LIMIT = 64 * 2**10
 
 
-def known(clone: Repository, model: str, base: str) -> list[Earlier]:
+def known(clone: Repository, requests: Proposals, wanted: Retraining, ends: tuple[str, str]) -> list[Earlier]:
     """Everything that was asked for and can be told: by its mark, by the merged record, by its branch.
 
+    The forge is asked about branches of the same evidence alone: of no other does it matter.
+
+    Args:
+        ends: the model, and the base branch.
+
     Raises:
-        RetryLater: when the origin does not answer.
+        RetryLater: when the origin or the forge does not answer.
     """
+    model, base = ends
     place = retraining.marks(model)
     heads = {"refs/heads/*": "refs/remotes/origin/*"}
     clone.fetch(clone.remote(), heads | {f"{place}/*": f"{place}/*"})
     marked = dict(_marked(clone, place))
     found = [Earlier(retraining=each) for each in marked.values()]
     prefix = f"retrain/{model}-"
-    tip = clone.resolve(f"refs/remotes/origin/{base}")
+    trunk = clone.resolve(f"refs/remotes/origin/{base}")
     for branch in sorted({base, *(each for each in clone.branches() if each.startswith(prefix))}):
-        commit = clone.find(f"refs/remotes/origin/{branch}")
+        commit = tip(clone, branch)
         read = _recorded(clone, commit, model) if commit else None
         if commit is not None and read is not None:
-            done = branch == base or clone.is_ancestor(commit, tip) or read.mark(model) in marked
-            found.append(Earlier(retraining=read, branch=None if done else branch))
+            marked_ = read.mark(model) in marked
+            done = branch == base or marked_ or clone.is_ancestor(commit, trunk)
+            waits = not done and read.digest == wanted.digest and not requests.requested(branch, base)
+            found.append(Earlier(retraining=read, branch=branch if waits else None, marked=marked_))
     return found
+
+
+def tip(clone: Repository, branch: str) -> str | None:
+    """The newest commit of a branch at the origin, or of one here that a killed run did not push."""
+    return clone.find(f"refs/remotes/origin/{branch}") or clone.find(f"refs/heads/{branch}")
 
 
 def remember(clone: Repository, model: str, asked: Retraining) -> None:

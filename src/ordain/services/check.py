@@ -147,7 +147,7 @@ def _schema_problems(root: Path) -> Iterator[Problem]:
         if found.get(path) != data:
             said = "differs from that" if path in found else "is missing: it is one"
             message = f"{said} of Ordain {__version__}, by which editors complete and check"
-            yield Document(file=path).at_value((), Fault("generated-drift", message, "ordain init ."))
+            yield Document(file=path).at_value((), Fault("generated-drift", message, "ordain generate"))
 
 
 def _generated_problems(root: Path, instance: Instance) -> Iterator[Problem]:
@@ -168,7 +168,7 @@ def _generated_problems(root: Path, instance: Instance) -> Iterator[Problem]:
             message = (
                 f"differs from what {asked} give" if path in on_disk else f"is missing: {asked} ask for it"
             )
-            yield Document(file=path).at_value((), Fault("generated-drift", message, "ordain run"))
+            yield Document(file=path).at_value((), Fault("generated-drift", message, "ordain generate"))
     for path in leftovers:
         message = "belongs to no model or candidate any more"
-        yield Document(file=path).at_value((), Fault("leftover", message, "ordain run"))
+        yield Document(file=path).at_value((), Fault("leftover", message, "ordain generate"))

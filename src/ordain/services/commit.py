@@ -19,7 +19,7 @@ from ordain.errors import RetryLater, UserError
 from ordain.services.workspace import base_branch
 
 # Files, and folders with a `/` at the end.
-GENERATED = ("dvc.lock", "dvc.yaml", "environments/", "pipelines/", "releases/")
+GENERATED = (".ordain/schemas/", "dvc.lock", "dvc.yaml", "environments/", "pipelines/", "releases/")
 _IDENTITY = re.compile(r"(?P<name>[^<>\n]*?) ?<(?P<email>[^<>\n]*)>")
 
 Sign = Callable[[bytes], bytes]

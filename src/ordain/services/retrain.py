@@ -1,7 +1,9 @@
 """`ordain retrain`: from evidence to one request with a newly trained model in it.
 
 The request's branch holds everything: the new pin of the data, the pipeline's outputs, the release, the
-evidence. Training that fails is told in the request, whose checks then fail in the same way and in sight
+evidence. What it pins is published and kept before the branch is pushed, and the branch before the request
+is opened: whoever is killed in between leaves nothing that points at what is not there, and the next run
+goes on. Training that fails is told in the request, whose checks then fail in the same way and in sight
 of everybody. Whoever opens it is a contributor, and nothing here decides anything.
 """
 
@@ -13,26 +15,30 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from ordain.adapters import dvc, dvc_remote
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository
 from ordain.core import retraining
 from ordain.core.instance import Instance, is_state_path, read_instance
 from ordain.core.pipeline import FOLDER
-from ordain.core.request import Draft, Opened
-from ordain.core.retraining import Because, Earlier, Retraining
+from ordain.core.request import Draft
+from ordain.core.retraining import Because, Retraining
 from ordain.errors import UserError
 from ordain.ports import Proposals
 from ordain.services import data_pins
 from ordain.services.affected import affected
-from ordain.services.asked import known, remember
+from ordain.services.asked import known, remember, tip
 from ordain.services.commit import GENERATED, Author, push, record
 from ordain.services.data_pull import pull
 from ordain.services.pins import free_branch
 from ordain.services.release import release
 from ordain.services.run import Watcher, chosen, run_lean
-from ordain.services.workspace import base_branch
+from ordain.services.workspace import base_branch, committed_policy
 
 COOLDOWN = dt.timedelta(days=3)
+SAME = (
+    "nothing new: data, code and parameters of {} are those of its last run, which would give the same model"
+)
 
 
 class Wish(Struct, frozen=True, kw_only=True):
@@ -59,24 +65,30 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 
 class Bench(Struct, frozen=True, kw_only=True):
-    """Where it is done: a clone, the forge's requests, who commits, who watches, and what brings deployed
-    releases to compare with."""
+    """Where it is done, and with what.
+
+    Attributes:
+        clone: where the work is done. requests: of its forge. author: who commits. watcher: sees it run.
+        baselines: brings deployed releases to compare with, given the folder and models.
+        publish: makes the artifacts of pinned releases available to clusters, given the same.
+    """
 
     clone: Repository
     requests: Proposals
     author: Author
     watcher: Watcher
     baselines: Callable[[Path, tuple[str, ...]], object]
+    publish: Callable[[Path, tuple[str, ...]], object]
 
 
 def retrain(bench: Bench, wish: Wish) -> Asked:
     """Open the one request for this evidence, unless there is one, or it is too soon.
 
     Raises:
-        UserError: no evidence for this model; nothing has changed that training could learn from; the
-            clone has changes of its own in the way.
-        RetryLater: when the origin, the forge or a data source does not answer, or another run of this
-            was faster.
+        UserError: no evidence for this model; the clone has changes of its own in the way; something can't
+            be published or kept.
+        RetryLater: when the origin, the forge, the registry or a data source does not answer, or another
+            run of this was faster.
     """
     clone, base = bench.clone, base_branch(bench.clone)
     instance = read_instance(disk.read_state(clone.folder, is_state_path))
@@ -85,19 +97,21 @@ def retrain(bench: Bench, wish: Wish) -> Asked:
     if not found.alarms:
         return Asked(answer="calm", told="nothing in this evidence calls for retraining")
     wanted = retraining.retraining(found, document, bench.author.now, _running(instance, found))
-    earlier = known(clone, wish.model, base)
+    earlier = known(clone, bench.requests, wanted, (wish.model, base))
     opened = bench.requests.open_requests(retraining.label(wish.model))
     answer, what = retraining.judge(wanted, earlier, opened, wish.cooldown)
     if answer == "ask":
         return ask(bench, found, wanted, base)
     if answer == "resume":
+        push(clone, tip(clone, what) or "", what)
         request = bench.requests.open_request(draft(found, wanted, (what, base), ""))
         remember(clone, wish.model, wanted)
         return Asked(answer=answer, request=request, branch=what, told="an interrupted request was opened")
     if answer == "ready":
         bench.requests.ready(opened[0].number, retraining.breached(found))
-    if answer == "ready" or _unmarked(earlier, opened, wanted):
-        remember(clone, wish.model, wanted)
+    unmarked = any(each.retraining.digest == wanted.digest and not each.marked for each in earlier)
+    if answer == "ready" or (unmarked and answer in {"open", "known"}):
+        remember(clone, wish.model, wanted)  # whoever opened it was interrupted before
     return Asked(answer=answer, request=what if opened else "", told=_told(answer, what))
 
 
@@ -109,28 +123,18 @@ def _running(instance: Instance, found: Because) -> str:
     return release.artifact if release else ""
 
 
-def _unmarked(earlier: Sequence[Earlier], opened: Sequence[Opened], wanted: Retraining) -> bool:
-    """Whether the open request is for this evidence and was interrupted before it left its mark."""
-    waiting = {each.branch for each in earlier if each.retraining.digest == wanted.digest}
-    return any(each.branch in waiting for each in opened)
-
-
 def ask(bench: Bench, found: Because, wanted: Retraining, base: str) -> Asked:
-    """Make the branch, train, release, publish, and open the request."""
+    """Make the branch, train, release, publish, keep, push, and open the request: in this order."""
     clone, model = bench.clone, found.model
-    before = clone.branch() or clone.resolve("HEAD")
-    dirty = clone.unrecorded(GENERATED)
-    if dirty:
-        fix = "commit or drop it first"
-        raise UserError("this clone has changes of its own in a generated place", where=dirty[0], fix=fix)
-    branch = free_branch(clone, f"retrain/{model}-")
-    clone.start_branch(branch, clone.resolve(f"refs/remotes/origin/{base}"))
+    branch, before = _branch(clone, model, base)
     try:
-        places = _pinned(clone.folder, found)
+        places = _pinned(clone, model)
+        if places is None and not found.watched:
+            _undo(clone, branch, before)
+            return Asked(answer="same", told=SAME.format(model))
         outcome = retraining.unlearnable(found) if places is None else _trained(bench, model)
     except BaseException:
-        clone.restore(_tracked(clone, GENERATED))
-        clone.leave_branch(branch, before)
+        _undo(clone, branch, before)
         raise
     path = f"{FOLDER}/{model}/{retraining.FILE}"
     disk.write_atomic(disk.inside(clone.folder, path), retraining.encode(wanted))
@@ -139,6 +143,36 @@ def ask(bench: Bench, found: Because, wanted: Retraining, base: str) -> Asked:
     request = bench.requests.open_request(draft(found, wanted, (branch, base), outcome))
     remember(clone, model, wanted)
     return Asked(answer="ask", request=request, branch=branch, told=outcome)
+
+
+def _branch(clone: Repository, model: str, base: str) -> tuple[str, str]:
+    """The branch to work on, checked out, and where to go back to.
+
+    One on which an earlier run was killed before it committed anything is taken up where it stands.
+
+    Raises:
+        UserError: when there is something that somebody else has yet to commit.
+    """
+    here, start = clone.branch(), clone.resolve(f"refs/remotes/origin/{base}")
+    if here and here.startswith(f"retrain/{model}-") and clone.resolve("HEAD") == start:
+        return here, base
+    dirty = clone.unrecorded(GENERATED)
+    if dirty:
+        fix = "commit or drop it first"
+        raise UserError("this clone has changes of its own in a generated place", where=dirty[0], fix=fix)
+    branch, before = free_branch(clone, f"retrain/{model}-"), here or clone.resolve("HEAD")
+    clone.start_branch(branch, start)
+    return branch, before
+
+
+def _undo(clone: Repository, branch: str, before: str) -> None:
+    """Leave no trace of a run that came to nothing."""
+    tracked = _tracked(clone, GENERATED)
+    for path in clone.unrecorded(GENERATED):
+        if path not in tracked:
+            disk.inside(clone.folder, path).unlink(missing_ok=True)
+    clone.restore(tracked)
+    clone.leave_branch(branch, before)
 
 
 def draft(found: Because, wanted: Retraining, ends: tuple[str, str], outcome: str) -> Draft:
@@ -151,32 +185,37 @@ def draft(found: Because, wanted: Retraining, ends: tuple[str, str], outcome: st
     )  # fmt: skip
 
 
-def _pinned(root: Path, found: Because) -> tuple[str, ...] | None:
-    """Pin what is there now; the data file, where it is one of the repository's. None when nothing that the
-    model learns from has changed, and findings about what runs are told without.
+def _pinned(clone: Repository, model: str) -> tuple[str, ...] | None:
+    """Pin what is there now; the data file, where it is one of the repository's.
 
-    Raises:
-        UserError: when nothing has changed and the evidence is of new data.
+    None when nothing has changed that training could learn from.
     """
-    model = found.model
+    root = clone.folder
     data_pins.pin(root, [model])
-    if not any(each.model == model and each.stages for each in affected(root)):
-        if found.watched:
-            return None
-        raise UserError(
-            f"data, code and parameters of {model} are those of its last run: it would be the same model",
-            where=f"{FOLDER}/{model}",
-            fix="bring new data, or change how the model is trained, in a request of your own",
-        )
-    path = read_instance(disk.read_state(root, is_state_path)).models.models[model].data.source.path
+    behind = any(each.model == model and each.stages for each in affected(root))
+    if not behind and not clone.unrecorded(GENERATED):
+        return None
+    path = _source(root, model)
     return () if path is None else tuple(
         each for each in (path, f"{path}.dvc") if disk.inside(root, each).is_file()
     )  # fmt: skip
 
 
+def _source(root: Path, model: str) -> str | None:
+    """The model's data file, where it is one of the repository's."""
+    return read_instance(disk.read_state(root, is_state_path)).models.models[model].data.source.path
+
+
 def _trained(bench: Bench, model: str) -> str:
-    """Run and release; what came of it, in words. A failure leaves the pipeline as it was committed."""
-    root = bench.clone.folder
+    """Run, release, publish and keep; what came of it, in words.
+
+    Training or judging that fails leaves the pipeline as it was committed: then nothing new is pinned, and
+    nothing but the data has to be kept.
+
+    Raises:
+        UserError, RetryLater: when what was made can't be published or kept.
+    """
+    root, clone = bench.clone.folder, bench.clone
     try:
         pull(root, [model], "run", bench.watcher.note)
         run_lean(root, model, bench.watcher)
@@ -185,10 +224,30 @@ def _trained(bench: Bench, model: str) -> str:
         (released,) = release(root, [model], bench.author.now, bench.watcher.note)
     except UserError as error:
         pin = data_pins.path_of(model)
-        bench.clone.restore([each for each in _tracked(bench.clone, GENERATED) if each != pin])
+        clone.restore([each for each in _tracked(clone, GENERATED) if each != pin])
+        _keep(bench, model, ())
         return retraining.outcome_of(None, f"{error}\n{error.fix}")
+    bench.publish(root, (model,))
+    _keep(bench, model, (f"{FOLDER}/{model}/dvc.yaml",))
     told = {"release": released.release, "baseline": released.baseline or ""}
     return retraining.outcome_of(told, "")
+
+
+def _keep(bench: Bench, model: str, made: tuple[str, ...]) -> None:
+    """Send what DVC tracks to its remote, so that another clone can have it.
+
+    Without a remote everything stays on this machine, which does for the local forge and for no other.
+    """
+    root, source = bench.clone.folder, _source(bench.clone.folder, model)
+    tracked = f"{source}.dvc"
+    data = (tracked,) if source and disk.inside(root, tracked).is_file() else ()
+    if not (made or data):
+        return
+    if committed_policy(bench.clone).forge == "local" and not dvc_remote.has_default(root):
+        bench.watcher.note("no DVC remote is set up: outputs stay in the cache of this clone")
+        return
+    with dvc.exclusive(root, lambda: bench.watcher.note("waiting for an earlier run here to end")) as lock:
+        dvc_remote.push(root, [*made, *data], lock)
 
 
 def _tracked(clone: Repository, places: Sequence[str]) -> list[str]:

@@ -35,6 +35,7 @@ class World:
         self.comments: list[dict[str, Any]] = []
         self.statuses: list[dict[str, Any]] = []
         self.open: list[dict[str, Any]] = []
+        self.closed: list[dict[str, Any]] = []
         self.me = "ordain-collector"
         self._answer()
 
@@ -47,7 +48,7 @@ class World:
         on("GET", REVIEWS, lambda _: (200, self.reviews))
         on("GET", ACTIVITY, lambda _: (200, self.activity))
         on("GET", SUITES, lambda _: (200, self.suites))
-        on("GET", PULLS, lambda asked: (200, self._from(asked.query.get("head"))))
+        on("GET", PULLS, lambda asked: (200, self._from(asked.query)))
         on("POST", PULLS, self._open)
         on("POST", LABELS, self._label)
         on(
@@ -129,10 +130,17 @@ class World:
         self.open.append(self.simple(made, draft=made["draft"]))
         return 201, made
 
-    def _from(self, head: str | None) -> list[dict[str, Any]]:
-        """The open pull requests, or those of a branch: `owner:branch`."""
-        branch = None if head is None else head.partition(":")[2]
-        return [each for each in self.open if branch in {None, each["head"]["ref"]}]
+    def close(self, number: int) -> None:
+        """Somebody turns a pull request down, or merges it; its branch is another matter."""
+        (found,) = [each for each in self.open if each["number"] == number]
+        self.open.remove(found)
+        self.closed.append(found | {"state": "closed"})
+
+    def _from(self, query: dict[str, str]) -> list[dict[str, Any]]:
+        """The open pull requests, or all, or those of a branch: `owner:branch`."""
+        branch = query.get("head", "").partition(":")[2] or None
+        rows = [*self.open, *(self.closed if query.get("state") == "all" else ())]
+        return [each for each in rows if branch in {None, each["head"]["ref"]}]
 
     def _pull_by_number(self, asked: Asked) -> tuple[int, Any]:
         known = [each for each in self.open if each["number"] == int(asked.places[2])]

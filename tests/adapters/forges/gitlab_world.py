@@ -47,6 +47,7 @@ class World:
         self.events = [self.event("dana", "retrain")]
         self.settings: dict[str, Any] = dict(SAFE)
         self.open: list[dict[str, Any]] = []
+        self.closed: list[dict[str, Any]] = []
         self.statuses: list[dict[str, Any]] = []
         self._answer()
 
@@ -65,7 +66,7 @@ class World:
         on("GET", SETTINGS, lambda _: (200, self.settings))
         on("GET", "/users/{id}", lambda asked: (200, self._page(int(asked.places[0]))))
         on("GET", "/user", lambda _: (200, self._page(9)))
-        on("GET", REQUESTS, lambda asked: (200, self._from(asked.query.get("source_branch"))))
+        on("GET", REQUESTS, lambda asked: (200, self._from(asked.query)))
         on("POST", REQUESTS, self._open)
         on("POST", APPROVE, self._approve)
         on("POST", NOTES, self._note)
@@ -128,9 +129,17 @@ class World:
         self.open.append(self.basic(made))
         return 201, made
 
-    def _from(self, branch: str | None) -> list[dict[str, Any]]:
-        """The open merge requests, or those of a branch."""
-        return [each for each in self.open if branch in {None, each["source_branch"]}]
+    def close(self, number: int) -> None:
+        """Somebody turns a merge request down, or merges it; its branch is another matter."""
+        (found,) = [each for each in self.open if each["iid"] == number]
+        self.open.remove(found)
+        self.closed.append(found | {"state": "closed"})
+
+    def _from(self, query: dict[str, str]) -> list[dict[str, Any]]:
+        """The open merge requests, or all, or those of a branch."""
+        branch = query.get("source_branch")
+        rows = [*self.open, *(self.closed if query.get("state") == "all" else ())]
+        return [each for each in rows if branch in {None, each["source_branch"]}]
 
     def _by_number(self, asked: Asked) -> tuple[int, Any]:
         known = [each for each in self.open if each["iid"] == int(asked.places[1])]

@@ -125,6 +125,15 @@ def test_open_requests_are_those_with_the_label(github: GitHub, github_world: Wo
     )
 
 
+def test_whether_a_branch_ever_had_a_request(github: GitHub, github_world: World) -> None:
+    assert not github.requested("retrain/churn-1", "main")
+    head = github_world.side("retrain/churn-1", HEAD)
+    github_world.closed = [github_world.simple(github_world.pull, state="closed", head=head)]
+    assert github.requested("retrain/churn-1", "main")
+    asked = github_world.server.asked[-1].query
+    assert (asked["head"], asked["base"], asked["state"]) == ("acme:retrain/churn-1", "main", "all")
+
+
 def test_a_comment_is_made_once_and_then_updated_in_place(github: GitHub, github_world: World) -> None:
     github.comment(12, "plan", "first")
     github.comment(12, "plan", "first")

@@ -104,6 +104,19 @@ def test_an_approval_is_bound_to_the_commit_that_was_seen(gitlab: GitLab, gitlab
         gitlab.approve(12, HEAD)
 
 
+def test_whether_a_branch_ever_had_a_request(gitlab: GitLab, gitlab_world: World) -> None:
+    assert not gitlab.requested("retrain/churn-1", "main")
+    closed = gitlab_world.basic(gitlab_world.merged, state="closed", source_branch="retrain/churn-1")
+    gitlab_world.closed = [closed]
+    assert gitlab.requested("retrain/churn-1", "main")
+    asked = gitlab_world.server.asked[-1].query
+    assert (asked["source_branch"], asked["target_branch"], asked["state"]) == (
+        "retrain/churn-1",
+        "main",
+        "all",
+    )
+
+
 def test_a_comment_is_made_once_and_then_updated_in_place(gitlab: GitLab, gitlab_world: World) -> None:
     gitlab.comment(12, "plan", "first")
     gitlab.comment(12, "plan", "first")

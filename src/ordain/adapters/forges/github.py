@@ -149,6 +149,11 @@ class GitHub:
                     what, fix="give the token Pull requests: write, or do it by hand"
                 ) from refused
 
+    def requested(self, branch: str, base: str) -> bool:
+        """Whether a branch of this repository ever had a pull request into a base."""
+        self._guard.begin()
+        return bool(self._from(branch, base, "all"))
+
     def comment(self, number: int, marker: str, body: str) -> None:
         """Keep one comment of our own, found by its marker; other people's are never touched."""
         text = marked(marker, body, COMMENT_LIMIT)
@@ -204,9 +209,12 @@ class GitHub:
 
     def _open_from(self, draft: Draft) -> Pull | None:
         """The open pull request of a branch into a base."""
-        head = f"{self._place.repository.partition('/')[0]}:{draft.branch}"
-        there = self._rows("/pulls", Pull, state="open", head=head, base=draft.base)
+        there = self._from(draft.branch, draft.base, "open")
         return there[0] if there else None
+
+    def _from(self, branch: str, base: str, state: str) -> list[Pull]:
+        head = f"{self._place.repository.partition('/')[0]}:{gitnames.ref(branch)}"
+        return self._rows("/pulls", Pull, state=state, head=head, base=gitnames.ref(base))
 
     def _open(self, draft: Draft) -> Pull:
         text, body = draft.title, draft.body[:COMMENT_LIMIT]

@@ -162,6 +162,12 @@ class GitLab:
         if found.draft:
             self._gitlab.http_put(path, post_data={"title": _DRAFT.sub("", found.title)})
 
+    def requested(self, branch: str, base: str) -> bool:
+        """Whether a branch of this project ever had a merge request into a base."""
+        ends = {"source_branch": gitnames.ref(branch), "target_branch": gitnames.ref(base)}
+        self._guard.begin()
+        return bool(self._rows(f"{_path(self._project())}/merge_requests", MergeRequest, state="all", **ends))
+
     def comment(self, number: int, marker: str, body: str) -> None:
         """Keep one comment of our own, found by its marker; other people's are never touched."""
         text = marked(marker, body, COMMENT_LIMIT)
