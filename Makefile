@@ -86,7 +86,7 @@ clients-env: .venv-clients/clients.stamp  ## Install the clients that some tests
 
 lock: $(VENV)/test.stamp  ## Compile requirements/*.in into pinned, hashed files.
 	@$(PIP) uv
-	@for name in run serve test checkov signing clients; do \
+	@for name in run serve jobs test checkov signing clients; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras \
 	    requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 

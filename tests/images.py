@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -62,12 +62,12 @@ class Builder(NamedTuple):
         self.buildah("rm", container)
         return "localhost/base"
 
-    def runtime(self, base: str, name: str, wheel: Path) -> str:
-        """The runtime image, as people build it; its digest."""
+    def runtime(self, base: str, name: str, wheel: Path, kind: str = "serve") -> str:
+        """The image that serves or runs jobs, as people build it; its digest."""
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         environment = {**os.environ, "BUILDAH_OPTIONS": " ".join(self.options), "PYTHON_VERSION": version}
         done = subprocess.run(
-            [str(ROOT / "scripts/image"), str(wheel), base, name],
+            [str(ROOT / "scripts/image"), str(wheel), base, name, kind],
             capture_output=True, text=True, check=False, env=environment,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -116,24 +116,35 @@ def wheel(folder: Path) -> Path:
     return found
 
 
+def _confined(root: Path, data: Path, words: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """`ordain` in a root file system: read-only but for /tmp and /srv/data, as the user of a pod."""
+    for each in ("tmp", "proc", "srv/data"):
+        (root / each).mkdir(exist_ok=True, parents=True)
+    script = (
+        'mount --bind -o ro "$0" "$0" && mount --bind "$1" "$0/srv/data" && '
+        'mount -t tmpfs -o mode=1777 tmpfs "$0/tmp" && mount -t proc proc "$0/proc" && '
+        'root="$0" && shift && exec chroot --userspec=10001:10001 "$root" "$@"'
+    )
+    settings = [f"{name}={value}" for name, value in {**IMAGE_ENVIRONMENT, **environment}.items()]
+    command = ["/usr/bin/busybox", "env", "-i", *settings, "/usr/bin/busybox", "sh", "-c"]
+    command += ['cd /srv && exec ordain "$@"', "ordain", *words]
+    return ["unshare", "--mount", "sh", "-c", script, str(root), str(data), *command]
+
+
+def job_inside(root: Path, data: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`ordain` in a root file system, as a job's pod runs it, with its claim at /srv/data."""
+    os.chown(data, 10001, 10001)
+    command = _confined(root, data, words, environment)
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 @contextmanager
 def inside(root: Path, *words: str, **environment: str) -> Iterator[httpx.Client]:
     """`ordain serve` in a root file system: read-only but for /tmp, as the user of a pod, and a client."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    for each in ("tmp", "proc"):
-        (root / each).mkdir(exist_ok=True)
-    script = (
-        'mount --bind -o ro "$0" "$0" && mount -t tmpfs -o mode=1777 tmpfs "$0/tmp" && '
-        'mount -t proc proc "$0/proc" && exec chroot --userspec=10001:10001 "$0" "$@"'
-    )
-    settings = [f"{name}={value}" for name, value in {**IMAGE_ENVIRONMENT, **environment}.items()]
-    command = ["/usr/bin/busybox", "env", "-i", *settings, "/usr/bin/busybox", "sh", "-c"]
-    command += ['cd /srv && exec ordain "$@"', "ordain", *words, "--port", str(port)]
-    process = subprocess.Popen(
-        ["unshare", "--mount", "sh", "-c", script, str(root), *command],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    command = _confined(root, root / "tmp", (*words, "--port", str(port)), environment)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
             for _ in range(600):

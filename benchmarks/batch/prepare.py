@@ -17,8 +17,8 @@ from pyarrow import parquet
 from ordain.adapters.datasource import read_source
 from ordain.adapters.files import read_state
 from ordain.adapters.tables import read_frame, write_table
+from ordain.core import profile
 from ordain.core.artifact import build_layout
-from ordain.core.canonical import canonical_bytes
 from ordain.core.instance import is_state_path, read_instance
 from ordain.core.signature import encode
 from ordain.learn.export import export
@@ -55,7 +55,7 @@ def prepare(folder: Path, names: list[str], threads: int) -> dict[str, Sides]:
         files = {
             "model.onnx": exported.model,
             "signature.json": encode(signature),
-            "profile.json": canonical_bytes(exported.profile),
+            "profile.json": profile.encode(exported.profile),
         }
         made[name] = Sides(folder / name / "artifact", folder / name / "pipeline.joblib")
         for path, data in build_layout(files).blobs.items():

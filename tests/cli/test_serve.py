@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 import pytest
 
-from ordain.cli.serve import sources_of
+from ordain.cli.serve import salt_of, sources_of
+from ordain.errors import UserError
 from ordain.runtime.fetch import Located
 
 PROGRAM = "from ordain.cli.main import main; main()"
@@ -61,6 +62,22 @@ def test_an_absent_artifact_ends_with_1_and_the_next_step(tmp_path: Path) -> Non
     assert done.returncode == 1
     assert "no such artifact folder" in done.stderr
     assert "next: " in done.stderr
+
+
+def test_the_salt_comes_from_the_file_that_a_secret_is_mounted_as(tmp_path: Path) -> None:
+    salt = tmp_path / "salt"
+    named = {"ORDAIN_LOG_SALT_FILE": str(salt), "ORDAIN_LOG_SALT": "other"}
+    assert salt_of({}) == ""
+    assert salt_of({"ORDAIN_LOG_SALT": "other"}) == "other"
+    salt.write_text("a secret\n")
+    assert salt_of(named) == "a secret"
+    for content in (b"", b" \n", b"\xff"):
+        salt.write_bytes(content)
+        with pytest.raises(UserError, match="salt of the prediction log"):
+            salt_of(named)
+    salt.unlink()
+    with pytest.raises(UserError, match="can't be read"):
+        salt_of(named)
 
 
 def test_help_names_every_option() -> None:

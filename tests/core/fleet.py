@@ -10,6 +10,7 @@ import yaml
 from msgspec.structs import replace
 
 from ordain.adapters.files import read_state
+from ordain.core.alarms import Alarms
 from ordain.core.declared import Instance
 from ordain.core.deployment import (
     ArgoCd,
@@ -22,14 +23,24 @@ from ordain.core.deployment import (
     Monitoring,
     Watch,
 )
-from ordain.core.governance import Alarms, Appended, Environment, Key, Pin, Policy, Prometheus, Runtime
+from ordain.core.governance import (
+    Appended,
+    Environment,
+    Key,
+    Pin,
+    Policy,
+    Prometheus,
+    Runtime,
+)
 from ordain.core.instance import is_state_path, load
+from ordain.core.predictionlog import Compact, PredictionLog
 from ordain.core.release import Champion, DataRecord, Release
 from ordain.core.spec import Models, Params, Spec
 
 ROOT = Path(__file__).parents[2]
 ARTIFACT, OTHER = "sha256:" + "ab" * 32, "sha256:" + "cd" * 32
 IMAGE = "registry.example/ordain/runtime@sha256:" + "ef" * 32
+JOBS = "registry.example/ordain/jobs@sha256:" + "1e" * 32
 COMBINED = "sha256:" + "0c" * 32
 SPEC = msgspec.convert(
     {
@@ -108,6 +119,8 @@ LABELLED = replace(
 FORMS = {
     "rest": replace(SPEC, monitoring=Monitoring(watch=WATCH)),
     "labelled": replace(SPEC, monitoring=Monitoring(watch=LABELLED)),
+    "logged": replace(SPEC, monitoring=Monitoring(watch=Watch(schedule="18 * * * *"))),
+    "unlogged": replace(SPEC, monitoring=Monitoring(prediction_log=False)),
     "batch": replace(SPEC, deploy=Deploy(mode="batch", batch=BATCH, model_delivery=COPY)),
     "sharded": replace(SPEC, deploy=Deploy(mode="batch", batch=SHARDED), monitoring=Monitoring(watch=WATCH)),
     "edge": replace(SPEC, deploy=Deploy(mode="edge")),
@@ -117,6 +130,9 @@ FORMS = {
     "kserve": replace(SPEC, deploy=Deploy(platform="kserve")),
     "kserve-copied": replace(SPEC, deploy=Deploy(platform="kserve", model_delivery=COPY)),
     "knative": replace(SPEC, deploy=Deploy(platform="kserve", rollout="canary", canary=Canary(percent=20))),
+    "knative-finished": replace(
+        SPEC, deploy=Deploy(platform="kserve", rollout="canary", canary=Canary(percent=100))
+    ),
     "canary": replace(SPEC, deploy=Deploy(rollout="canary")),
 }
 SIDECAR = "registry.example/knative/queue@sha256:" + "12" * 32
@@ -130,7 +146,15 @@ ALARMS = Alarms(
     secret="ordain-alarms",
     allow_to=("10.9.0.0/16",),
 )
-WATCHED = replace(STAGING, prometheus=PROMETHEUS, sidecars=(SIDECAR,))
+LOG = PredictionLog(
+    url="s3://logs/$(HOME)/",
+    salt_secret="salt",
+    credentials="logs",
+    allow_to=("10.9.0.0/16",),
+    compact=Compact(schedule="40 3 * * *", keep_days=90),
+)
+RUNTIME = replace(STAGING.runtime, jobs_image=JOBS)
+WATCHED = replace(STAGING, runtime=RUNTIME, prometheus=PROMETHEUS, sidecars=(SIDECAR,), prediction_log=LOG)
 GITOPS = Gitops(
     repository="https://git.example/team/models.git", argocd=ArgoCd(), flux=Flux(secret="models-reader")
 )
@@ -180,10 +204,12 @@ def example() -> Instance:
 
 def forms() -> Instance:
     """Every form, in an environment that is watched and in one that is not; Argo CD and Flux follow both."""
-    unwatched = {name: each for name, each in FORMS.items() if name not in ("canary", "knative")}
+    needy = ("canary", "knative", "knative-finished", "logged")
+    unwatched = {name: each for name, each in FORMS.items() if name not in needy}
     found = fleet(FORMS, {"staging": WATCHED})
     pins = dict.fromkeys(unwatched, Pin(release=1))
-    production = replace(PLAIN, models=pins, appended=found.environments["staging"].appended)
+    runtime = replace(PLAIN.runtime, jobs_image=JOBS)
+    production = replace(PLAIN, runtime=runtime, models=pins, appended=found.environments["staging"].appended)
     environments = {**found.environments, "production": production}
     return replace(found, environments=environments, models=replace(found.models, gitops=GITOPS))
 

@@ -25,6 +25,7 @@ from ordain.core.identity import Target, deployment_slice, environment_settings,
 from ordain.core.objects import Wanted, rendered
 from ordain.core.observed import DASHBOARD, dashboard, objectives
 from ordain.core.parts import CIDR_PATTERN, GIT_URL_PATTERN, SCHEDULE_PATTERN
+from ordain.core.predictionlog import Compact
 from ordain.core.render import render_model
 from ordain.core.templating import parse
 from ordain.core.workload import Unit
@@ -33,6 +34,9 @@ from tests.core.fleet import (
     BATCH,
     COMBINED,
     FORMS,
+    IMAGE,
+    JOBS,
+    LOG,
     OTHER,
     PLAIN,
     PROMETHEUS,
@@ -84,21 +88,27 @@ def test_every_form_is_the_golden_one(
 @pytest.mark.parametrize("form", FORMS)
 def test_a_spec_gives_the_objects_of_its_form_and_no_others(form: str) -> None:
     monitors = {"servicemonitor", "prometheusrule", "configmap"}
-    watch = {f"monitor-{kind}" for kind in ("cronjob", "networkpolicy", "serviceaccount")}
+    watch, compact = (
+        {f"{work}-{kind}" for kind in ("cronjob", "networkpolicy", "serviceaccount")}
+        for work in ("monitor", "compact")
+    )
     pods = {"networkpolicy", "serviceaccount", "kustomization"}
     budget = "poddisruptionbudget"
-    served = {"deployment", "service", "horizontalpodautoscaler", budget, *monitors}
+    silent = {"deployment", "service", "horizontalpodautoscaler", budget, *monitors}
+    served = silent | compact
     expected = {
         "rest": {*served, *watch},
         "labelled": {*served, *watch},
+        "logged": {*served, *watch},
+        "unlogged": silent,
         "appended": served,
-        "canary": {"rollout", "analysistemplate", "service", "horizontalpodautoscaler", budget, *monitors},
-        "kserve": {"inferenceservice", budget, "podmonitor", "prometheusrule", "configmap"},
-        "edge": {"daemonset", "service", *monitors},
+        "canary": {"rollout", "analysistemplate", *served} - {"deployment"},
+        "kserve": {"inferenceservice", budget, "podmonitor", "prometheusrule", "configmap", *compact},
+        "edge": {"daemonset", "service", *monitors, *compact},
         "batch": {"cronjob", "prometheusrule"},
         "sharded": {"cronjob", "prometheusrule", *watch},
     }
-    kind = "kserve" if form == "knative" else form.removesuffix("-copied").removesuffix("-appended")
+    kind = "kserve" if form.startswith("knative") else form.removesuffix("-copied").removesuffix("-appended")
     assert files(form).keys() == expected[kind] | pods
 
 
@@ -287,6 +297,111 @@ def test_no_service_and_no_policy_of_the_model_takes_the_monitors_pods_for_its_o
         assert not chosen or not chosen.items() <= template["metadata"]["labels"].items()
 
 
+def test_jobs_run_in_an_image_of_their_own_which_the_cluster_admits() -> None:
+    fleet = desired(forms(), TEMPLATES)
+    for form in ("rest", "batch", "sharded", "batch-appended", "logged"):
+        found = files(form)
+        jobs = [each for each in found.values() if each["kind"] == "CronJob"]
+        pods = [each["spec"]["jobTemplate"]["spec"]["template"]["spec"] for each in jobs]
+        assert {pod["containers"][0]["image"] for pod in pods} == {JOBS}
+        assert JOBS in fleet[Target(environment="staging", model=form)].images
+    assert JOBS not in fleet[Target(environment="staging", model="unlogged")].images
+    assert IMAGE not in fleet[Target(environment="staging", model="batch")].images
+    before = replace(WATCHED, runtime=STAGING.runtime)  # a state from before there was a jobs image
+    (worker,) = _pod(files("batch", environment=before)["cronjob"])["containers"]
+    assert worker["image"] == IMAGE
+
+
+def test_an_image_with_the_model_in_it_hands_the_model_to_the_job() -> None:
+    pod = _pod(files("batch-appended")["cronjob"])
+    (copy,) = pod["initContainers"]
+    assert copy["image"].endswith(f"@{COMBINED}")
+    assert copy["command"][:2] == ["/usr/bin/busybox", "cp"]
+    assert copy["command"][2] == "/srv/models/batch-appended/model.onnx"
+    (worker,) = pod["containers"]
+    assert {"name": "model", "mountPath": "/srv/models/batch-appended", "readOnly": True} in worker[
+        "volumeMounts"
+    ]
+    assert worker["resources"]["limits"]["ephemeral-storage"] == "68Mi"
+
+
+def _pod(cronjob: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = cronjob["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    return found
+
+
+@pytest.mark.parametrize("form", ["logged", "canary", "kserve", "knative", "edge"])
+def test_servers_log_to_where_the_environment_says_and_reach_nothing_else(form: str) -> None:
+    found = files(form)
+    (pod,) = [
+        each for name, each in _pods(found).items() if name not in ("monitor-cronjob", "compact-cronjob")
+    ]
+    (server,) = pod["containers"]
+    variables = {each["name"]: each for each in server["env"]}
+    assert variables["ORDAIN_PREDICTION_LOG"]["value"] == f"s3://logs/$$(HOME)/{form}"
+    assert variables["ORDAIN_LOG_SALT_FILE"]["value"] == "/srv/salt/salt"
+    mounts = {each["name"]: each["mountPath"] for each in server["volumeMounts"]}
+    assert (mounts["salt"], mounts["credentials"]) == ("/srv/salt", "/srv/credentials")
+    assert variables["FSSPEC_CONFIG_DIR"]["value"] == "/srv/credentials"
+    secrets = [each["secret"]["secretName"] for each in pod["volumes"] if "secret" in each]
+    assert secrets == ["logs", "salt"]
+    assert not [each for each in pod["volumes"] if each["name"] == "log"]
+    _, networks = found["networkpolicy"]["spec"]["egress"]
+    assert networks == {
+        "to": [{"ipBlock": {"cidr": "10.9.0.0/16"}}],
+        "ports": [{"protocol": "TCP", "port": 443}],
+    }
+
+
+def _pods(found: dict[str, Any]) -> dict[str, Any]:
+    """The pod of each workload by file."""
+    pods = {}
+    for name, each in found.items():
+        if each["kind"] == "CronJob":
+            pods[name] = _pod(each)
+        elif each["kind"] == "InferenceService":
+            pods[name] = each["spec"]["predictor"]
+        elif each["kind"] in ("Deployment", "Rollout", "DaemonSet"):
+            pods[name] = each["spec"]["template"]["spec"]
+    return pods
+
+
+def test_a_log_without_secrets_names_none_and_one_that_nobody_writes_opens_nothing() -> None:
+    bare = replace(LOG, salt_secret=None, credentials=None, compact=None)
+    found = files("logged", environment=replace(WATCHED, prediction_log=bare))
+    assert "secret" not in json.dumps(found["deployment"]).lower().replace("pullsecrets", "")
+    assert "compact-cronjob" not in found
+    assert files("unlogged")["networkpolicy"]["spec"]["egress"] == []
+    assert "compact-cronjob" not in files("batch")
+
+
+def test_a_monitor_and_a_compaction_find_the_log_of_the_environment() -> None:
+    found = files("logged")
+    reached = [{"ipBlock": {"cidr": "10.9.0.0/16"}}]
+    for work, words in {
+        "monitor": [
+            "logged@staging",
+            "--artifact",
+            "models/logged",
+            "--log",
+            "s3://logs/$$(HOME)/logged",
+            "--exit-code",
+        ],
+        "compact": ["s3://logs/$$(HOME)/logged", "--keep-days=90"],
+    }.items():
+        pod = _pod(found[f"{work}-cronjob"])
+        assert pod["containers"][0]["args"] == words
+        assert [each["secret"]["secretName"] for each in pod["volumes"] if "secret" in each] == ["logs"]
+        assert found[f"{work}-networkpolicy"]["spec"]["egress"][1]["to"] == reached
+    assert found["compact-cronjob"]["spec"]["concurrencyPolicy"] == "Forbid"
+    whole = replace(WATCHED, prediction_log=replace(LOG, compact=Compact(schedule="1 1 * * *")))
+    pod = _pod(files("logged", environment=whole)["compact-cronjob"])
+    assert pod["containers"][0]["args"] == ["s3://logs/$$(HOME)/logged"]
+    # A state that `check` refuses still renders: what was asked for, and no address.
+    alone = replace(WATCHED, prediction_log=None)
+    assert _pod(files("logged", environment=alone)["monitor-cronjob"])["containers"][0]["args"][-2] == ""
+
+
 def test_an_edge_node_holds_its_own_copy_and_answers_with_it() -> None:
     found = files("edge")
     spec = found["daemonset"]["spec"]
@@ -309,7 +424,7 @@ def test_an_edge_node_starts_its_pods_again_without_any_registry(form: str) -> N
 # --- kserve, canary ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", ["kserve", "kserve-copied", "knative"])
+@pytest.mark.parametrize("form", ["kserve", "kserve-copied", "knative", "knative-finished"])
 def test_kserve_runs_the_approved_pod(form: str) -> None:
     """The same image, artifact, arguments and confinement as a Deployment of the same spec."""
     predictor = files(form)["inferenceservice"]["spec"]["predictor"]
@@ -331,6 +446,8 @@ def test_kserve_splits_traffic_on_knative_only() -> None:
     assert "canaryTrafficPercent" not in plain["spec"]["predictor"]
     assert split["metadata"]["annotations"][mode] == "Knative"
     assert split["spec"]["predictor"]["canaryTrafficPercent"] == 20
+    finished = files("knative-finished")["inferenceservice"]
+    assert finished["spec"]["predictor"]["canaryTrafficPercent"] == 100
     (server,) = split["spec"]["predictor"]["containers"]
     # Knative refuses a service that says any of these.
     assert "lifecycle" not in server
@@ -384,7 +501,7 @@ def test_the_cluster_admits_every_form_by_what_its_decision_records() -> None:
                 assert denied(document, parameters(*each.images)) is None, target
                 assert denied(document, parameters(SIDECAR)), target
                 judged += 1
-    assert judged == 22
+    assert judged == 37
 
 
 def test_what_the_platform_puts_into_pods_is_admitted_with_its_environment() -> None:
@@ -402,12 +519,15 @@ def test_no_text_of_any_form_adds_a_key_or_a_document(form: str, word: str, url:
         deploy, monitoring = FORMS[form].deploy, FORMS[form].monitoring
         if deploy.batch:
             deploy = replace(deploy, batch=replace(deploy.batch, input=url, claim=word, time_zone=word))
-        if monitoring.watch:
-            monitoring = replace(monitoring, watch=replace(monitoring.watch, log=url, credentials=word))
+        if monitoring.watch and monitoring.watch.log:
+            monitoring = replace(
+                monitoring, watch=replace(monitoring.watch, log=f"s:{url}", credentials=word)
+            )
         edge = replace(deploy.edge, node_labels={"a": word}, tolerate=(word,))
         prometheus = replace(PROMETHEUS, address=url, labels={"release": word})
+        log = replace(LOG, url=url, salt_secret=word, credentials=word)
         alarms = replace(ALARMS, repository=url, secret=word, branch=word)
-        environment = replace(WATCHED, prometheus=prometheus, alarms=alarms)
+        environment = replace(WATCHED, prometheus=prometheus, prediction_log=log, alarms=alarms)
         changes = {"deploy": replace(deploy, edge=edge), "monitoring": monitoring, "owner": word}
         return files(form, environment=environment, **changes)
 
@@ -498,5 +618,5 @@ def test_a_bare_batch_or_watch_says_what_it_needs() -> None:
     with pytest.raises(TypeError):
         Batch(schedule="* * * * *")  # type: ignore[call-arg]
     with pytest.raises(TypeError):
-        Watch(schedule="* * * * *")  # type: ignore[call-arg]
+        Watch()  # type: ignore[call-arg]
     assert files("rest", environment=PLAIN)["networkpolicy"]["spec"]["ingress"] == []

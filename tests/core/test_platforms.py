@@ -18,12 +18,20 @@ PROMETHEUS = "prometheus: {namespace: monitoring%s}\n"
 SIDECAR = f"sidecars: [registry.example/queue@sha256:{'0' * 64}]\n"
 
 
-def codes(files: dict[str, bytes], deploy: str, environment: str = "") -> set[str]:
+JOBS = f"jobs_image: registry.example/jobs@sha256:{'1' * 64}"
+LOG = "prediction_log: {url: 's3://logs', allow_to: [10.0.0.0/8]%s}\n"
+COMPACT = ", compact: {schedule: '30 4 * * *'}"
+WATCH = "rollout: rolling\n    monitoring: {watch: {schedule: '30 4 * * *'%s}}"
+ELSEWHERE = ", log: 's3://other', allow_to: [10.0.0.0/8]"
+
+
+def codes(files: dict[str, bytes], deploy: str, environment: str = "", runtime: str = "") -> set[str]:
     """The problems of a model that staging pins, beside its missing release record."""
     models = files["models.yaml"].decode().replace(REPLICAS, deploy)
     staging = (
         files["environments/staging.yaml"].decode().replace("models: {}", "models: {churn: {release: 1}}")
     )
+    staging = staging.replace("runtime:\n", f"runtime:\n  {runtime}\n" if runtime else "runtime:\n")
     changed = {"models.yaml": models.encode(), "environments/staging.yaml": (staging + environment).encode()}
     return {each.code for each in load({**files, **changed}).problems} - {"unknown-release"}
 
@@ -37,6 +45,7 @@ def codes(files: dict[str, bytes], deploy: str, environment: str = "") -> set[st
         ("rollout: canary", PROMETHEUS % ", address: 'http://prometheus.monitoring:9090'", set()),
         ("rollout: canary\n      platform: kserve", "", {"canary-without-sidecar"}),
         ("rollout: canary\n      platform: kserve", SIDECAR, set()),
+        ("rollout: canary\n      platform: kserve\n      canary: {percent: 100}", SIDECAR, set()),
     ],
 )
 def test_a_canary_needs_a_place_that_can_judge_it(
@@ -49,7 +58,51 @@ def test_a_job_may_reach_a_network_that_is_opened_to_it(state_files: dict[str, b
     remote = BATCH.replace("file:///srv/data/", "s3://bucket/").replace(
         "claim: data", "allow_to: [10.0.0.0/8]"
     )
-    assert codes(state_files, remote) == set()
+    assert codes(state_files, remote, runtime=JOBS) == set()
+
+
+@pytest.mark.parametrize(
+    ("deploy", "environment", "expected"),
+    [
+        (BATCH, "", {"jobs-without-image"}),
+        (WATCH % ELSEWHERE, "", {"jobs-without-image"}),
+        (WATCH % "", LOG % "", {"jobs-without-image"}),
+        ("rollout: rolling", LOG % COMPACT, {"jobs-without-image"}),
+        ("rollout: rolling", LOG % "", set()),
+        ("rollout: rolling\n    monitoring: {prediction_log: false}", LOG % COMPACT, set()),
+    ],
+)
+def test_a_job_needs_an_image_to_run_in(
+    state_files: dict[str, bytes], deploy: str, environment: str, expected: set[str]
+) -> None:
+    assert codes(state_files, deploy, environment) == expected
+    assert codes(state_files, deploy, environment, JOBS) == set()
+
+
+def test_a_monitor_needs_a_log_that_the_spec_or_the_environment_names(state_files: dict[str, bytes]) -> None:
+    assert codes(state_files, WATCH % "", runtime=JOBS) == {"watch-without-log"}
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("s3://logs/{model}", {"placeholder"}),
+        ("s3://user:hunter2@logs", {"secret"}),
+        ("file:///srv/data/log", {"local-log"}),
+        ("simplecache::s3://logs", {"local-log", "malformed"}),
+    ],
+)
+def test_a_log_is_a_place_that_outlives_a_pod(
+    state_files: dict[str, bytes], url: str, expected: set[str]
+) -> None:
+    found = codes(state_files, "rollout: rolling", (LOG % COMPACT).replace("s3://logs", url), JOBS)
+    assert found
+    assert found <= expected
+
+
+def test_a_compaction_runs_at_a_time_that_a_clock_shows(state_files: dict[str, bytes]) -> None:
+    wrong = LOG % COMPACT.replace("30 4", "61 4")
+    assert codes(state_files, "rollout: rolling", wrong, JOBS) == {"schedule"}
 
 
 def test_without_gitops_nothing_points_anywhere() -> None:

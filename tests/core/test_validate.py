@@ -159,6 +159,7 @@ CASES: list[tuple[str, str, str, str]] = [
     ("batch-missing", M, REPLICAS, "mode: batch"),
     ("other-mode", M, REPLICAS, BATCH.replace("mode: batch", "mode: edge")),
     ("other-mode other-mode", M, REPLICAS, "mode: edge\n      platform: kserve\n      rollout: canary"),
+    ("out-of-range", M, REPLICAS, "rollout: canary\n      canary: {percent: 100}"),
     ("no-claim no-claim", M, REPLICAS, BATCH.replace(", claim: data", "")),
     ("no-claim", M, REPLICAS, BATCH.replace("srv/data/in", "etc/in")),
     ("no-claim", M, REPLICAS, BATCH.replace("data/in", "data/../in")),

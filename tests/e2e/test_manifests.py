@@ -20,7 +20,20 @@ from ordain.core.declared import Instance
 from ordain.core.deployment import Deploy, Replicas
 from ordain.core.desired import desired
 from ordain.core.templating import parse
-from tests.core.fleet import COMBINED, COPIED, PLAIN, ROOT, SPEC, STAGING, example, fleet, forms, own
+from tests.core.fleet import (
+    COMBINED,
+    COPIED,
+    JOBS,
+    LOG,
+    PLAIN,
+    ROOT,
+    SPEC,
+    STAGING,
+    example,
+    fleet,
+    forms,
+    own,
+)
 
 CHECKOV = ROOT / ".venv-checkov" / "bin" / "checkov"
 # Checks that may fail, and why. Empty: none does.
@@ -98,6 +111,11 @@ def is_appended(pod: Object) -> bool:
     return "appended" in pod["metadata"]["annotations"]["ordain.dev/model"]
 
 
+def reads_model(pod: Object) -> bool:
+    """Whether its process needs the model: what compacts a log does not."""
+    return bool(pod["metadata"]["labels"]["app.kubernetes.io/component"] != "compact")
+
+
 def serving(files: Files) -> list[Object]:
     """The pods that answer requests: those that don't end."""
     return [each for each in pods(files) if "restartPolicy" not in each["spec"]]
@@ -159,9 +177,13 @@ def test_an_appended_one_is_too_and_pulls_one_image(version: str) -> None:
         if found["kind"] not in CUSTOM:
             assert kubernetes_validate.validate(found, version, strict=True) == version, path
     for pod in pods(files):
-        (server,) = containers(pod)
-        assert server["image"].endswith(COMBINED)
         assert not any("image" in each for each in pod["spec"]["volumes"])
+    (server,) = [each for pod in serving(files) for each in containers(pod)]
+    assert server["image"].endswith(COMBINED)
+    assert {each["image"] for pod in pods(files) for each in pod["spec"]["containers"]} == {
+        JOBS,
+        server["image"],
+    }
 
 
 def test_init_containers_bring_the_model_where_the_server_looks() -> None:
@@ -234,7 +256,7 @@ def test_images_are_named_by_digest_and_always_checked_with_the_registry(files: 
         named = [(each["image"], each["imagePullPolicy"]) for each in containers(pod)]
         volumes = [each["image"] for each in pod["spec"]["volumes"] if "image" in each]
         named += [(each["reference"], each["pullPolicy"]) for each in volumes]
-        assert len(named) in ((1,) if is_appended(pod) else (2, 3))
+        assert len(named) in ((1, 2) if is_appended(pod) or not reads_model(pod) else (2, 3))
         # An edge node starts its pods again when no registry can be reached.
         wanted = "IfNotPresent" if "nodeSelector" in pod["spec"] else "Always"
         assert all(DIGEST.fullmatch(image) and policy == wanted for image, policy in named)
@@ -261,7 +283,8 @@ def test_root_file_systems_are_read_only_and_every_writable_volume_is_bounded(fi
         (server,) = pod["spec"]["containers"]
         models = [mount for mount in server["volumeMounts"] if mount["name"] == "model"]
         # A model that is appended to the runtime image lies there, in the same read-only file system.
-        assert len(models) == (not is_appended(pod))
+        held = is_appended(pod) and "restartPolicy" not in pod["spec"]
+        assert len(models) == (reads_model(pod) and not held)
         for model in models:
             assert model["readOnly"] is True
             assert any(f"{server['workingDir']}/{word}" == model["mountPath"] for word in server["args"])
@@ -334,7 +357,10 @@ def test_traffic_is_closed_both_ways_but_for_the_named_callers(files: Files) -> 
         spec, pod = policy["spec"], deployment["spec"]["template"]
         assert selects(spec["podSelector"]["matchLabels"], pod["metadata"]["labels"])
         assert spec["policyTypes"] == ["Ingress", "Egress"]
-        assert spec["egress"] == []
+        networks = [each["to"] for each in spec["egress"][1:]]
+        (server,) = pod["spec"]["containers"]
+        log = next((each["value"] for each in server["env"] if each["name"] == "ORDAIN_PREDICTION_LOG"), "")
+        assert networks == ([[{"ipBlock": {"cidr": LOG.allow_to[0]}}]] if "://" in log else [])
         port = pod["spec"]["containers"][0]["ports"][0]["containerPort"]
         for rule in spec["ingress"]:
             assert rule["ports"] == [{"protocol": "TCP", "port": port}]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib.util
 import io
 import json
+import os
+import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
@@ -209,7 +212,7 @@ def test_a_folder_that_was_damaged_is_unpacked_again(device: Device, outside: Pa
     [
         ('{"plan": 1}\n', "row 0, column `plan`: type"),
         ("[]\n", "not one JSON object"),
-        ("{\n", "invalid rows"),
+        ("{\n", "row 0: not one JSON object"),
         (lines([{**ROW, "plan": "secret"}]), "row 0, column `plan`: unknown_category"),
         (lines([{**ROW, "extra": "secret"}]), "row 0: a column is unknown"),
         (lines([{**ROW, "visits": 61}]), "out_of_range"),
@@ -223,6 +226,98 @@ def test_rows_outside_the_contract_are_named_and_not_repeated(device: Device, ro
     assert "secret" not in done.stderr
     accepting = device.run(device.unpacked(device.bundle(policy="accept")) / "predict.py", rows=rows)
     assert (accepting.returncode == 0) == ("secret" in rows or "61" in rows)
+
+
+NESTED = "[" * 200_000
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (lines([{**ROW, "plan": "secret"}]), "row 601, column `plan`: unknown_category"),
+        ("[]\n", "row 601: not one JSON object"),
+        ("{\n", "row 601: not one JSON object"),
+        (f'{{"plan": {NESTED}\n', "row 601: not one JSON object"),
+        (f'{{"plan": "{"x" * 2**20}"}}\n', "row 601: longer than a row may be"),
+    ],
+)
+def test_a_refused_row_is_named_by_its_number_in_the_input(device: Device, row: str, said: str) -> None:
+    """Rows are scored some at a time, and numbered through; lines without a row are not counted."""
+    folder = device.unpacked(device.bundle())
+    done = device.run(folder / "predict.py", rows=lines([ROW] * 300) + "\n" + lines([ROW] * 301) + row)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert said in done.stderr
+    assert len(done.stdout.splitlines()) == 512
+
+
+def test_bytes_that_are_no_text_are_a_row_like_any_other(device: Device) -> None:
+    folder = device.unpacked(device.bundle())
+    words = [sys.executable, str(folder / "predict.py"), "--signers", str(device.signers)]
+    done = subprocess.run(words, input=b'{"plan": "\xff"}\n', capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"row 0: not one JSON object" in done.stderr
+
+
+def test_answers_are_utf8_whatever_the_locale(device: Device) -> None:
+    folder = device.unpacked(device.bundle())
+    words = [sys.executable, str(folder / "predict.py"), "--signers", str(device.signers)]
+    plain = {"PATH": os.environ["PATH"], "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    rows = lines([{**ROW, "town": "Zürich"}]).encode()
+    done = subprocess.run(words, input=rows, capture_output=True, check=False, env=plain)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["label"] in {"No", "Yes"}
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(device: Device) -> None:
+    folder = device.unpacked(device.bundle())
+    words = [sys.executable, str(folder / "predict.py"), "--signers", str(device.signers)]
+    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    with contextlib.suppress(BrokenPipeError), process.stdin:
+        process.stdin.write(lines([ROW] * 20_000).encode())
+    with process.stderr:
+        told = process.stderr.read()
+    assert (process.wait(60), told) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_is_told_in_one_line(device: Device) -> None:
+    folder = device.unpacked(device.bundle())
+    words = [sys.executable, str(folder / "predict.py"), "--signers", str(device.signers)]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            words, input=lines([ROW]).encode(), stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"stopped: ")
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("package", ["numpy", "onnxruntime"])
+def test_a_device_without_a_package_is_told_which(device: Device, tmp_path: Path, package: str) -> None:
+    folder = device.unpacked(device.bundle())
+    program = (
+        f"import sys, runpy; sys.modules[{package!r}] = None; sys.argv = ['predict.py', *sys.argv[1:]]\n"
+        f"runpy.run_path({str(folder / 'predict.py')!r}, run_name='__main__')"
+    )
+    words = [sys.executable, "-c", program, "--signers", str(device.signers)]
+    done = subprocess.run(words, input="", capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert package in done.stderr
+
+
+def test_a_bundle_without_its_verification_and_a_graph_that_is_none(device: Device) -> None:
+    broken = device.unpacked(device.bundle(model_onnx=b"no graph"))
+    refused = device.run(broken / "predict.py")
+    assert (refused.returncode, "Traceback" in refused.stderr) == (1, False)
+    (broken / "verify.py").unlink()
+    missing = device.run(broken / "predict.py")
+    assert (missing.returncode, "Traceback" in missing.stderr) == (1, False)
+    assert "verify.py" in missing.stderr
 
 
 @pytest.fixture(scope="module")
@@ -261,8 +356,8 @@ def test_the_contract_is_the_servers(predict: ModuleType, row: dict[str, Any], d
             theirs = admission.rows([full]).packed
         except InvalidInput:
             with pytest.raises(predict.InvalidInputError):
-                device._feed([full], refuses_all=refuses_all)
+                device._feed([full], 0, refuses_all=refuses_all)
             continue
-        ours = device._feed([full], refuses_all=refuses_all)
+        ours = device._feed([full], 0, refuses_all=refuses_all)
         assert ours["strings"].tolist() == [list(theirs.strings)]
         np.testing.assert_array_equal(ours["floats"], np.array([theirs.floats], dtype=np.float32))

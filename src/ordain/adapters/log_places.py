@@ -11,7 +11,8 @@ from typing import IO, Any
 from ordain.errors import RetryLater, UserError
 
 MOST_FILES = 100_000
-_WRITTEN = re.compile(r"-(\d{1,19})-(\d{1,19})\.jsonl")  # how the server ends a file's name: time, number
+# How a server, or a compaction, ends a file's name: time, number.
+_WRITTEN = re.compile(r"-(\d{1,19})-(\d{1,19})\.(?:jsonl|parquet)")
 
 
 class LogPlace:
@@ -74,7 +75,7 @@ class LogPlace:
 
 
 def begun(path: str) -> float:
-    """When the server began a file, by its name, in seconds since 1970; NaN for other names."""
+    """When a file was begun, by its name, in seconds since 1970; NaN for other names."""
     written = _WRITTEN.search(path)
     return int(written[1]) / 1000 if written else math.nan
 

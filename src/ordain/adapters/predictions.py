@@ -161,14 +161,18 @@ def _lines(lines: Iterator[bytes], shape: Shape, met: Met) -> Iterator[Batch]:
         yield batch_of(records, shape)
 
 
+def fits(record: Record) -> bool:
+    """Whether each row has its answer, and the time is one that can be."""
+    return len(record.inputs) == len(record.outputs) and 0 <= record.time.timestamp() < END_OF_TIME
+
+
 def _whole(record: Record, met: Met) -> bool:
-    when = record.time.timestamp()
-    fits = len(record.inputs) == len(record.outputs) and 0 <= when < END_OF_TIME
-    if fits:
-        met.when = when
+    whole = fits(record)
+    if whole:
+        met.when = record.time.timestamp()
     else:
         met.add("corrupt")
-    return fits
+    return whole
 
 
 def batch_of(records: Sequence[Record], shape: Shape) -> Batch:

@@ -7,6 +7,7 @@ from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
+from pyarrow import compute as pc
 from pyarrow import parquet
 
 from ordain.adapters import predictions
@@ -14,7 +15,7 @@ from ordain.adapters.arrow_views import plain, valid
 from ordain.adapters.keys import keys_of
 from ordain.adapters.met import Met
 
-INPUTS, OUTPUTS = "inputs.", "outputs."
+INPUTS, OUTPUTS, PROBABILITIES = "inputs.", "outputs.", "probabilities"
 BUFFER = 2**18  # bytes of each column
 
 
@@ -24,7 +25,7 @@ def read(
     """Batches of a flat file; of any other, lists of what may be the server's records.
 
     A flat file has `time`, `model`, `version`, `id`, optionally `row`, and a column `inputs.<feature>` and
-    `outputs.<answer>` for each feature and answer.
+    `outputs.<answer>` for each feature and answer, or `probabilities` with a list of them.
 
     Args:
         met: rows without a time that can be are counted into it, and left out.
@@ -46,7 +47,9 @@ def read(
         raise ValueError("no prediction log")
     wanted = [f"{INPUTS}{name}" for name in (*shape.text, *shape.numbers)]
     wanted += [f"{OUTPUTS}{name}" for name in shape.answers]
-    columns = [each for each in ("time", "model", "version", "id", "row", *wanted) if each in names]
+    columns = [
+        each for each in ("time", "model", "version", "id", "row", PROBABILITIES, *wanted) if each in names
+    ]
     shares = {name: name.removeprefix(INPUTS) for name in names if name.startswith(INPUTS)}
     extra = [name for name in shares.values() if name not in shape.known][: predictions.MOST_EXTRA]
     for group in range(file.num_row_groups):  # one by one: readers give their memory back at a group's end
@@ -82,6 +85,8 @@ def _flat(table: Any, shape: predictions.Shape, extra: Sequence[str]) -> predict
         name: _numbers(table[f"{OUTPUTS}{name}"], name, mistyped) if f"{OUTPUTS}{name}" in names else nothing
         for name in shape.answers
     }
+    if PROBABILITIES in names:
+        outputs |= _answers(table[PROBABILITIES], shape.answers)
     places = _numbers(table["row"], "row", mistyped) if "row" in names else np.zeros(rows)
     ids = [each or "" for each in table["id"].cast(pa.string()).to_pylist()] if "id" in names else [""] * rows
     return predictions.Batch(
@@ -95,6 +100,18 @@ def _flat(table: Any, shape: predictions.Shape, extra: Sequence[str]) -> predict
         mistyped=mistyped,
         extra=dict.fromkeys(extra, every),
     )
+
+
+def _answers(column: Any, answers: Sequence[str]) -> dict[str, predictions.Floats]:
+    """Answers from one list a row; lists of another length are no answers."""
+    matrix = np.full((len(column), len(answers)), np.nan)
+    if pa.types.is_list(column.type):
+        lengths = pc.list_value_length(column).cast(pa.int64())
+        good = valid(lengths) & (plain(lengths, np.int64) == len(answers))
+        kept = column if good.all() else column.filter(pa.array(good))
+        flat = _numbers(kept.flatten(), PROBABILITIES, {})
+        matrix[good] = flat.reshape(-1, len(answers))
+    return {name: matrix[:, place] for place, name in enumerate(answers)}
 
 
 def _text(column: Any, name: str, mistyped: dict[str, predictions.Flags]) -> predictions.Text:

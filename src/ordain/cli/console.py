@@ -93,6 +93,16 @@ def _fail(error: UserError | RetryLater, argv: list[str]) -> int:
     return ERROR if isinstance(error, UserError) else RETRY
 
 
+def _unusable(error: ImportError) -> UserError | None:
+    """A package that is absent or does not load, as in another verb's image; None for a bug of ours."""
+    package = (error.name or "").partition(".")[0]
+    if package == "ordain":
+        return None
+    absent = isinstance(error, ModuleNotFoundError)
+    what = f"the package `{package}` is not installed here" if absent else f"a package does not load: {error}"
+    return UserError(what, fix="pip install ordain, or run this in the image for it (docs/containers.md)")
+
+
 def run_command(command: click.Command, argv: list[str] | None) -> NoReturn:
     """Run a click command; exit with its code, or with the code of the error it met."""
     words = sys.argv[1:] if argv is None else argv
@@ -107,7 +117,10 @@ def run_command(command: click.Command, argv: list[str] | None) -> NoReturn:
         sys.exit(INTERRUPTED)
     except (UserError, RetryLater) as error:
         sys.exit(_fail(error, words))
-    except Exception:  # noqa: BLE001 - the last line of defence: a bug has an exit code of its own
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a bug has an exit code of its own
+        unusable = _unusable(error) if isinstance(error, ImportError) else None
+        if unusable:
+            sys.exit(_fail(unusable, words))
         traceback.print_exc()
         click.echo("this is a bug in Ordain: please report it with the lines above", err=True)
         sys.exit(BUG)

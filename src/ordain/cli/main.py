@@ -35,6 +35,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "serve": ("serve", "Serve artifacts over HTTP."),
     "monitor": ("monitor", "Say what the prediction log shows: drift, performance, fairness."),
     "receive": ("receive", "Receive Alertmanager's webhooks, and tell the forge."),
+    "compact": ("compact", "Turn the lines of a prediction log into Parquet."),
     "score": ("score", "Score a table in a batch."),
     "why": ("why", "Print the passport of what runs."),
     "audit": ("audit", "Show who approved what, when, and on which evidence."),

@@ -13,6 +13,7 @@ from ordain.cli.console import CHANGES, OK, Console, common_options
 from ordain.cli.monitor_options import Delay, Times, Window, ask_of, horizon_of, settings_of
 
 if TYPE_CHECKING:
+    from ordain.core.drift.evidence import Evidence
     from ordain.ports import Dispatches
     from ordain.services.monitor import Ask
     from ordain.services.watched import Approved, Watched
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("target", metavar="MODEL@ENV")
 @click.option("--artifact", type=click.Path(path_type=Path), help="Its folder; default: what the clone pins.")
-@click.option("--log", default="", help="Folder or URL of the prediction log; default: the spec's.")
+@click.option("--log", default="", help="Folder or URL of the prediction log; default: the declared one.")
 @click.option(
     "--labels", default="", help="Folder or URL of labels that have come since; default: the spec's."
 )
@@ -73,26 +74,46 @@ def command(
       ordain monitor churn@production --log log --labels labels.csv --evidence evidence.json
       ordain monitor churn@production --log log --window 1000rows --alarm 1/1 --json
     """
+    forge = told_forge(options)
+    found = looked(root, target, artifact, options)
+    return tell_of(Console(as_json=as_json, quiet=quiet), found, (evidence, form, exit_code), forge)
+
+
+def looked(root: Path, target: str, artifact: Path | None, options: dict[str, Any]) -> Evidence:
+    """What there is to say."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the matrices are small: more threads only wait
     import msgspec
 
-    from ordain.adapters.files import write_atomic
     from ordain.core.bounds import decode
-    from ordain.core.drift.evidence import encode
-    from ordain.core.drift.text import document, text
     from ordain.services.monitor import monitor
-    from ordain.services.tell import tell
     from ordain.services.watched import watched
 
     settings, ask = settings_of(options), ask_of(options, dt.datetime.now(dt.UTC))
-    forge = told_forge(options)
     subject = watched(root, target, artifact, approved_of(artifact))
     subject = msgspec.structs.replace(subject, told=decode(options["gates"]) if options["gates"] else None)
-    found = monitor(subject, declared(ask, subject, options["horizon"]), settings)
+    return monitor(subject, declared(ask, subject, options["horizon"]), settings)
+
+
+def tell_of(
+    console: Console, found: Evidence, how: tuple[Path | None, str, bool], forge: Dispatches | None
+) -> int:
+    """Write, print and pass on what was found; the exit code.
+
+    Args:
+        how: the file for the evidence, the form in which it is printed, and whether an alarm is an error.
+    """
+    import msgspec
+
+    from ordain.adapters.files import write_atomic
+    from ordain.core.drift.evidence import encode
+    from ordain.core.drift.text import document, text
+    from ordain.services.tell import tell
+
+    evidence, form, exit_code = how
     if evidence is not None:
         write_atomic(evidence.absolute(), encode(found))
     told = document(found).rstrip("\n") if form == "markdown" else text(found)
-    Console(as_json=as_json, quiet=quiet).result(msgspec.to_builtins(found), told)
+    console.result(msgspec.to_builtins(found), told)
     if forge is not None:
         click.echo(tell(forge, found), err=True)
     return CHANGES if exit_code and found.outcome == "fail" else OK
@@ -142,15 +163,14 @@ def declared(ask: Ask, subject: Watched, horizon: int | None) -> Ask:
 
 
 def declared_log(subject: Watched) -> str:
-    """Where the spec says that the log is.
+    """Where the spec, or else the environment, says that the log is.
 
     Raises:
         UserError: when it does not, or there is no spec.
     """
     from ordain.errors import UserError
 
-    watch = subject.spec.monitoring.watch if subject.spec else None
-    if watch is None:
+    if subject.log is None:
         where = f"models.yaml: models.{subject.model}.monitoring.watch"
         raise UserError("no prediction log is named", where=where, fix="name it with --log FOLDER|URL")
-    return watch.log
+    return subject.log

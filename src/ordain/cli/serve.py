@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from ordain.cli.console import Console, common_options
 if TYPE_CHECKING:
     from ordain.ports import Registry
     from ordain.runtime.fetch import Located
+
+SALT_BYTES = 4096  # more is no secret that somebody made
 
 
 @click.command()
@@ -84,7 +87,7 @@ def command(artifacts: tuple[str, ...], as_json: bool, quiet: bool, root: Path, 
     places = [located(each, root, _registry) for each in artifacts]
     sources = sources_of(places, names, digests, os.environ)
     limits = Limits(rows=options.pop("max_rows"), body=options.pop("max_body") * 2**20)
-    settings = Settings(sources=sources, salt=os.environ.get("ORDAIN_LOG_SALT", ""), limits=limits, **options)
+    settings = Settings(sources=sources, salt=salt_of(os.environ), limits=limits, **options)
     console = Console(as_json=as_json, quiet=quiet)
 
     def started(facts: dict[str, Any]) -> None:
@@ -93,6 +96,28 @@ def command(artifacts: tuple[str, ...], as_json: bool, quiet: bool, root: Path, 
         )
 
     serve(settings, started)
+
+
+def salt_of(environment: Mapping[str, str]) -> str:
+    """What keys the hashes of personal columns in the log; empty leaves them out.
+
+    Raises:
+        UserError: when the file that should hold it can't be read, or is empty.
+    """
+    from ordain.errors import UserError
+
+    named = environment.get("ORDAIN_LOG_SALT_FILE", "")
+    if not named:
+        return environment.get("ORDAIN_LOG_SALT", "")
+    fix = "mount the Secret whose key it is, or leave ORDAIN_LOG_SALT_FILE out"
+    try:
+        with Path(named).open("rb") as stream:
+            salt = stream.read(SALT_BYTES).decode("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError("the salt of the prediction log can't be read", where=named, fix=fix) from error
+    if not salt:
+        raise UserError("the salt of the prediction log is empty", where=named, fix=fix)
+    return salt
 
 
 def _registry() -> Registry:

@@ -54,14 +54,16 @@ class Replicas(Part, frozen=True, kw_only=True):
 class Canary(Part, frozen=True, kw_only=True):
     """How a new release is tried on part of the traffic first."""
 
-    percent: Annotated[int, Meta(ge=1, le=99, description="Share of the traffic.")] = 10
+    percent: Annotated[
+        int, Meta(ge=1, le=100, description="Share of the traffic; 100 finishes a roll-out on KServe.")
+    ] = 10
     pause_minutes: Annotated[
         int, Meta(ge=1, le=1440, description="How long it is measured; Argo Rollouts only.")
     ] = 10
 
 
-class Job(Part, frozen=True, kw_only=True):
-    """Work on a schedule: what a batch job and a monitor have in common."""
+class Scheduled(Part, frozen=True, kw_only=True):
+    """When something runs, how long it may take, and what is kept of its runs."""
 
     schedule: Schedule
     time_zone: Annotated[
@@ -78,6 +80,11 @@ class Job(Part, frozen=True, kw_only=True):
     retries: Annotated[int, Meta(ge=0, le=10)] = 2
     keep_successful: Annotated[int, Meta(ge=0, le=20, description="Finished runs to keep.")] = 3
     keep_failed: Annotated[int, Meta(ge=0, le=20)] = 3
+
+
+class Job(Scheduled, frozen=True, kw_only=True):
+    """Work on a schedule: what a batch job and a monitor have in common."""
+
     allow_to: Annotated[
         tuple[Cidr, ...],
         Meta(description="Networks that it may reach over TLS (port 443), with DNS; none by default."),
@@ -172,7 +179,13 @@ class LabelSource(Part, frozen=True, kw_only=True):
 class Watch(Job, frozen=True, kw_only=True):
     """`ordain monitor` on a schedule."""
 
-    log: Annotated[Url, Meta(description="Where the prediction log is.")]
+    log: Annotated[
+        Url | None,
+        Meta(
+            description="Where the prediction log is; default: where the environment's `prediction_log` "
+            "says, reached as it says."
+        ),
+    ] = None
     labels: Annotated[
         LabelSource | None, Meta(description="Default: performance is estimated, and no gate is judged.")
     ] = None

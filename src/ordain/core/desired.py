@@ -25,9 +25,9 @@ from ordain.core.identity import (
 )
 from ordain.core.reasons import Reason
 from ordain.core.release import Release
-from ordain.core.render import RENDERER_VERSION, render_model, render_shared
+from ordain.core.render import RENDERER_VERSION, images, render_model, render_shared
 from ordain.core.spec import Spec
-from ordain.core.workload import Unit, artifact_image, images
+from ordain.core.workload import Unit, artifact_image
 from ordain.errors import UserError
 
 

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from ordain.core.alarms import Alarms
 from ordain.core.parts import (
     BRANCH_PATTERN,
     BRANCH_WORDS,
-    Cidr,
     Count,
     LabelKey,
     LabelValue,
@@ -18,6 +18,7 @@ from ordain.core.parts import (
     Url,
     matching,
 )
+from ordain.core.predictionlog import PredictionLog
 
 Risk = Literal["low", "medium", "high"]
 IMAGE_PATTERN = r"^[a-z0-9]([a-z0-9.:/_-]{0,253}[a-z0-9])?@sha256:[0-9a-f]{64}(?!\n)$"
@@ -25,9 +26,6 @@ REGISTRY_PATTERN = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{2,5})?(/[a-z0-9]([a-
 KEY_PATTERN = (
     r"^(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|sk-[a-z0-9@.-]+|ssh-rsa)"
     r" [A-Za-z0-9+/]+={0,3}( [ -~]*)?(?!\n)$"
-)
-FORGE_PAGE_PATTERN = (
-    r"^https://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{2,5})?(/[A-Za-z0-9_][A-Za-z0-9_.-]*){2,}(?!\n)$"
 )
 REPOSITORY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*([./][A-Za-z0-9_][A-Za-z0-9_-]*)*(?!\n)$"
 Email = Annotated[
@@ -211,10 +209,19 @@ class Pin(Part, frozen=True, kw_only=True):
 
 
 class Runtime(Part, frozen=True, kw_only=True):
-    """The image that serves, by digest, and the secrets that pull it."""
+    """The image that serves, that of jobs, both by digest, and the secrets that pull them."""
 
     image: Image
+    jobs_image: Annotated[
+        Image | None,
+        Meta(description="Runs batches and monitors, which need it; it holds what servers do without."),
+    ] = None
     pull_secrets: tuple[Name, ...] = ()
+
+    @property
+    def for_jobs(self) -> str:
+        """The image of jobs; states from before there was one ran them in the servers' image."""
+        return self.jobs_image or self.image
 
 
 class Appended(Part, frozen=True, kw_only=True):
@@ -236,30 +243,6 @@ class Prometheus(Part, frozen=True, kw_only=True):
     address: Annotated[
         Url | None, Meta(description="Its address in the cluster, which a canary's analysis asks.")
     ] = None
-
-
-class Alarms(Part, frozen=True, kw_only=True):
-    """The forge that monitors tell what they find, so that it opens a retraining request.
-
-    The token in the Secret starts jobs there and is good for nothing else: docs/monitoring.md says which.
-    """
-
-    forge: Literal["github", "gitlab"]
-    repository: Annotated[
-        str,
-        matching(
-            FORGE_PAGE_PATTERN, "the page of a repository such as https://github.com/acme/models",
-            max_length=500,
-        ),
-    ]  # fmt: skip
-    branch: Annotated[
-        str,
-        matching(BRANCH_PATTERN, BRANCH_WORDS, max_length=200, description="Whose jobs GitLab starts."),
-    ] = "main"
-    secret: Annotated[Name, Meta(description="A Secret in the namespace; its key `token` is the token.")]
-    allow_to: Annotated[
-        tuple[Cidr, ...], Meta(description="Networks of the forge, which monitors may then reach over TLS.")
-    ] = ()
 
 
 class Environment(Part, frozen=True, kw_only=True):
@@ -291,6 +274,10 @@ class Environment(Part, frozen=True, kw_only=True):
     prometheus: Annotated[Prometheus | None, Meta(description="Default: nothing is scraped.")] = None
     alarms: Annotated[
         Alarms | None, Meta(description="Default: monitors end with an error and tell nobody.")
+    ] = None
+    prediction_log: Annotated[
+        PredictionLog | None,
+        Meta(description="Default: a folder of the pod, from which files are collected."),
     ] = None
     sidecars: Annotated[
         tuple[Image, ...],

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ordain.core import bounds
 from ordain.core.decisions import Value
-from ordain.core.deployment import Batch, Job, Watch
+from ordain.core.deployment import Batch, Job, Monitoring, Scheduled, Watch
+from ordain.core.governance import Environment
 from ordain.core.objects import Wanted
+from ordain.core.predictionlog import Compact, PredictionLog
 from ordain.core.workload import (
     MODELS,
+    Copied,
     Unit,
+    configured,
     container_resources,
+    copied_for_job,
     identity_variables,
+    literal,
+    model_kibibytes,
     pod_selector,
     unit_labels,
 )
 
 DATA_FOLDER = "/srv/data"
-CREDENTIALS_FOLDER = "/srv/credentials"
 TOKEN_FOLDER = "/srv/alarms"  # noqa: S105 - a folder
 CHANGES = 2  # the exit code of a monitor that raised an alarm (docs/exit-codes.md)
 SHARD = "{shard}"
@@ -27,6 +36,8 @@ class JobValues(Value, frozen=True, kw_only=True):
 
     Attributes:
         file: what its files' names start with. name: of every object that it consists of.
+        image: what it runs in. copied: how it gets the model; None when the cluster mounts it.
+        reads_model: whether it needs the model at all.
         command, arguments: what runs; `$(ORDAIN_SHARD)` in an argument is the part's number.
         token: the Secret with the token of a forge that is told. final_codes: exit codes after which
             trying again is of no use.
@@ -34,6 +45,8 @@ class JobValues(Value, frozen=True, kw_only=True):
 
     file: str
     name: str
+    image: str
+    copied: Copied | None
     container: str
     selector: dict[str, str]
     labels: dict[str, str]
@@ -53,29 +66,37 @@ class JobValues(Value, frozen=True, kw_only=True):
     allow_to: tuple[str, ...]
     credentials: str | None
     claim: str | None
+    reads_model: bool = True
     sharded: bool = False
     shards: int = 1
     parallelism: int = 1
     token: str | None = None
     token_folder: str = TOKEN_FOLDER
     final_codes: tuple[int, ...] = ()
-    credentials_folder: str = CREDENTIALS_FOLDER
     data_folder: str = DATA_FOLDER
 
 
 def jobs(unit: Unit) -> tuple[JobValues, ...]:
-    """Every job of a model: its batch, and its monitor."""
+    """Every job of a model: its batch, its monitor, and what compacts its log."""
     batch = (_batch(unit, unit.deploy.batch),) if unit.form == "batch" and unit.deploy.batch else ()
     watch = (_watch(unit, unit.monitoring.watch),) if unit.monitoring.watch else ()
-    return (*batch, *watch)
+    compact = (_compact(unit, unit.log, unit.log.compact),) if unit.log and unit.log.compact else ()
+    return (*batch, *watch, *compact)
+
+
+def watched_log(model: str, monitoring: Monitoring, environment: Environment) -> str | None:
+    """Where a model's monitor finds its log: where the spec says, or else the environment."""
+    if monitoring.watch and monitoring.watch.log:
+        return monitoring.watch.log
+    return environment.prediction_log.of(model) if environment.prediction_log else None
 
 
 def wanted_of(job: JobValues) -> tuple[Wanted, ...]:
     """The objects of a job, in the order in which they are applied."""
     kinds = ("serviceaccount", "networkpolicy", "cronjob")
+    own: dict[str, object] = {"job": job, "networks": job.allow_to}
     return tuple(
-        Wanted(file=f"{job.file}{kind}", template=f"job/{kind}", name=job.name, own={"job": job})
-        for kind in kinds
+        Wanted(file=f"{job.file}{kind}", template=f"job/{kind}", name=job.name, own=own) for kind in kinds
     )
 
 
@@ -85,6 +106,7 @@ def _batch(unit: Unit, batch: Batch) -> JobValues:
     return _job(
         unit,
         batch,
+        _reach(batch),
         file="",
         name=model,
         component="batch",
@@ -106,12 +128,14 @@ def _choices(unit: Unit, batch: Batch) -> tuple[str, ...]:
 
 
 def _watch(unit: Unit, watch: Watch) -> JobValues:
-    target = unit.target
-    where = ("--artifact", f"{MODELS}/{target.model}", "--log", _argument(watch.log))
-    of, alarms = f"{target.model}@{target.environment}", unit.environment.alarms
+    target, environment = unit.target, unit.environment
+    log = watched_log(target.model, unit.monitoring, environment) or ""  # which `check` refuses
+    where = ("--artifact", f"{MODELS}/{target.model}", "--log", _argument(log))
+    of = f"{target.model}@{target.environment}"
     return _job(
         unit,
         watch,
+        _watched_reach(unit, watch),
         file="monitor-",
         # A model's name holds no dot, so no model's object has this one.
         name=f"{target.model}.monitor",
@@ -121,28 +145,64 @@ def _watch(unit: Unit, watch: Watch) -> JobValues:
         suspend=watch.suspend,
         concurrency="Forbid",
         final_codes=(CHANGES,),
-        allow_to=(*watch.allow_to, *(alarms.allow_to if alarms else ())),
-        variables=alarm_variables(unit),
-        token=alarms.secret if alarms else None,
-    )  # fmt: skip
+    )
 
 
-def _job(
-    unit: Unit, job: Job, component: str, variables: dict[str, str] | None = None, **own: object
-) -> JobValues:
+def _compact(unit: Unit, log: PredictionLog, compact: Compact) -> JobValues:
+    model = unit.target.model
+    kept = (f"--keep-days={compact.keep_days}",) if compact.keep_days else ()
+    return _job(
+        unit,
+        compact,
+        _reach(log),
+        file="compact-",
+        name=f"{model}.compact",
+        component="compact",
+        command=("ordain", "compact"),
+        arguments=(_argument(log.of(model)), *kept),
+        suspend=False,
+        concurrency="Forbid",
+        copied=None,
+        reads_model=False,
+    )
+
+
+def _reach(of: Job | PredictionLog) -> dict[str, object]:
+    """What a job may reach beyond its pod."""
+    claim = of.claim if isinstance(of, Job) else None
+    return {"allow_to": of.allow_to, "credentials": of.credentials, "claim": claim}
+
+
+def _watched_reach(unit: Unit, watch: Watch) -> dict[str, object]:
+    """What a monitor may reach: its log, wherever that is said, and the forge that it tells."""
+    log: Job | PredictionLog = watch if watch.log else unit.environment.prediction_log or watch
+    alarms, reach = unit.environment.alarms, _reach(log)
+    if alarms is None:
+        return reach
+    networks = (*log.allow_to, *alarms.allow_to)
+    return {**reach, "allow_to": networks, "variables": alarm_variables(unit), "token": alarms.secret}
+
+
+def _job(unit: Unit, job: Scheduled, reach: Mapping[str, Any], component: str, **own: object) -> JobValues:
     selector = pod_selector(unit.target.model, component)
     version = {"app.kubernetes.io/version": str(unit.release.number)}
     shared = ("schedule", "time_zone", "deadline_seconds", "start_deadline_seconds", "retries",
-              "keep_successful", "keep_failed", "allow_to", "credentials", "claim")  # fmt: skip
+              "keep_successful", "keep_failed")  # fmt: skip
     fields: dict[str, object] = {name: getattr(job, name) for name in shared}
-    configured = {"FSSPEC_CONFIG_DIR": CREDENTIALS_FOLDER} if job.credentials else {}
     fields |= {
+        **reach,
+        "image": unit.environment.runtime.for_jobs,
+        "copied": copied_for_job(unit),
         "container": component,
         "selector": selector,
         "labels": {**selector, **unit_labels(unit), **version},
-        "resources": container_resources(unit),
+        "variables": {
+            **identity_variables(unit),
+            **configured(reach["credentials"]),
+            **reach.get("variables", {}),
+        },
+        "resources": container_resources(unit, model_kibibytes(unit) if unit.appended else 0),
         **own,
-        "variables": {**identity_variables(unit), **configured, **(variables or {})},
     }
     return JobValues(**fields)  # type: ignore[arg-type]  # every field is set above by its own name
 
@@ -153,9 +213,9 @@ def label_words(unit: Unit) -> tuple[str, ...]:
     if labels is None:
         return ()
     said = {"labels": labels.url, "label-id": labels.id, "label-column": labels.label}
-    words = [f"--{name}={_literal(value)}" for name, value in said.items()]
+    words = [f"--{name}={literal(value)}" for name, value in said.items()]
     words += [f"--label-delay={labels.delay_hours}h"] if labels.delay_hours else []
-    words += [f"--gates={_literal(bounds.encode(unit.bounds))}"] if unit.bounds else []
+    words += [f"--gates={literal(bounds.encode(unit.bounds))}"] if unit.bounds else []
     return tuple(words)
 
 
@@ -175,9 +235,4 @@ def alarm_variables(unit: Unit) -> dict[str, str]:
 
 def _argument(url: str) -> str:
     """A URL as an argument, in which only the part is a variable."""
-    return _literal(url).replace(SHARD, "$(ORDAIN_SHARD)")
-
-
-def _literal(text: str) -> str:
-    """Text as an argument: the kubelet would read `$(NAME)` in it as a variable."""
-    return text.replace("$", "$$")
+    return literal(url).replace(SHARD, "$(ORDAIN_SHARD)")

@@ -16,7 +16,7 @@ from ordain.core.governance import SHARED, Environment
 from ordain.core.jobs import jobs, wanted_of
 from ordain.core.objects import by_kind, checked_name, rendered
 from ordain.core.observed import observed, observed_values
-from ordain.core.workload import Unit, model_values, priority_class
+from ordain.core.workload import Unit, artifact_image, model_values, priority_class
 
 RENDERER_VERSION = 1
 POD_SECURITY_VERSION = "v1.36"
@@ -108,6 +108,14 @@ def render_model(unit: Unit, templates: Mapping[str, str]) -> dict[str, bytes]:
     forms = (by_kind(each, target.model) for each in _FORMS[unit.form])
     work = (each for job in jobs(unit) for each in wanted_of(job))
     return rendered(folder, (*forms, *work, *observed(unit)), values, templates)
+
+
+def images(unit: Unit) -> tuple[str, ...]:
+    """Every image that the pods of one model use, by digest: of servers, of jobs, and of the artifact."""
+    runtime = unit.environment.runtime
+    servers = () if unit.form == "batch" or unit.appended else (runtime.image,)
+    work = (runtime.for_jobs,) if jobs(unit) else ()
+    return tuple(dict.fromkeys((*servers, *work, artifact_image(unit))))
 
 
 def render_admitted(

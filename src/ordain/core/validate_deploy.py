@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ordain.core.deployment import Batch, Deploy, Gitops, Job, Monitoring, Quantities
+from ordain.core.deployment import Batch, Deploy, Gitops, Job, Monitoring, Quantities, Scheduled
 from ordain.core.jobs import DATA_FOLDER, SHARD
+from ordain.core.predictionlog import PredictionLog
 from ordain.core.validate_data import LOCAL_SCHEMES, Finding, has_credentials
 from ordain.core.yamldoc import Path
 from ordain.core.yamlscalars import Fault
@@ -57,8 +58,9 @@ def monitoring_faults(monitoring: Monitoring, path: Path) -> Iterator[Finding]:
     if not monitoring.prediction_log:
         message = "there is no prediction log to watch: `prediction_log` is false"
         yield where, Fault("watch-without-log", message, "set `prediction_log: true`, or remove `watch`")
-    yield from _job(watch, where)
-    yield from _place(watch, watch.log, (*where, "log"))
+    yield from schedule_faults(watch, where)
+    if watch.log is not None:
+        yield from _place(watch, watch.log, (*where, "log"))
     if watch.labels:
         yield from _place(watch, watch.labels.url, (*where, "labels", "url"))
 
@@ -81,10 +83,13 @@ def _forms(deploy: Deploy, path: Path) -> Iterator[Finding]:
         if deploy.mode != "rest" and value in ("kserve", "canary"):
             message = f"`{key}: {value}` is for mode `rest`, and this is mode `{deploy.mode}`"
             yield (*path, key), Fault("other-mode", message, f"remove `{key}`")
+    if deploy.rollout == "canary" and deploy.platform != "kserve" and deploy.canary.percent == 100:
+        message = "a canary of all traffic leaves nothing to go back to; Argo Rollouts finishes by itself"
+        yield (*path, "canary", "percent"), Fault("out-of-range", message, "write 99 or less")
 
 
 def _batch(batch: Batch, path: Path) -> Iterator[Finding]:
-    yield from _job(batch, path)
+    yield from schedule_faults(batch, path)
     for key, url in (("input", batch.input), ("output", batch.output)):
         where = (*path, key)
         yield from _place(batch, url, where)
@@ -99,7 +104,12 @@ def _batch(batch: Batch, path: Path) -> Iterator[Finding]:
         yield (*path, "output"), Fault("repeated", message, "write somewhere else")
 
 
-def _job(job: Job, path: Path) -> Iterator[Finding]:
+def schedule_faults(job: Scheduled, path: Path) -> Iterator[Finding]:
+    """Times that no clock shows.
+
+    Args:
+        job: anything that runs on a schedule. path: of it in its file.
+    """
     for (name, (low, high)), field in zip(_SCHEDULE.items(), job.schedule.split(" "), strict=True):
         bare, _, step = field.partition("/")
         numbers = [int(each) for each in re.findall(r"[0-9]+", bare)]
@@ -117,16 +127,12 @@ def _job(job: Job, path: Path) -> Iterator[Finding]:
 
 def _place(job: Job, url: str, path: Path) -> Iterator[Finding]:
     """Where a job reads or writes: on its claim, or in a network that it may reach; no password in it."""
-    scheme = url.partition("://")[0]
-    braces = re.findall(r"\{[^}]*\}?|\}", url)
-    unknown = [each for each in braces if each != SHARD]
+    unknown = [each for each in _braces(url) if each != SHARD]
     if unknown:
         message = f"`{unknown[0]}` is nothing that is filled in"
         yield path, Fault("placeholder", message, f"only {SHARD} is")
-    if has_credentials(url):
-        message = "a password in an address would be in Git and in manifests"
-        yield path, Fault("secret", message, "put it in the Secret that `credentials` names")
-    if scheme in LOCAL_SCHEMES or "::" in url:
+    yield from _secrets(url, path)
+    if _stays(url):
         if (
             job.claim is None
             or not url.startswith(_LOCAL)
@@ -138,6 +144,39 @@ def _place(job: Job, url: str, path: Path) -> Iterator[Finding]:
     elif not job.allow_to:
         message = "no network is opened to it, so the job could not reach it"
         yield path, Fault("no-network", message, "add the network to `allow_to`")
+
+
+def log_faults(log: PredictionLog, path: Path) -> Iterator[Finding]:
+    """A log that servers could not write, or whose address says what it must not.
+
+    Args:
+        log: the environment's. path: of it in the environment's file.
+    """
+    where = (*path, "url")
+    if _braces(log.url):
+        message = f"`{_braces(log.url)[0]}` is nothing that is filled in"
+        yield where, Fault("placeholder", message, "each model has a folder of its own there anyway")
+    yield from _secrets(log.url, where)
+    if _stays(log.url):
+        message = "a pod's own files end with it, and no job could read them"
+        yield where, Fault("local-log", message, "name an object store, or remove `prediction_log`")
+    if log.compact:
+        yield from schedule_faults(log.compact, (*path, "compact"))
+
+
+def _braces(url: str) -> list[str]:
+    return re.findall(r"\{[^}]*\}?|\}", url)
+
+
+def _stays(url: str) -> bool:
+    """Whether it leads to files of the pod itself, or to who knows where through another URL."""
+    return url.partition("://")[0] in LOCAL_SCHEMES or "::" in url
+
+
+def _secrets(url: str, path: Path) -> Iterator[Finding]:
+    if has_credentials(url):
+        message = "a password in an address would be in Git and in manifests"
+        yield path, Fault("secret", message, "put it in the Secret that `credentials` names")
 
 
 def _amounts(quantities: Quantities) -> dict[str, tuple[float, str]]:

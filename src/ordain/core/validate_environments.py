@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from ordain.core.declared import MODELS, Declared, environment_path, release_path
 from ordain.core.deployment import Deploy
 from ordain.core.governance import Environment
+from ordain.core.jobs import watched_log
 from ordain.core.problems import Problem, did_you_mean
+from ordain.core.spec import Spec
+from ordain.core.validate_deploy import log_faults
 from ordain.core.yamldoc import Path
 from ordain.core.yamlscalars import Fault
 
@@ -36,6 +39,9 @@ def environment_problems(declared: Declared) -> Iterator[Problem]:
             message = f"the environment `{spaces[space]}` has the namespace `{space}` already"
             yield declared.at_value(file, where, Fault("repeated", message, "give each its own"))
         spaces.setdefault(space, name)
+        if environment.prediction_log:
+            for path, fault in log_faults(environment.prediction_log, ("prediction_log",)):
+                yield declared.at_value(file, path, fault)
         yield from _pins(declared, name)
     yield from _order(declared)
 
@@ -70,8 +76,7 @@ def _pins(declared: Declared, name: str) -> Iterator[Problem]:
             unknown = Fault("unknown-model", f"the model `{model}` is not in {MODELS}", advice)
             yield declared.at_key(file, where, unknown)
         else:
-            fault = _platform(models[model].deploy, instance.environments[name])
-            if fault:
+            for fault in _needs(model, models[model], instance.environments[name]):
                 yield declared.at_key(file, where, fault)
         records = instance.releases.get(model, {})
         if pin.release not in records:
@@ -84,6 +89,27 @@ def _pins(declared: Declared, name: str) -> Iterator[Problem]:
         if length > LABEL_LIMIT:
             message = f"`{name}-{model}` has {length} characters, and Kubernetes takes {LABEL_LIMIT}"
             yield declared.at_key(file, where, Fault("name-too-long", message, "shorten one of the two"))
+
+
+def _needs(model: str, spec: Spec, environment: Environment) -> Iterator[Fault]:
+    """What a spec asks of the environment that runs it, and that is not there."""
+    platform = _platform(spec.deploy, environment)
+    if platform:
+        yield platform
+    watch = spec.monitoring.watch
+    if watch and watched_log(model, spec.monitoring, environment) is None:
+        message = f"the monitor of {model} has no log to read: neither the spec nor this file names one"
+        advice = f"name it in `watch.log` of {model} in {MODELS}, or add `prediction_log` here"
+        yield Fault("watch-without-log", message, advice)
+    if environment.runtime.jobs_image is None:
+        log = environment.prediction_log if spec.monitoring.prediction_log else None
+        compact = log is not None and log.compact is not None and spec.deploy.mode != "batch"
+        work = {"batch": spec.deploy.mode == "batch", "monitor": watch is not None, "compaction": compact}
+        there = [name for name, wanted in work.items() if wanted]
+        if there:
+            message = f"the {there[0]} of {model} can't run in the servers' image, and no other is named"
+            advice = "build one with scripts/image, and name it in `runtime.jobs_image`"
+            yield Fault("jobs-without-image", message, advice)
 
 
 def _platform(deploy: Deploy, environment: Environment) -> Fault | None:

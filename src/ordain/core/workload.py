@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec.structs import replace
+
 from ordain.core.artifact import FILES
 from ordain.core.bounds import Bounds
 from ordain.core.decisions import Value
 from ordain.core.deployment import Deploy, Monitoring, Quantities
 from ordain.core.governance import Environment
 from ordain.core.identity import Target
+from ordain.core.predictionlog import PredictionLog
 from ordain.core.release import Release
 
 USER = 10001
 MODELS = "models"
+CREDENTIALS_FOLDER = "/srv/credentials"
+SALT_FOLDER = "/srv/salt"
 PREDICTION_LOG = "log/predictions"
 # The static binary in every runtime image that copies an artifact's files where the cluster can't mount it.
 COPIER = "/usr/bin/busybox"
@@ -21,7 +26,6 @@ COPIER_KIBIBYTES = 8 * 1024
 # Five files of 8 MiB at most (`runtime.sinks.Rotation`), and one to spare.
 LOG_KIBIBYTES = 48 * 1024
 _KIBIBYTES = {"Ki": 1, "Mi": 1024, "Gi": 1024 * 1024}
-
 
 Form = Literal["rest", "canary", "kserve", "edge", "batch"]
 # The component of the pods of each form, which their selector names.
@@ -34,10 +38,9 @@ class Unit(Value, frozen=True, kw_only=True):
     Attributes:
         target: which one. intent: its digest, which the pods carry.
         environment: its settings; the pins play no part.
-        owner, risk, deploy, monitoring: the deployment slice.
-        release: the pinned record, which the intent names by digest.
+        owner, risk, deploy, monitoring: the deployment slice. release: the pinned record, by digest.
         appended: digest of the image that holds runtime and model; None when the model comes on its own.
-        bounds: gates that its monitor judges labels by; None where it has no labels.
+        bounds: gates that its monitor judges labels by; None without labels.
     """
 
     target: Target
@@ -61,6 +64,12 @@ class Unit(Value, frozen=True, kw_only=True):
         return "canary" if self.deploy.rollout == "canary" else "rest"
 
     @property
+    def log(self) -> PredictionLog | None:
+        """Where its servers log to; None when that is a folder of the pod, or when they log nothing."""
+        logs = self.form != "batch" and self.monitoring.prediction_log
+        return self.environment.prediction_log if logs else None
+
+    @property
     def knative(self) -> bool:
         """Whether KServe runs it on Knative, which alone splits traffic."""
         return self.form == "kserve" and self.deploy.rollout == "canary"
@@ -69,8 +78,9 @@ class Unit(Value, frozen=True, kw_only=True):
 class Copied(Value, frozen=True, kw_only=True):
     """How init containers bring the model where the cluster has no image volumes.
 
-    `lend` runs in the runtime image and copies its static binary to a shared folder; `fetch` runs that
-    binary in the artifact image, which holds the files and no program of its own.
+    `lend` runs in the pod's own image and copies its static binary to a shared folder; `fetch` runs that
+    binary in the artifact image, which holds the files and no program of its own. An image that holds
+    runtime and model has a binary, so nothing is lent.
     """
 
     lend: tuple[str, ...]
@@ -82,13 +92,6 @@ class Copied(Value, frozen=True, kw_only=True):
 def priority_class(environment: str) -> str:
     """The name of an environment's priority class; these names are the cluster's, not a namespace's."""
     return f"ordain.{environment}"
-
-
-def images(unit: Unit) -> tuple[str, ...]:
-    """Every image that the pods of one model use, by digest: the runtime and the artifact, or both in one."""
-    return (
-        (artifact_image(unit),) if unit.appended else (unit.environment.runtime.image, artifact_image(unit))
-    )
 
 
 def artifact_image(unit: Unit) -> str:
@@ -113,18 +116,22 @@ def model_values(unit: Unit) -> dict[str, object]:
         "deploy": deploy,
         "priority_class": priority_class(unit.target.environment),
         "allow_from": _callers(environment),
-        "image": images(unit)[0],
+        "image": artifact_image(unit) if unit.appended else environment.runtime.image,
         "appended": unit.appended is not None,
         "pull_secrets": environment.runtime.pull_secrets,
         "artifact": artifact_image(unit),
         "user": USER,
         "arguments": _arguments(unit),
         "variables": _variables(unit),
-        "model_folder": f"/srv/{MODELS}/{model}",
+        "model_folder": _folder(unit),
         "copied": copied,
         "resources": _resources(unit),
         "confinement": _confinement(unit),
-        "log_limit": _quantity(LOG_KIBIBYTES) if unit.monitoring.prediction_log else None,
+        "log_limit": _quantity(_log_kibibytes(unit)) if _log_kibibytes(unit) else None,
+        "log": unit.log,
+        "networks": unit.log.allow_to if unit.log else (),
+        "credentials_folder": CREDENTIALS_FOLDER,
+        "salt_folder": SALT_FOLDER,
         "edge": deploy.edge if unit.form == "edge" else None,
         "kserve": unit.form == "kserve",
         "knative": unit.knative,
@@ -168,8 +175,25 @@ def _arguments(unit: Unit) -> tuple[str, ...]:
 
 
 def _variables(unit: Unit) -> dict[str, str]:
-    log = {"ORDAIN_PREDICTION_LOG": PREDICTION_LOG} if unit.monitoring.prediction_log else {}
-    return {**identity_variables(unit), **log}
+    variables = identity_variables(unit)
+    if unit.log:
+        variables["ORDAIN_PREDICTION_LOG"] = literal(unit.log.of(unit.target.model))
+        variables |= configured(unit.log.credentials)
+        if unit.log.salt_secret:
+            variables["ORDAIN_LOG_SALT_FILE"] = f"{SALT_FOLDER}/salt"
+    elif unit.monitoring.prediction_log:
+        variables["ORDAIN_PREDICTION_LOG"] = PREDICTION_LOG
+    return variables
+
+
+def literal(text: str) -> str:
+    """Text for a command or a variable, in which the kubelet takes `$(NAME)` for a variable."""
+    return text.replace("$", "$$")
+
+
+def configured(credentials: str | None) -> dict[str, str]:
+    """What tells fsspec where its settings are."""
+    return {"FSSPEC_CONFIG_DIR": CREDENTIALS_FOLDER} if credentials else {}
 
 
 def identity_variables(unit: Unit) -> dict[str, str]:
@@ -207,7 +231,12 @@ def _confinement(unit: Unit) -> dict[str, object]:
 
 def _resources(unit: Unit) -> dict[str, dict[str, str]]:
     """What a server asks for and may use, its log included."""
-    return container_resources(unit, LOG_KIBIBYTES if unit.monitoring.prediction_log else 0)
+    return container_resources(unit, _log_kibibytes(unit))
+
+
+def _log_kibibytes(unit: Unit) -> int:
+    """Room for the log of a pod that keeps it."""
+    return LOG_KIBIBYTES if unit.monitoring.prediction_log and not unit.log else 0
 
 
 def container_resources(unit: Unit, extra: int = 0) -> dict[str, dict[str, str]]:
@@ -218,7 +247,7 @@ def container_resources(unit: Unit, extra: int = 0) -> dict[str, dict[str, str]]
         extra: KiB of volumes beside those of a copied model.
     """
     if unit.deploy.model_delivery == "init-container":
-        extra += _model_kibibytes(unit) + COPIER_KIBIBYTES
+        extra += model_kibibytes(unit) + COPIER_KIBIBYTES
     resources = unit.deploy.resources
     return {
         "requests": _quantities(resources.requests, extra),
@@ -234,17 +263,30 @@ def _quantities(quantities: Quantities, extra: int) -> dict[str, str]:
     }
 
 
+def _folder(unit: Unit) -> str:
+    return f"/srv/{MODELS}/{unit.target.model}"
+
+
 def _copied(unit: Unit) -> Copied:
     sources = [f"/{name}" for name in FILES]
     return Copied(
         lend=(COPIER, "cp", COPIER, "/tools/busybox"),
         fetch=("/tools/busybox", "cp", *sources, "/model/"),
-        limit=_quantity(_model_kibibytes(unit)),
+        limit=_quantity(model_kibibytes(unit)),
         tools_limit=_quantity(COPIER_KIBIBYTES),
     )
 
 
-def _model_kibibytes(unit: Unit) -> int:
+def copied_for_job(unit: Unit) -> Copied | None:
+    """How a job gets the model that its own image does not hold; None when the cluster mounts it."""
+    if unit.appended is None:
+        return _copied(unit) if unit.deploy.model_delivery == "init-container" else None
+    sources = [f"{_folder(unit)}/{name}" for name in FILES]
+    fetch = (COPIER, "cp", *sources, "/model/")
+    return replace(_copied(unit), lend=(), fetch=fetch)
+
+
+def model_kibibytes(unit: Unit) -> int:
     """Room for the artifact, in whole MiB and one to spare."""
     return (-(-unit.release.artifact_bytes // 2**20) + 1) * 1024
 

@@ -171,7 +171,7 @@ def _date(value: Any) -> tuple[Any, Kind | None]:
     if isinstance(value, str):
         try:
             day = msgspec.convert(value, dt.date)
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, UnicodeEncodeError):  # half of a surrogate pair is no date either
             return None, Kind.TYPE
         return days(day), None
     day, kind = _integer(value)

@@ -1,25 +1,29 @@
-"""What `ordain monitor` watches: a release's profile and signature, and the spec where there is a clone."""
+"""What `ordain monitor` watches: a release's profile and signature, and the spec where there is a clone.
+
+A pod has no clone, and its image nothing that reads one, so that part is imported where there is one.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from ordain.adapters.artifacts import read_folder, store_of
-from ordain.adapters.files import inside, read_bytes, read_state
+from ordain.adapters.artifacts import read_folder
+from ordain.adapters.files import inside, read_bytes
 from ordain.core import profile, signature
 from ordain.core.artifact import FILES, LAYOUT, digest_of_files, read_layout
 from ordain.core.bounds import Bounds, bounds_of
-from ordain.core.instance import is_state_path, read_instance
 from ordain.core.profile import Profile
 from ordain.core.reasons import Reason
-from ordain.core.release import Release
 from ordain.core.signature import Signature
 from ordain.core.spec import Spec
 from ordain.core.verdicts import Verdict
 from ordain.errors import UserError
-from ordain.services.pins import check_declared
+
+if TYPE_CHECKING:
+    from ordain.services.pinned import Pinned
 
 DIGITS = 12  # of a digest that stands for the version of what was never released
 
@@ -41,6 +45,7 @@ class Watched(Struct, frozen=True, kw_only=True):
     Attributes:
         release: such as `churn@7`; empty when it is not known. versions: names of it in a log.
         spec: None without a clone. calibration: what its gate said; None when that is not known.
+        log: where the declared state says that predictions are; None when it does not.
         told: gates that came with the command, as in a pod.
     """
 
@@ -52,6 +57,7 @@ class Watched(Struct, frozen=True, kw_only=True):
     signature: Signature
     spec: Spec | None
     calibration: Verdict | None
+    log: str | None
     told: Bounds | None = None
 
     @property
@@ -80,16 +86,14 @@ def watched(root: Path, target: str, artifact: Path | None, approved: Approved) 
     if not model or not environment:
         fix = "write it as in churn@production"
         raise UserError(f"{target!r} does not name a model and an environment", fix=fix)
-    spec, release = _declared(root, model, environment, needed=artifact is None)
-    files = _files(artifact) if artifact else _stored(root, release)
+    declared = _declared(root, model, environment, needed=artifact is None)
+    release = declared.release if declared else None
+    files = _files(artifact) if artifact else _stored(root, declared)
     digest, described = digest_of_files(files), signature.decode(files[signature.FILE])
     where = str(artifact or root)
     if approved.artifact and digest != approved.artifact:
-        what, fix = (
-            f"the artifact is {digest}, and {approved.artifact} was approved",
-            "fetch the approved one",
-        )
-        raise UserError(what, where=where, fix=fix, reason=Reason.RELEASE_INVALID)
+        what = f"the artifact is {digest}, and {approved.artifact} was approved"
+        raise UserError(what, where=where, fix="fetch the approved one", reason=Reason.RELEASE_INVALID)
     if described.model != model:
         what = f"the artifact is of the model `{described.model}`, not of `{model}`"
         raise UserError(what, where=where, fix="name the model that the artifact is of")
@@ -102,39 +106,38 @@ def watched(root: Path, target: str, artifact: Path | None, approved: Approved) 
         artifact=digest,
         profile=profile.decode(files[profile.FILE]),
         signature=described,
-        spec=spec,
+        spec=declared.spec if declared else None,
         calibration=gates[0] if gates else None,
+        log=declared.log if declared else None,
     )
 
 
-def _declared(
-    root: Path, model: str, environment: str, *, needed: bool
-) -> tuple[Spec | None, Release | None]:
-    """The spec and the pinned release's record, as far as the folder declares them."""
-    if not (root / "models.yaml").is_file():
-        if needed:
-            raise UserError(
-                "there is no models.yaml here, and no artifact was named",
-                where=str(root),
-                fix="run it in a clone, or name an artifact with --artifact",
-            )
-        return None, None
-    instance = read_instance(read_state(root, is_state_path))
-    check_declared(instance, model, environment)
-    pin = instance.environments[environment].models.get(model)
-    number = pin.release if pin else None
-    release = instance.releases.get(model, {}).get(number) if number is not None else None
-    if needed and release is None:
+def _declared(root: Path, model: str, environment: str, *, needed: bool) -> Pinned | None:
+    """What the folder declares; None when it declares nothing and need not."""
+    if (root / "models.yaml").is_file():
+        from ordain.services.pinned import pinned
+
+        found = pinned(root, model, environment)
+        if not needed or found.release is not None:
+            return found
         raise UserError(
             f"no release of {model} is pinned in {environment}",
             where=f"environments/{environment}.yaml",
             fix="ordain status",
         )
-    return instance.models.models[model], release
+    if not needed:
+        return None
+    raise UserError(
+        "there is no models.yaml here, and no artifact was named",
+        where=str(root),
+        fix="run it in a clone, or name an artifact with --artifact",
+    )
 
 
-def _stored(root: Path, release: Release | None) -> dict[str, bytes]:
-    return read_layout(store_of(root).get(release.artifact if release else "").blobs)
+def _stored(root: Path, declared: Pinned | None) -> dict[str, bytes]:
+    from ordain.services.pinned import stored
+
+    return stored(root, declared.release) if declared and declared.release else {}
 
 
 def _files(artifact: Path) -> dict[str, bytes]:

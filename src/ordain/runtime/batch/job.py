@@ -18,12 +18,12 @@ from ordain.runtime.batch.admitting import Admission, Chunk
 from ordain.runtime.batch.executors import Choice, Executors
 from ordain.runtime.batch.reading import open_source
 from ordain.runtime.batch.scoring import Scored, Scorer, in_order, output_schema
-from ordain.runtime.batch.sources import CHUNK, Source, Wanted, format_of
+from ordain.runtime.batch.sources import Source, Wanted, format_of
 from ordain.runtime.batch.work import Note, Part, Work
 from ordain.runtime.batch.writing import WRITERS, assemble, copy
 from ordain.runtime.model import Model
 
-PARTITION = 16 * CHUNK
+PARTITION = 2**18
 REPORT_BYTES = 2**20
 
 

@@ -15,8 +15,8 @@ from ordain.errors import UserError
 from ordain.runtime.admission import Policy
 from ordain.runtime.batch.admitting import Chunk, check_columns
 
-CHUNK = 2**14
-"""Rows at a time: the matrices of a chunk stay in the processor's cache."""
+CHUNK = 2**13
+"""Rows at a time: the matrices of a chunk stay in the processor's cache, and the few in flight stay small."""
 CHUNK_BYTES = 64 * 2**20
 LINE_BYTES = 2**20
 BUFFER = 2**18

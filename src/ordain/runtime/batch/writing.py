@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ordain.adapters.places import Place
 
-GROUP_ROWS, GROUP_BYTES = 2**17, 32 * 2**20
+GROUP_ROWS, GROUP_BYTES = 2**16, 16 * 2**20
 
 
 class Gathered:

@@ -22,22 +22,28 @@ import math
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 # ONNX Runtime sends events to its vendor unless this is set before it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import verify  # type: ignore[import-not-found]  # noqa: E402 - the file beside this one, before anything that it has not checked
+try:  # the file beside this one, before anything that it has not checked
+    import verify  # type: ignore[import-not-found]
+except ImportError:
+    if __name__ == "__main__":
+        sys.exit("refused: verify.py is missing")
+    raise
 
 EPOCH = dt.date(1970, 1, 1).toordinal()
 FLOAT_MAX = 3.4028234663852886e38  # the largest finite 32-bit float
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 NAMED = 10  # faults that a refusal names
 BATCH = 256  # rows that are scored in one run
+LINE = 2**20  # bytes of a row
 ALWAYS_REFUSED = ("type", "infinite")  # no number could stand for these
 ABSENT = object()
 
@@ -70,15 +76,18 @@ class Predictor:
         self._signature = json.loads(files["signature.json"])
         self._refuses_all = self.manifest["invalid_input"] == "reject"
 
-    def predict(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    def predict(self, rows: Sequence[dict[str, Any]], first: int = 0) -> list[dict[str, Any]]:
         """One answer a row: `label` and `probabilities` by class, or `prediction` of a regression.
+
+        Args:
+            first: the number by which a refusal names the first of these rows.
 
         Raises:
             InvalidInputError: naming rows and columns, never a value.
         """
         if not rows:
             return []
-        return self._scored(self._feed(rows, refuses_all=self._refuses_all))
+        return self._scored(self._feed(rows, first, refuses_all=self._refuses_all))
 
     def check(self) -> None:
         """Score one plausible row.
@@ -90,7 +99,7 @@ class Predictor:
             each["name"]: (each.get("categories") or [each.get("min")])[0]
             for each in self._signature["features"]
         }
-        (answer,) = self._scored(self._feed([row], refuses_all=False))
+        (answer,) = self._scored(self._feed([row], 0, refuses_all=False))
         scores = answer.get("probabilities", answer).values()
         if not all(math.isfinite(each) for each in scores):
             raise verify.RefusedError("the model answers with something that is no number")
@@ -99,7 +108,7 @@ class Predictor:
         (answers,) = self._session.run([self._signature["graph"]["output"]], feed)
         return [self._answer(each) for each in answers.tolist()]
 
-    def _feed(self, rows: Sequence[dict[str, Any]], *, refuses_all: bool) -> dict[str, Any]:
+    def _feed(self, rows: Sequence[dict[str, Any]], first: int, *, refuses_all: bool) -> dict[str, Any]:
         """The graph's tensors, of rows that the contract lets through."""
         import numpy as np
 
@@ -107,7 +116,7 @@ class Predictor:
         tensors: dict[str, list[list[Any]]] = {name: [] for name in self._signature["graph"]["inputs"]}
         features = sorted(self._signature["features"], key=lambda each: each["index"])
         known = {each["name"] for each in features}
-        for number, row in enumerate(rows):
+        for number, row in enumerate(rows, first):
             faults += [("extra_column", f"row {number}: a column is unknown")] * (not row.keys() <= known)
             packed: dict[str, list[Any]] = {name: [] for name in tensors}
             for feature in features:
@@ -187,23 +196,51 @@ def _limits(feature: dict[str, Any], value: Any) -> str:
     return "out_of_range" if high is not None and np.float32(value) > np.float32(high) else ""
 
 
-def batches(lines: Iterable[str]) -> Iterable[list[dict[str, Any]]]:
-    """Rows of JSON lines, some at a time."""
+def batches(stream: IO[bytes]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    """Rows of JSON lines in UTF-8, some at a time, each time with the number of the first one, from 0.
+
+    Raises:
+        InvalidInputError: naming the row that is none.
+    """
     rows: list[dict[str, Any]] = []
-    for line in lines:
+    number = 0
+    while line := stream.readline(LINE):
+        if len(line) == LINE:
+            raise InvalidInputError(f"row {number + len(rows)}: longer than a row may be")
         if line.strip():
-            row = json.loads(line)
-            if not isinstance(row, dict):
-                raise InvalidInputError("a line is not one JSON object")
-            rows.append(row)
+            rows.append(_row(line, number + len(rows)))
         if len(rows) == BATCH:
-            yield rows
-            rows = []
-    yield rows
+            yield number, rows
+            number, rows = number + len(rows), []
+    yield number, rows
+
+
+def _row(line: bytes, number: int) -> dict[str, Any]:
+    try:
+        row = json.loads(line.decode("utf-8"))
+    except (ValueError, RecursionError):
+        row = None
+    if not isinstance(row, dict):
+        raise InvalidInputError(f"row {number}: not one JSON object")
+    return row
+
+
+def _answer(predictor: Predictor) -> int:
+    """Standard input to standard output; 2 when rows are refused, 1 when nothing more can be written."""
+    try:
+        for number, rows in batches(sys.stdin.buffer):
+            for answer in predictor.predict(rows, number):
+                sys.stdout.buffer.write(json.dumps(answer, ensure_ascii=False).encode("utf-8") + b"\n")
+        sys.stdout.buffer.flush()
+    except ValueError as error:
+        sys.stdout.buffer.flush()
+        print(f"invalid rows: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 def main() -> int:
-    """The command line; 1 when the bundle is refused, 2 when the rows are."""
+    """The command line; 1 when the bundle is refused or can't run, 2 when the rows are refused."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--signers", default=os.environ.get("ORDAIN_SIGNERS", verify.SIGNERS))
     parser.add_argument("--check", action="store_true", help="only verify and load")
@@ -211,17 +248,20 @@ def main() -> int:
     try:
         predictor = Predictor(Path(__file__).resolve().parent, words.signers)
         predictor.check()
-    except (verify.RefusedError, OSError, ValueError, KeyError, TypeError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, this bundle does not run here
         print(f"refused: {error}", file=sys.stderr)
         return 1
     try:
-        for rows in [] if words.check else batches(sys.stdin):
-            for answer in predictor.predict(rows):
-                print(json.dumps(answer, ensure_ascii=False))
-    except ValueError as error:
-        print(f"invalid rows: {error}", file=sys.stderr)
-        return 2
-    return 0
+        return 0 if words.check else _answer(predictor)
+    except OSError as error:
+        # Python would write what is left, and fail again, on its way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):  # whoever reads the answers has seen enough
+            return 0
+        print(f"stopped: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

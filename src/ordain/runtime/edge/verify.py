@@ -182,7 +182,7 @@ def main() -> int:
     try:
         manifest, _ = verify(words.bundle, words.signers)
         folder = install(words.bundle, words.signers, words.install) if words.install else words.bundle
-    except (RefusedError, OSError, ValueError, KeyError, TypeError, tarfile.TarError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, this is no bundle that may run
         print(f"refused: {error}", file=sys.stderr)
         return 1
     print(f"{manifest['model']}@{manifest['release']} for {manifest['environment']}: {folder}")
