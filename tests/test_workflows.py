@@ -255,6 +255,20 @@ def test_gitlabs_reconciler_installs_the_same_and_runs_nothing_of_the_project(tm
     assert (main["reconcile"]["extends"], "script" in main["reconcile"]) == (".reconcile", False)
 
 
+def test_on_gitlab_nothing_of_a_fork_is_trained_whoever_runs_its_pipeline(tmp_path: Path) -> None:
+    main = load(made("gitlab", tmp_path) / ".gitlab-ci.yml")
+    request = '$CI_PIPELINE_SOURCE == "merge_request_event"'
+    ours = f"{request} && $CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_MERGE_REQUEST_PROJECT_ID"
+    rules = {name: [each["if"] for each in job["rules"]] for name, job in main.items()
+             if isinstance(job, dict) and "rules" in job and name != "workflow"}  # fmt: skip
+    assert rules["generate"] == rules["affected"] == [ours]
+    assert rules["fork"] == [ours.replace("ID == $CI", "ID != $CI")]
+    assert {name for name, found in rules.items() if any("merge_request" in each for each in found)} == {
+        "generate", "check", "fork", "affected"
+    }  # fmt: skip
+    assert main["fork"]["script"] == ["ordain affected --exit-code"]
+
+
 def test_whatever_fails_on_gitlab_fails_the_pipeline_of_the_request(tmp_path: Path) -> None:
     folder = made("gitlab", tmp_path)
     content = {**load(folder / ".gitlab-ci.yml"), **load(folder / JOBS)}
@@ -287,7 +301,8 @@ def test_gitlab_runs_the_commands_that_github_runs(tmp_path: Path) -> None:
         for job in [*hidden.values(), *main.values()] if isinstance(job, dict)
         for line in job.get("script", [])
     }  # fmt: skip
-    assert said ^ github == {'test "$GOOD" = true'}, "GitLab's pipeline is its own verdict"
+    # GitLab's pipeline is its own verdict, but for a request from a fork, of which nothing is trained.
+    assert said ^ github == {'test "$GOOD" = true', "ordain affected --exit-code"}
 
 
 def plain(line: str) -> str:

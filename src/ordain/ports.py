@@ -119,16 +119,26 @@ class Dispatches(Protocol):
         """
 
 
-class Requests(Proposals, Dispatches, Protocol):
-    """A forge with requests: what it says of merged ones, and what it is told.
-
-    Every method raises:
-        RetryLater: when the forge does not answer; nothing may then be decided.
-        UserError: when it refuses to, or answers what it should not; it names a missing permission.
-    """
+class Merges(Protocol):
+    """What knows of merged requests."""
 
     def merged_as(self, commit: str) -> Request | None:
-        """The merged request by which a commit came to the base branch; None where there is none."""
+        """The merged request by which a commit came to the base branch; None where there is none.
+
+        Raises:
+            RetryLater: when the forge does not answer; nothing may then be decided.
+            UserError: when it refuses to, or answers what it should not; it names a missing permission.
+        """
+
+
+class Requests(Proposals, Merges, Dispatches, Protocol):
+    """A forge with requests: what it says of them, and what it is told.
+
+    Every method raises as `Merges.merged_as`.
+    """
+
+    def under_review(self, number: int) -> Request | None:
+        """An open request into the base branch with its reviews as they stand now; None for any other."""
 
     def comment(self, number: int, marker: str, body: str) -> None:
         """Keep one comment of our own on a request, updated in place."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socket import socket
+from threading import Thread
 from typing import Any
 
 import fsspec
@@ -226,6 +229,25 @@ def test_a_log_at_a_url() -> None:
     assert len(batch.times) == 1
     assert read("memory://logs/none")[1].files == 0
     assert met.files == 1
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_log_of_a_driver_whose_files_have_buffers_of_their_own(tmp_path: Path) -> None:
+    """As those of HTTP and of object stores have, which read no more than whole lines by themselves."""
+    (tmp_path / "a.jsonl").write_bytes(lines(record(1), record(2)) + b"x" * 3_000_000 + b"\n")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path)))
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    try:
+        (batch,), met = read(f"http://127.0.0.1:{server.server_port}/a.jsonl")
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert len(batch.times) == 2
+    assert met.corrupt
 
 
 def test_places_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

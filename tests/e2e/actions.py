@@ -48,6 +48,7 @@ class Actions:
         self.secrets, self.variables = secrets, variables
         self.commands: list[str] = []
         self.answers: list[str] = []
+        self.told: list[str] = []
         self.summary = ""
         self.token = ""
         self.artifacts = root
@@ -156,6 +157,7 @@ class Actions:
             ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", line], cwd=here, text=True,
             env=environment, capture_output=True, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
+        self.told += [done.stdout, done.stderr]
         assert done.returncode == 0, f"{line}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         self.answers.append(done.stdout)
         if files["STEP_SUMMARY"].is_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import subprocess
@@ -33,6 +34,8 @@ class Quiet(SimpleHTTPRequestHandler):
 class Shop:
     """An origin, two people, a bot, a store of data, and GitHub's part."""
 
+    forge = "github"
+
     def __init__(self, root: Path, url: str, registry: str) -> None:
         self.root, self.url, self.data = root, url, root / "www"
         self.keys = keys_folder()
@@ -40,7 +43,7 @@ class Shop:
         (root / "home").mkdir()
         (root / "policy.yaml").write_text(json.dumps(self.policy()))
         self.person("ada", root)
-        words = ("--policy", "policy.yaml", "--origin", str(self.origin), "--forge", "github")
+        words = ("--policy", "policy.yaml", "--origin", str(self.origin), "--forge", self.forge)
         self.ordain("ada", root, "init", "ada", *words, "--remote", str(root / "dvc"),
                     "--registry", registry, "--yes")  # fmt: skip
         self.ada = root / "ada"
@@ -150,7 +153,20 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     server.server_close()
 
 
-def declare(shop: Shop) -> None:
+def watched(shop: Shop) -> dict[str, Any]:
+    """A monitor whose prediction log holds one prediction, from which nothing can be told."""
+    name, frame = "predictions-pod-1-1700000000001-1.jsonl", cancer()
+    inputs = frame.drop(columns="diagnosis").iloc[0].to_dict()
+    outputs = {"label": "benign", "probabilities": [0.9, 0.1]}
+    when = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
+    record = {"id": "1", "time": when.strftime("%Y-%m-%dT%H:%M:%SZ"), "model": "cancer", "version": "1",
+              "latency": 0.001, "inputs": [inputs], "outputs": [outputs]}  # fmt: skip
+    (shop.data / name).write_text(json.dumps(record) + "\n")
+    where = {"log": f"{shop.url}/{name}", "allow_to": ["127.0.0.0/8"]}
+    return {"watch": {"schedule": "27 5 * * *", **where}}
+
+
+def declare(shop: Shop, **more: Any) -> None:
     """Ada declares a model on a branch: drafted by `init`, one candidate, data in partitions behind a URL."""
     frame = cancer()
     shop.put("1.csv", slice(0, 450), frame)
@@ -161,6 +177,7 @@ def declare(shop: Shop) -> None:
     (shop.ada / "data/cancer.csv").unlink()
     models = yaml.safe_load((shop.ada / "models.yaml").read_text())
     models["models"]["cancer"]["data"]["source"] = {"url": f"{shop.url}/*.csv"}
+    models["models"]["cancer"].update(more)
     (shop.ada / "models.yaml").write_text(yaml.safe_dump(models, sort_keys=False))
     params = yaml.safe_load((shop.ada / "params.yaml").read_text())
     del (
@@ -169,17 +186,26 @@ def declare(shop: Shop) -> None:
     )
     (shop.ada / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     shop.ordain("ada", shop.ada, "data", "pin", "cancer")
-    shop.ordain("ada", shop.ada, "init", ".")  # draws the pipelines anew
-    shop.commit("Declare cancer")
+    shop.commit("Declare cancer")  # what follows from params.yaml is left to the workflow
 
 
 def test_pull_request_merge_reconcile(shop: Shop) -> None:
     declare(shop)
-    before = shop.head("declare-cancer")
-    assert shop.pull_request("declare-cancer", source="mallory/shop") == ["check"]
-    assert shop.head("declare-cancer") == before
+    edited = shop.head("declare-cancer")
+    with pytest.raises(AssertionError, match="ordain generate"):
+        shop.pull_request("declare-cancer", source="mallory/shop")
+    assert shop.actions.results["check"] == shop.actions.results["verdict"] == "failure"
+    assert shop.head("declare-cancer") == edited
 
-    assert shop.pull_request("declare-cancer") == ["check", "train", "record"]
+    assert shop.pull_request("declare-cancer") == ["generate", "verdict"]
+    before = shop.head("declare-cancer")
+    changed = shop.run("ada", shop.origin, "git", "diff", "--name-only", edited, before).splitlines()
+    assert {each.split("/")[0] for each in changed} == {"pipelines"}
+    with pytest.raises(AssertionError, match="GOOD"):  # in order, and untrained
+        shop.pull_request("declare-cancer", source="mallory/shop")
+    assert shop.actions.results["check"] == "success"
+
+    assert shop.pull_request("declare-cancer") == ["generate", "check", "train", "record", "verdict"]
     after = shop.head("declare-cancer")
     assert after != before
     changed = shop.run("ada", shop.origin, "git", "diff", "--name-only", before, after).splitlines()
@@ -187,7 +213,7 @@ def test_pull_request_merge_reconcile(shop: Shop) -> None:
     assert {each.split("/")[0] for each in changed} == {"dvc.lock", "environments", "pipelines", "releases"}
 
     # What was recorded is a push, so all of it runs again on the head that will merge, with nothing to do.
-    assert shop.pull_request("declare-cancer") == ["check", "report"]
+    assert shop.pull_request("declare-cancer") == ["generate", "check", "report", "verdict"]
     assert shop.head("declare-cancer") == after
     assert "cancer@1" in shop.actions.summary
 
@@ -220,7 +246,7 @@ def test_new_data_becomes_one_request_whose_checks_run(shop: Shop) -> None:
     assert any("open already" in each for each in shop.actions.answers)
     assert shop.head("retrain/cancer-1") == head
 
-    assert shop.pull_request("retrain/cancer-1") == ["check", "report"]
+    assert shop.pull_request("retrain/cancer-1") == ["generate", "check", "report", "verdict"]
     assert "cancer@2" in shop.actions.summary
     shop.approve("bot", "retrain/cancer-1", code=1)
     shop.approve("ravi", "retrain/cancer-1")

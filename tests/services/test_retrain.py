@@ -218,6 +218,18 @@ def test_a_request_that_was_turned_down_is_not_opened_again(
     assert ask(repo, NOW + dt.timedelta(days=9)).answer == "known"
 
 
+def test_a_branch_that_was_merged_is_not_gone_on_with(repo: Repo) -> None:
+    new_data(repo)
+    assert ask(repo).branch == "retrain/churn-1"
+    repo.git("push", "-q", "origin", "retrain/churn-1:main")  # and is still checked out here
+    new_data(repo, "left,age\nYes,1\nNo,4\n")
+    (repo.root / "pipelines/churn/gates.json").write_text("{}")
+    with pytest.raises(UserError, match="changes of its own"):
+        ask(repo, NOW + dt.timedelta(days=9), observed="later")
+    repo.git("checkout", "-q", "pipelines/churn/gates.json")
+    assert ask(repo, NOW + dt.timedelta(days=9), observed="later").branch == "retrain/churn-2"
+
+
 def test_whoever_commits_names_nobody_else(repo: Repo) -> None:
     new_data(repo)
     ask(repo)

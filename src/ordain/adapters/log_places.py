@@ -6,7 +6,8 @@ import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from io import BufferedReader, RawIOBase
+from typing import IO, Any, cast
 
 from ordain.errors import RetryLater, UserError
 
@@ -70,8 +71,12 @@ class LogPlace:
     @contextmanager
     def opened(self, path: str) -> Iterator[IO[bytes]]:
         """One file, for reading; whatever its driver raises passes through."""
+        from fsspec.spec import AbstractBufferedFile
+
         with self._files.open(path, "rb") as stream:
-            yield stream
+            # Files of object stores and of HTTP take no limit for the length of a line.
+            own = isinstance(stream, AbstractBufferedFile)
+            yield cast("IO[bytes]", BufferedReader(cast("RawIOBase", stream))) if own else stream
 
 
 def begun(path: str) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import CHANGES, OK, Console, common_options
 
 
 @click.command()
@@ -21,8 +21,11 @@ from ordain.cli.console import Console, common_options
     type=click.Path(path_type=Path, dir_okay=False),
     help="Also write GitLab's child pipeline that trains, records and reports them.",
 )
+@click.option("--exit-code", is_flag=True, help="Exit with 2 when there is any.")
 @common_options
-def command(output: Path | None, gitlab: Path | None, as_json: bool, quiet: bool, root: Path) -> None:
+def command(
+    *, output: Path | None, gitlab: Path | None, exit_code: bool, as_json: bool, quiet: bool, root: Path
+) -> int:
     """Name the models that have to run or be released, from the declaration and the locks alone.
 
     CI makes its training jobs of the answer, one a model, so that work follows the change and not the
@@ -49,3 +52,4 @@ def command(output: Path | None, gitlab: Path | None, as_json: bool, quiet: bool
     ]
     console = Console(as_json=as_json, quiet=quiet)
     console.result({"models": body}, "\n".join(lines) or "nothing has to run or be released")
+    return CHANGES if exit_code and found else OK

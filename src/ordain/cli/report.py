@@ -38,10 +38,10 @@ def command(
     root: Path,
 ) -> None:
     """Tell a pull or merge request what merging it would change: one comment, kept up to date, and a
-    status of its newest commit for the whole and for each model.
+    status of its newest commit for the whole and for each model. Its reviews are read, and count as they
+    will when it is merged: who accepted, and which roles are missing.
 
-    Unlike `ordain plan` it exits 0 whether or not something would change. With the local forge there is
-    nobody to tell, and only files are written.
+    Unlike `ordain plan` it exits 0 either way. With the local forge only files are written.
 
     \b
     Examples:
@@ -51,17 +51,20 @@ def command(
     from ordain.cli import wiring
     from ordain.core.report_status import statuses
     from ordain.services.plan import plan
+    from ordain.services.report import plan_request
 
     setting = wiring.setting(root)
-    planned = plan(setting, None, None)
+    forge = wiring.forge(setting.clone) if request is not None else None
+    if request is None or forge is None:
+        planned = plan(setting, None, None)
+    else:
+        planned = plan_request(setting, forge, request)
     body = written(planned, "markdown", colour=False)
     console = Console(as_json=as_json, quiet=quiet)
     for path, form in [*((each, FORMS[each.suffix]) for each in reports), *([(out, "full")] if out else [])]:
         console.save(path, written(planned, form, colour=False))
-    forge = wiring.forge(setting.clone) if request is not None else None
-    told = forge is not None
     if request is not None and forge is not None:
         forge.comment(request, MARKER, body)
         forge.status(setting.clone.resolve("HEAD"), statuses(planned))
-    console.result({"request": request, "commented": told, "out": str(out) if out else None},
-                   f"told request {request}" if told else body)  # fmt: skip
+    told = {"request": request, "commented": forge is not None, "out": str(out) if out else None}
+    console.result(told, f"told request {request}" if forge else body)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ordain.cli.console import Console, common_options
 from ordain.cli.keys import KeyFile, model_key_option
+
+if TYPE_CHECKING:
+    from ordain.adapters.git import Repository
 
 
 @click.command()
@@ -37,25 +41,16 @@ from ordain.cli.keys import KeyFile, model_key_option
 @model_key_option
 @common_options
 def command(
-    *,
-    model: str,
-    evidence: str,
-    cooldown: float,
-    key: Path | None,
-    model_key: Path | None,
-    as_json: bool,
-    quiet: bool,
-    root: Path,
-) -> None:
+    *, model: str, evidence: str, cooldown: float, key: Path | None, model_key: Path | None, as_json: bool,
+    quiet: bool, root: Path,
+) -> None:  # fmt: skip
     """Open one request with MODEL trained anew, carrying the evidence that calls for it.
 
     On a branch: pins the newest data, runs, releases, publishes the artifact, pushes what DVC tracks, then
     the branch, and opens the request. One is open for a model at a time, the same evidence is good for one,
     and after each there is a pause. Its author can't approve it. When training fails the request says why,
-    and its checks fail in the same way. Killed anywhere, run it again.
-
-    The artifact goes where `ordain reconcile` looks for it: to the registry with ORDAIN_ARTIFACTS=registry,
-    else it stays in the store of this machine.
+    and its checks fail in the same way. Killed anywhere, run it again. The artifact goes to the registry;
+    with the local forge only if ORDAIN_ARTIFACTS=registry says so, else the store of this machine has it.
 
     Exits 0 when a request was opened or is not called for, also when there is nothing new to learn from (see
     `answer` of --json); 1 when it can't be done; 75 when somebody was busy or away.
@@ -78,21 +73,24 @@ def command(
     data, where = document(evidence)
     bench = Bench(
         clone=clone, requests=wiring.proposals(clone), author=wiring.author(key), watcher=Lines(console),
-        baselines=fetch_baselines, publish=publisher(model_key),
+        baselines=fetch_baselines, publish=publisher(clone, model_key),
     )  # fmt: skip
     wish = Wish(model=model, evidence=data, where=where, cooldown=dt.timedelta(hours=cooldown))
     asked = retrain(bench, wish)
     console.result(msgspec.to_builtins(asked), "\n".join(filter(None, (asked.request, asked.told))))
 
 
-def publisher(model_key: Path | None) -> Callable[[Path, tuple[str, ...]], object]:
-    """What makes artifacts available where reconciling looks for them; `ordain release` has put them into the
-    store already."""
+def publisher(clone: Repository, model_key: Path | None) -> Callable[[Path, tuple[str, ...]], object]:
+    """What makes artifacts available to whoever is to run them.
+
+    On one machine, with the local forge, `ordain release` has done so: they are in the store.
+    """
     from ordain.cli import wiring
     from ordain.cli.publish import desk
     from ordain.services.publish import Wanted, publish
+    from ordain.services.workspace import committed_policy
 
-    if wiring.artifact_place() == "store":
+    if wiring.artifact_place() == "store" and committed_policy(clone).forge == "local":
         return lambda *_: ()
     return lambda root, models: publish(root, Wanted(models=models), desk(root, model_key))
 

@@ -17,7 +17,7 @@ from ordain.core.decisions import Value
 from ordain.core.governance import Policy
 from ordain.core.identity import Transition
 from ordain.core.request import ForgeName, Request, Review, ReviewState, standing
-from ordain.core.trust import Contribution, Keyring, account_owner, person_by_email
+from ordain.core.trust import Contribution, Keyring, account_owner, collectors, person_by_email
 
 SIZE_LIMIT = 1024 * 2**10
 
@@ -164,6 +164,12 @@ def read(data: bytes) -> Attested | None:
         return None
     key, fault = attestation.signer_of(data, attestation.REQUEST_NAMESPACE)
     return Attested(name=bytes_digest(data), envelope=envelope, observed=observed, key=key, fault=fault)
+
+
+def foreseen(observed: Observed, policy: Policy) -> Attested:
+    """What a collector of the policy would attest, signed by nobody: for showing what would be decided."""
+    key = min(collectors(policy), default=None)
+    return Attested(name=f"unsigned:{_label(observed)}", envelope={}, observed=observed, key=key)
 
 
 def known_makers(policy: Policy, attested: Attested) -> bool:

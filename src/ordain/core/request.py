@@ -35,13 +35,14 @@ class Review(Value, frozen=True, kw_only=True):
 
 
 class Request(Value, frozen=True, kw_only=True):
-    """One merged request.
+    """One request, merged or still open.
 
     Attributes:
         repository: as the forge names it. number: of the request.
-        base: the branch that it was merged into. head: newest commit of its own branch then.
-        merged: the commit of the base branch that it became: a merge, a squash, the last of a rebase.
-        merged_by, author: logins; None for an account that is gone. merged_at: ISO 8601.
+        base: the branch that it was merged into, or is meant for. head: newest commit of its own branch then.
+        merged: the commit of the base branch that it became: a merge, a squash, the last of a rebase; empty
+            while it is open.
+        merged_by, author: logins; None for an account that is gone. merged_at: ISO 8601, or empty.
         pushers: logins that the forge names for any of its commits, and that pushed to its branch.
         reviews: every review, oldest first.
         bypasses: logins that merged past the forge's own rules.

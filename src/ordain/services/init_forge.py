@@ -89,8 +89,12 @@ def notes(found: Settled, folder: Path) -> tuple[str, ...]:
     if found.forge == "local":
         return ()
     where = folder / ".ordain/local"
-    told = [f"secret ORDAIN_COLLECTOR_KEY: {where / 'collector'}", f"secret ORDAIN_BOT_KEY: {where / 'bot'}"]
-    told.append("token and permissions: docs/automation.md of Ordain")
+    told = [
+        f"secret ORDAIN_BOT_KEY: {where / 'bot'}",
+        f"secret ORDAIN_COLLECTOR_KEY, of the protected environment `reconcile` alone: {where / 'collector'}",
+        "variable ORDAIN_PACKAGE of that environment: a released wheel, as ADDRESS#sha256=DIGEST",
+        "tokens and permissions: docs/automation.md of Ordain",
+    ]
     told.append(f"policy.yaml: reviews on {found.forge} count for people whose `logins` it gives")
     if found.remote is None:
         told.append("no DVC remote: `dvc remote add --default storage URL`, or training jobs can't hand on")

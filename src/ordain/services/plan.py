@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository, scratch
 from ordain.core import commits, planning
+from ordain.core.attested import foreseen
 from ordain.core.decisions import Decision, LedgerState
 from ordain.core.declared import Instance
 from ordain.core.identity import Target
@@ -21,13 +22,15 @@ from ordain.core.planning import Inputs
 from ordain.core.report import count
 from ordain.core.verification import differing
 from ordain.errors import UserError
+from ordain.ports import Merges
 from ordain.services.book import Book, open_book
 from ordain.services.clone import base_point, ledger_commit
-from ordain.services.judging import Context, Judged, Walk, entry_of
+from ordain.services.judging import Context, Judged, Walk, entry_of, nobody
 from ordain.services.measurements import measurements
-from ordain.services.past import evidence_of
+from ordain.services.past import Past, evidence_of
 from ordain.services.staleness import Hash, Read, at_commit, in_working_tree, stale_pipelines
 from ordain.services.states import MANIFESTS, States
+from ordain.services.witness import Witness
 from ordain.services.workspace import Desk, Setting, at_base, base_branch
 
 WORKING_TREE = "working tree"
@@ -49,13 +52,14 @@ class Wanted(Struct, frozen=True, kw_only=True):
     content: str
 
 
-def plan(setting: Setting, revision: str | None, base: str | None) -> Plan:
+def plan(setting: Setting, revision: str | None, base: str | None, forge: Merges | None = None) -> Plan:
     """Compare what is wanted with what the ledger says is running.
 
     Args:
         setting: the clone, and what judging needs.
         revision: a commit; None for the working tree, uncommitted changes included.
         base: a revision of the clone to compare with; None for the base branch, fetched from `origin`.
+        forge: what knows of merged requests, so that their reviews count as reconciling will count them.
 
     Raises:
         UserError: when the state is invalid, or conflicts with the base branch. RetryLater: when the
@@ -63,8 +67,9 @@ def plan(setting: Setting, revision: str | None, base: str | None) -> Plan:
     """
     with _desk(setting, base) as (desk, point):
         wanted = _wanted(setting.clone, desk.repository, revision)
-        walk = Walk(desk.states, _context(desk), desk.book.state, desk.base)
-        passed, unreconciled = _rehearse(walk, setting.now)
+        past = Past(desk.book.records)
+        walk = Walk(desk.states, _context(desk, past, forge), desk.book.state, desk.base)
+        passed, unreconciled = _rehearse(walk, past, setting.now)
         judged = _look(walk, desk, wanted)
         instance = _usable(judged)
         decisions = {**passed, **{each.transition.target: each for each in judged.decisions}}
@@ -110,9 +115,10 @@ def _desk(setting: Setting, base: str | None) -> Iterator[tuple[Desk, Point]]:
         )  # fmt: skip
 
 
-def _context(desk: Desk) -> Context:
+def _context(desk: Desk, past: Past, forge: Merges | None) -> Context:
     evidence = evidence_of(desk.forge.approvals(), desk.book.records)
-    return Context(evidence=evidence, now=desk.setting.now, present=desk.setting.present)
+    attest = Witness(desk.states, desk.address, forge, past, foreseen).attest if forge else nobody
+    return Context(evidence=evidence, now=desk.setting.now, present=desk.setting.present, attest=attest)
 
 
 def _wanted(clone: Repository, repository: Repository, revision: str | None) -> Wanted:
@@ -141,7 +147,7 @@ def _wanted(clone: Repository, repository: Repository, revision: str | None) -> 
     return Wanted(point=point, commit=head, content=content)
 
 
-def _rehearse(walk: Walk, now: str) -> tuple[dict[Target, Decision], tuple[str, ...]]:
+def _rehearse(walk: Walk, past: Past, now: str) -> tuple[dict[Target, Decision], tuple[str, ...]]:
     """Walk to the head of the base branch; what reconciling will let through, and the steps to record."""
     passed: dict[Target, Decision] = {}
     steps: list[str] = []
@@ -154,6 +160,7 @@ def _rehearse(walk: Walk, now: str) -> tuple[dict[Target, Decision], tuple[str, 
         if entry.decisions:
             steps.append(commit)
             walk.recorded(advance(walk.state, entry.source, entry))
+            past.add(walk.state)
     return passed, tuple(steps)
 
 

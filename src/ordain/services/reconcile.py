@@ -33,7 +33,7 @@ from ordain.services.book import Book, manifests_digest, open_book
 from ordain.services.judging import Attest, Context, Judged, Walk, entry_of, nobody
 from ordain.services.past import Past, evidence_of
 from ordain.services.states import MANIFESTS, States
-from ordain.services.witness import Witness
+from ordain.services.witness import Witness, signed
 
 ROBOT = commits.Identity(name="Ordain Reconciler", email="reconciler@ordain.dev")
 ATTEMPTS = 12
@@ -175,7 +175,7 @@ class _Attempt:
         if requests is None:
             return nobody
         source, sign = self._order.source, self._order.collector.request
-        return Witness(self._states, source.address, requests, self._past, sign).attest
+        return Witness(self._states, source.address, requests, self._past, signed(sign)).attest
 
     def _fetch(self) -> str:
         """Bring both branches here; the newest commit of the base branch."""

@@ -154,7 +154,8 @@ def _branch(clone: Repository, model: str, base: str) -> tuple[str, str]:
         UserError: when there is something that somebody else has yet to commit.
     """
     here, start = clone.branch(), clone.resolve(f"refs/remotes/origin/{base}")
-    if here and here.startswith(f"retrain/{model}-") and clone.resolve("HEAD") == start:
+    begun = here is not None and here.startswith(f"retrain/{model}-") and clone.resolve("HEAD") == start
+    if here and begun and clone.find(f"refs/remotes/origin/{here}") is None:
         return here, base
     dirty = clone.unrecorded(GENERATED)
     if dirty:

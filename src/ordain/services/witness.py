@@ -1,17 +1,24 @@
-"""The collector's word for what a forge says: which request became a step, and what its reviews covered."""
+"""The collector's word for what a forge says: which request became a step, and what its reviews covered.
+
+A plan hears the same, and what an open request would add to it; but nobody signs that.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
 
 from ordain.adapters.git import Repository
 from ordain.core import attested
 from ordain.core.approval import pending
 from ordain.core.attestation import Signer
-from ordain.core.attested import Attested, Branch, observe
+from ordain.core.attested import Attested, Branch, Observed, observe
 from ordain.core.governance import Policy
 from ordain.core.identity import Transition
 from ordain.core.request import Request
 from ordain.errors import UserError
-from ordain.ports import Requests
+from ordain.ports import Merges
 from ordain.services.judging import subjects
 from ordain.services.past import Past
 from ordain.services.states import States
@@ -20,30 +27,56 @@ HEADS = {"github": "refs/pull/{}/head", "gitlab": "refs/merge-requests/{}/head"}
 SEEN = "refs/ordain/requests/{}"
 
 
+Seal = Callable[[Observed, Policy], Attested | None]
+
+
+def signed(sign: Signer) -> Seal:
+    """Vouch for what was heard, with the collector's key."""
+    return lambda observed, _: attested.read(attested.encode(observed, sign))
+
+
+class AsMerged:
+    """A forge that says of an open request what it would say had that been merged as it stands.
+
+    Args:
+        forge: what knows of the others. request: the open one.
+    """
+
+    def __init__(self, forge: Merges, request: Request) -> None:
+        self._forge, self._request = forge, request
+
+    def merged_as(self, commit: str) -> Request | None:
+        """The open request for its newest commit, which then stands for the merge."""
+        if commit == self._request.head:
+            return replace(self._request, merged=commit)
+        return self._forge.merged_as(commit)
+
+
 class Witness:
-    """Asks a forge about each step, and signs what it hears.
+    """Asks a forge about each step, and vouches for what it hears.
 
     A request whose branch can't be had proves nobody's innocence, so nothing is attested of it.
 
     Args:
         states: of a scratch repository. address: where its branches come from.
-        requests: the forge. past: of the ledger. sign: with the collector's key.
+        forge: what knows of merged requests. past: of the ledger.
+        seal: makes an attestation of what was observed: `signed`, or `attested.foreseen` for a plan.
     """
 
-    def __init__(self, states: States, address: str, requests: Requests, past: Past, sign: Signer) -> None:
+    def __init__(self, states: States, address: str, forge: Merges, past: Past, seal: Seal) -> None:
         self._states = states
         self._address = address
-        self._requests = requests
+        self._forge = forge
         self._past = past
-        self._sign = sign
+        self._seal = seal
 
     def attest(self, commit: str, parent: str, policy: Policy) -> Attested | None:
-        """What the forge says of the request that a step is, signed; None where it knows of none.
+        """What the forge says of the request that a step is, sealed; None where it knows of none.
 
         Raises:
             RetryLater: when the forge does not answer: nothing may then be decided.
         """
-        told = self._requests.merged_as(commit)
+        told = self._forge.merged_as(commit)
         if told is None or told.forge != policy.forge or told.base != policy.branch:
             return None
         repository = self._states.repository
@@ -56,7 +89,7 @@ class Witness:
         )
         looked = {each.commit for each in told.reviews if each.commit}
         covered = {each: self._covered(each, parent, policy) for each in sorted(looked)}
-        return attested.read(attested.encode(observe(policy, commit, told, branch, covered), self._sign))
+        return self._seal(observe(policy, commit, told, branch, covered), policy)
 
     def _fetched(self, told: Request) -> bool:
         """Whether the request's branch is here, as it was when it was merged."""

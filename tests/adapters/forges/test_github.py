@@ -306,3 +306,27 @@ def test_a_question_that_is_not_answered_decides_nothing(
         github_world.server.faulty["GET", template] = Fault(status=status)
         with pytest.raises(UserError, match=f"answers {status}"):
             github.merged_as(MERGED)
+
+
+def test_an_open_request_is_told_with_its_reviews_and_not_as_merged(
+    github: GitHub, github_world: World
+) -> None:
+    # Before a merge, GitHub names a test merge.
+    github_world.pull |= {"state": "open", "merged": False, "merged_at": None, "merged_by": None}
+    found = github.under_review(12)
+    assert found is not None
+    assert (found.head, found.merged, found.merged_at, found.merged_by) == (HEAD, "", "", None)
+    assert [(each.reviewer, each.commit) for each in found.reviews] == [("mei", HEAD)]
+    assert (found.author, found.pushers, found.unsafe, found.bypasses) == ("dana", ("dana",), (), ())
+    assert github_world.server.count("GET", SUITES) == 0, "nobody has been let past anything yet"
+
+
+def test_a_request_that_is_closed_merged_or_for_another_branch_is_none_to_review(
+    github: GitHub, github_world: World
+) -> None:
+    assert github.under_review(12) is None
+    github_world.pull |= {"state": "open", "merged": False, "merged_at": None, "merged_by": None}
+    github_world.pull["base"] = github_world.side("release", OLD)
+    assert github.under_review(12) is None
+    github_world.pull["base"] = github_world.side("main", OLD, "mallory/churn")
+    assert github.under_review(12) is None

@@ -266,3 +266,22 @@ def test_a_question_that_is_not_answered_decides_nothing(
         gitlab_world.server.faulty["GET", template] = Fault(status=status)
         with pytest.raises(UserError, match=f"answers {status}"):
             gitlab.merged_as(MERGED)
+
+
+def test_an_open_request_is_told_with_its_reviews_and_not_as_merged(
+    gitlab: GitLab, gitlab_world: World
+) -> None:
+    assert gitlab.under_review(12) is None, "it is merged"
+    gitlab_world.merged |= {
+        "state": "opened",
+        "merged_at": None,
+        "merge_user": None,
+        "merge_commit_sha": None,
+    }
+    found = gitlab.under_review(12)
+    assert found is not None
+    assert (found.head, found.merged, found.merged_at, found.merged_by) == (HEAD, "", "", None)
+    assert [(each.reviewer, each.commit) for each in found.reviews] == [("mei", HEAD)]
+    assert (found.author, found.unsafe) == ("dana", ())
+    gitlab_world.merged |= {"target_branch": "release"}
+    assert gitlab.under_review(12) is None

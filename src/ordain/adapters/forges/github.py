@@ -32,6 +32,7 @@ from ordain.adapters.forges.github_answers import (
     chosen,
     local,
     merged_here,
+    open_here,
     opened,
     page,
     request,
@@ -99,6 +100,14 @@ class GitHub:
         pull = self._one(f"/pulls/{candidate.number}", Pull)
         same = (pull.number, pull.merge_commit_sha) == (candidate.number, candidate.merge_commit_sha)
         if not (same and pull.merged and merged_here(pull, self._place) and self._leads(pull, commit)):
+            return None
+        return request(self._place, self._evidence(pull), self._clock.now())
+
+    def under_review(self, number: int) -> Request | None:
+        """An open pull request into the base branch, with everything that decides how its reviews count."""
+        self._guard.begin()
+        pull = self._one(f"/pulls/{number}", Pull)
+        if pull.number != number or not open_here(pull, self._place):
             return None
         return request(self._place, self._evidence(pull), self._clock.now())
 
@@ -232,14 +241,14 @@ class GitHub:
             commits=self._rows(f"/pulls/{pull.number}/commits", PullCommit),
             reviews=self._rows(f"/pulls/{pull.number}/reviews", PullReview),
             moves=moves,
-            suites=self._if_allowed(
-                "/rulesets/rule-suites",
-                Suite,
-                ref=f"refs/heads/{pull.base.ref}",
-                time_period="month",
-                rule_suite_result="bypass",
-            ),
+            suites=self._suites(pull) if pull.merged else [],
         )
+
+    def _suites(self, pull: Pull) -> list[Suite] | None:
+        """Pushes to the base branch of the last month that were let past its rules."""
+        ref, kind = f"refs/heads/{pull.base.ref}", "bypass"
+        path = "/rulesets/rule-suites"
+        return self._if_allowed(path, Suite, ref=ref, time_period="month", rule_suite_result=kind)
 
     def _own(self) -> Callable[[Account], bool]:
         """Whether an account is the token's; apps can't ask who they are, so theirs is any bot."""

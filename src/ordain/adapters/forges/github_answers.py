@@ -65,6 +65,7 @@ class Pull(Part, frozen=True, kw_only=True):
 
     number: int
     title: str
+    state: str
     base: Side
     head: Side
     created_at: str
@@ -150,6 +151,12 @@ def merged_here(pull: Pull, place: Place) -> bool:
     return ours and pull.base.ref == place.base and merged
 
 
+def open_here(pull: Pull, place: Place) -> bool:
+    """Whether a pull request is open into our base branch."""
+    ours = pull.base.repo is not None and _same(pull.base.repo.full_name, place.repository)
+    return ours and pull.base.ref == place.base and pull.state == "open"
+
+
 def chosen(pulls: Sequence[Pull], place: Place, commit: str) -> Pull | None:
     """The one of a commit's pull requests that became it, or else the one that it may lead to."""
     here = [each for each in pulls if merged_here(each, place)]
@@ -164,7 +171,7 @@ def local(pull: Pull, place: Place) -> bool:
 
 
 def request(place: Place, evidence: Evidence, now: dt.datetime) -> Request:
-    """The merged request that the evidence describes.
+    """The request that the evidence describes. Of an open one, `merge_commit_sha` is but a test merge.
 
     Args:
         now: decides whether GitHub still had the rule suites of that day.
@@ -184,7 +191,7 @@ def request(place: Place, evidence: Evidence, now: dt.datetime) -> Request:
         title=title(pull.title),
         base=pull.base.ref,
         head=pull.head.sha,
-        merged=pull.merge_commit_sha or "",
+        merged=(pull.merge_commit_sha or "") if pull.merged else "",
         merged_by=_login(pull.merged_by),
         merged_at=stamp(pull.merged_at),
         author=_login(pull.user),

@@ -30,6 +30,7 @@ from ordain.adapters.forges.gitlab_answers import (
     Version,
     chosen,
     merged_here,
+    open_here,
     opened,
     page,
     request,
@@ -106,6 +107,15 @@ class GitLab:
         if not (same and merged_here(merged, self._place, project) and self._leads(project, merged, commit)):
             return None
         return request(self._place, self._evidence(project, merged))
+
+    def under_review(self, number: int) -> Request | None:
+        """An open merge request into the base branch, with everything that decides how its reviews count."""
+        self._guard.begin()
+        project = self._project()
+        found = self._one(f"{_path(project)}/merge_requests/{number}", MergeRequest)
+        if found.iid != number or not open_here(found, self._place, project):
+            return None
+        return request(self._place, self._evidence(project, found))
 
     def approve(self, number: int, commit: str) -> None:
         """Approve a merge request as the token's user, bound to the commit that was looked at.

@@ -174,6 +174,12 @@ def merged_here(merged: MergeRequest, place: Place, project: int) -> bool:
     return here and done and commit_id(merged.became) is not None
 
 
+def open_here(found: MergeRequest, place: Place, project: int) -> bool:
+    """Whether a merge request is open into our base branch."""
+    here = found.target_project_id == project and found.target_branch == place.base
+    return here and found.state == "opened"
+
+
 def chosen(requests: Sequence[MergeRequest], place: Place, project: int, commit: str) -> MergeRequest | None:
     """The one of a commit's merge requests that became it, or else the one that it may lead to."""
     here = [each for each in requests if merged_here(each, place, project)]
@@ -183,7 +189,7 @@ def chosen(requests: Sequence[MergeRequest], place: Place, project: int, commit:
 
 
 def request(place: Place, evidence: Evidence) -> Request:
-    """The merged request that the evidence describes."""
+    """The request that the evidence describes."""
     merged = evidence.merged
     return Request(
         forge="gitlab",
@@ -193,7 +199,7 @@ def request(place: Place, evidence: Evidence) -> Request:
         title=title(merged.title),
         base=merged.target_branch,
         head=merged.sha or "",
-        merged=merged.became or "",
+        merged=(merged.became or "") if merged.state == "merged" else "",
         merged_by=_login(merged.merge_user or merged.merged_by),
         merged_at=stamp(merged.merged_at),
         author=_login(merged.author),

@@ -1,0 +1,167 @@
+"""A stand-in for the part of GitLab that runs pipelines: jobs in fresh clones, their lines by bash."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.e2e.actions import INSTALLS
+
+_VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
+_TERM = re.compile(r'\$(\w+) (==|!=) (?:"([^"]*)"|\$(\w+))')
+
+
+def expand(text: Any, variables: Mapping[str, str]) -> str:
+    """A variable's value with the variables in it."""
+    return _VARIABLE.sub(lambda found: variables.get(found[1], ""), str(text))
+
+
+def holds(job: Mapping[str, Any], variables: Mapping[str, str]) -> bool:
+    """Whether any of a job's rules does."""
+    return "rules" not in job or any(_holds(each["if"], variables) for each in job["rules"])
+
+
+def _holds(condition: str, variables: Mapping[str, str]) -> bool:
+    for term in condition.split(" && "):
+        found = _TERM.fullmatch(term)
+        assert found, f"the test does not know {term}"
+        other = variables.get(found[4]) if found[4] else found[3]
+        if (variables.get(found[1]) == other) is not (found[2] == "=="):
+            return False
+    return True
+
+
+def merged(one: Any, two: Any) -> Any:
+    """As `extends` does it: mappings key by key, anything else as the later says."""
+    if isinstance(one, dict) and isinstance(two, dict):
+        return {**one, **{key: merged(one.get(key), value) for key, value in two.items()}}
+    return two
+
+
+def read(text: str, clone: Path) -> dict[str, Any]:
+    """A pipeline's file with what it includes, every job with what it extends."""
+    content: dict[str, Any] = yaml.safe_load(text)
+    for each in content.pop("include", []):
+        content = merged(yaml.safe_load((clone / each["local"]).read_text()), content)
+    return {name: extended(content, job) if isinstance(job, dict) else job for name, job in content.items()}
+
+
+def extended(content: Mapping[str, Any], job: dict[str, Any]) -> dict[str, Any]:
+    if "extends" not in job:
+        return job
+    found: dict[str, Any] = merged(extended(content, content[job["extends"]]), job)
+    return found
+
+
+class Pipelines:
+    """One pipeline after the other, against one origin.
+
+    Args:
+        root: an empty folder. origin: the bare repository. environment: what every command sees.
+        variables: of the project. scoped: of its environment `reconcile` alone.
+    """
+
+    def __init__(
+        self, root: Path, origin: Path, environment: Mapping[str, str], variables: Mapping[str, str],
+        scoped: Mapping[str, str],
+    ) -> None:  # fmt: skip
+        self.root, self.origin, self.environment = root, origin, environment
+        self.variables, self.scoped = variables, scoped
+        self.commands: list[str] = []
+        self.answers: list[str] = []
+        self.failures: list[str] = []
+        self._count = 0
+
+    def run(self, commit: str, told: Mapping[str, str]) -> dict[str, str]:
+        """A pipeline of a commit, child pipelines included; each job's result.
+
+        Args:
+            told: what GitLab says of the occasion.
+        """
+        self.answers, self.failures, self.commit = [], [], commit
+        self._count += 1
+        self.place = self.root / f"pipeline-{self._count}"
+        look = self._clone(self.place / "look")
+        text = (look / ".gitlab-ci.yml").read_text()
+        variables = {
+            **self.variables,
+            **told,
+            "CI_PIPELINE_ID": str(self._count),
+            "CI_DEFAULT_BRANCH": "main",
+        }
+        return self._pipeline(read(text, look), variables, self.place / "artifacts")
+
+    def _pipeline(
+        self, content: Mapping[str, Any], variables: Mapping[str, str], artifacts: Path
+    ) -> dict[str, str]:
+        results: dict[str, str] = {}
+        shared = content.get("variables", {})
+        jobs = {name: job for name, job in content.items() if name[0] != "." and isinstance(job, dict)
+                and ("script" in job or "trigger" in job)}  # fmt: skip
+        order = content["stages"]
+        for name, job in sorted(jobs.items(), key=lambda pair: order.index(pair[1]["stage"])):
+            if not holds(job, variables):
+                continue
+            before = [each for each in jobs if each in results
+                      and order.index(jobs[each]["stage"]) < order.index(job["stage"])]  # fmt: skip
+            needed = [each for each in job.get("needs", before) if isinstance(each, str)]
+            if any(results[each] != "success" for each in needed):
+                results[name] = "skipped"
+            elif "trigger" in job:
+                results |= self._child(name, job, variables, artifacts)
+            else:
+                mine = {
+                    key: expand(text, variables)
+                    for key, text in {**shared, **job.get("variables", {})}.items()
+                }
+                results[name] = self._job(name, job, {**mine, **variables}, artifacts)
+        return results
+
+    def _child(
+        self, name: str, job: Mapping[str, Any], variables: Mapping[str, str], artifacts: Path
+    ) -> dict[str, str]:
+        (included,) = job["trigger"]["include"]
+        text = (artifacts / included["job"] / included["artifact"]).read_text()
+        told = {key: expand(value, variables) for key, value in job.get("variables", {}).items()}
+        child = {**self.variables, **told, "CI_PIPELINE_SOURCE": "parent_pipeline"}
+        found = self._pipeline(read(text, self.place / "look"), child, artifacts)
+        assert job["trigger"]["strategy"] == "depend"
+        worst = "success" if set(found.values()) == {"success"} else "failed"
+        return {name: worst, **{f"{name}/{each}": result for each, result in found.items()}}
+
+    def _job(self, name: str, job: Mapping[str, Any], variables: Mapping[str, str], artifacts: Path) -> str:
+        here = self._clone(self.place / f"job-{name}")
+        for made in sorted(artifacts.glob("*")):
+            shutil.copytree(made, here, dirs_exist_ok=True)
+        protected = self.scoped if job.get("environment", {}).get("name") == "reconcile" else {}
+        shown = {**self.environment, **variables, **protected}
+        for line in [*job.get("before_script", []), *job["script"]]:
+            self.commands.append(line)
+            if line.startswith(INSTALLS):
+                continue
+            done = subprocess.run(["bash", "-e", "-c", line], cwd=here, env=shown, text=True,
+                                  capture_output=True, check=False, stdin=subprocess.DEVNULL)  # fmt: skip
+            self.answers.append(done.stdout)
+            if done.returncode:
+                self.failures.append(f"{name}: {line}: {done.returncode}\n{done.stdout}{done.stderr}")
+                return "failed"
+        for path in filter(lambda each: (here / each).exists(), job.get("artifacts", {}).get("paths", [])):
+            target = artifacts / name / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            copy = shutil.copytree if (here / path).is_dir() else shutil.copy
+            copy(here / path, target)
+        return "success"
+
+    def _clone(self, place: Path) -> Path:
+        def git(*words: str) -> None:
+            subprocess.run(["git", *words], check=True, capture_output=True, env=dict(self.environment))
+
+        git("clone", "-q", "--no-checkout", str(self.origin), str(place))
+        git("-C", str(place), "checkout", "-q", "--detach", self.commit)
+        return place

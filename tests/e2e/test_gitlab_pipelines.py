@@ -1,0 +1,155 @@
+"""The whole flow on GitLab: every job's lines as `ordain init` writes them, child pipelines included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.adapters.forges.standin import TOKEN, StandIn, standing_in
+from tests.e2e.lab import BOT, Lab
+from tests.e2e.pipelines import Pipelines
+from tests.e2e.test_workflows import Quiet, Shop, cancer, declare, watched
+from tests.registries import needs_registry, running_registry
+
+pytestmark = [needs_registry, pytest.mark.slow, pytest.mark.timeout(900)]
+LOGINS = {"ada@x.example": "ada-gl", "ravi@x.example": "ravi-gl", "bot@x.example": BOT}
+
+
+class GitLabShop(Shop):
+    """The shop, on GitLab."""
+
+    forge = "gitlab"
+
+    def __init__(self, root: Path, url: str, registry: str, server: StandIn) -> None:
+        self.server = server
+        super().__init__(root, url, registry)
+        self.lab = Lab(server, self.origin, "acme/shop", LOGINS)
+        (root / "pipelines").mkdir()
+        kept = {name: text for name, text in self.person("bot", None).items()
+                if name != "ORDAIN_ARTIFACTS" and not name.startswith("GIT_")}  # fmt: skip
+        variables = {**self.actions.variables, "GITLAB_TOKEN": TOKEN, "ORDAIN_BOT_KEY": self.text("bot")}
+        self.pipelines = Pipelines(
+            root / "pipelines", self.origin, kept, variables,
+            {"ORDAIN_COLLECTOR_KEY": self.text("collector"), "GITLAB_TOKEN": TOKEN},
+        )  # fmt: skip
+
+    def policy(self) -> dict[str, Any]:
+        told = super().policy()
+        for person in told["people"].values():
+            person["logins"] = {"gitlab": LOGINS[person["emails"][0]]}
+        return told | {"forge": "gitlab", "repository": "acme/shop"}
+
+    def person(self, who: str, clone: Path | None) -> dict[str, str]:
+        return {**super().person(who, clone), "ORDAIN_FORGE_URL": f"{self.server.origin}/acme/shop"}
+
+    def request(self, number: int, source: str = "1") -> dict[str, str]:
+        """Somebody pushed to a merge request."""
+        found = self.lab.request_of(number)
+        told = {
+            "CI_PIPELINE_SOURCE": "merge_request_event", "CI_MERGE_REQUEST_IID": str(number),
+            "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": found["source_branch"],
+            "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": source, "CI_MERGE_REQUEST_PROJECT_ID": "1",
+        }  # fmt: skip
+        return self.pipelines.run(found["sha"], told)
+
+    def scheduled(self, job: str) -> dict[str, str]:
+        told = {"CI_PIPELINE_SOURCE": "schedule", "CI_COMMIT_BRANCH": "main", "ORDAIN_JOB": job}
+        return self.done(self.pipelines.run(self.head(), told))
+
+    def done(self, results: dict[str, str]) -> dict[str, str]:
+        assert self.pipelines.failures == []
+        return results
+
+    def comment(self, number: int) -> str:
+        (found,) = self.lab.said[number]
+        body: str = found["body"]
+        return body
+
+    def accept(self, number: int) -> str:
+        """Press the button; what reconciling says of it."""
+        self.merge(self.lab.request_of(number)["source_branch"])
+        self.lab.merge(number, self.head())
+        told = {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main"}
+        assert self.done(self.pipelines.run(self.head(), told)) == {"reconcile": "success"}
+        return "".join(self.pipelines.answers)
+
+    def statuses(self, commit: str) -> dict[str, str]:
+        return {each["name"]: each["status"] for each in self.lab.states.get(commit, [])}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitLabShop]:
+    root = tmp_path_factory.mktemp("gitlab-shop")
+    (root / "www").mkdir()
+    data = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(root / "www")))
+    Thread(target=data.serve_forever, daemon=True).start()
+    with running_registry(root) as registry, standing_in("gitlab", "/api/v4") as server:
+        url = f"http://127.0.0.1:{data.server_port}"
+        yield GitLabShop(root, url, f"{registry.host}/models", server)
+    data.shutdown()
+    data.server_close()
+
+
+def test_a_merge_request_is_generated_trained_recorded_reported_and_reconciled(shop: GitLabShop) -> None:
+    declare(shop, monitoring=watched(shop))
+    number = shop.lab.propose("declare-cancer", "ada-gl")
+    shop.request(number)
+    generated = shop.head("declare-cancer")
+    assert shop.request(number, source="2") == {"check": "success", "fork": "failed"}, (
+        "nothing of a fork runs"
+    )
+    assert shop.done(shop.request(number)) == {
+        "generate": "success", "check": "success", "affected": "success",
+        "affected/train-cancer": "success", "affected/record": "success",
+    }  # fmt: skip
+    assert shop.head("declare-cancer") != generated
+    assert number not in shop.lab.said
+    assert shop.done(shop.request(number))["affected/report"] == "success"
+    assert "1 reviewer" in shop.comment(number)
+
+    shop.lab.approve(number, "ravi-gl")
+    before = len(shop.lab.said[number])
+    assert shop.done(shop.request(number))["affected/report"] == "success"
+    assert (len(shop.lab.said[number]), before) == (1, 1)
+    assert "ravi" in shop.comment(number)
+    assert set(shop.statuses(shop.head("declare-cancer")).values()) == {"success"}
+    assert "cancer@1 approved" in shop.accept(number)
+    assert shop.scheduled("audit") == {"audit": "success"}
+    assert shop.scheduled("monitor") == {
+        "targets": "success", "monitor": "success", "monitor/monitor-cancer-in-staging": "success",
+    }  # fmt: skip
+
+
+def test_new_data_becomes_one_merge_request(shop: GitLabShop) -> None:
+    assert shop.scheduled("retrain")["retrain/nothing"] == "success"
+    shop.put("2.csv", slice(450, None), cancer())
+    assert shop.scheduled("retrain")["retrain/retrain-cancer"] == "success"
+    first, second = sorted(shop.lab.merges)
+    made = shop.lab.merges[second]
+    assert (made["source_branch"], made["labels"]) == ("retrain/cancer-1", ["retrain:cancer"])
+    shop.scheduled("retrain")
+    assert any("open already" in each for each in shop.pipelines.answers)
+    assert sorted(shop.lab.merges) == [first, second]
+    assert shop.done(shop.request(second))["affected/report"] == "success"
+    shop.lab.approve(second, BOT)
+    shop.request(second)
+    assert "1 reviewer" in shop.comment(second), "its author can't approve it"
+    shop.lab.approve(second, "ravi-gl")
+    assert "cancer@2 approved" in shop.accept(second)
+
+
+def test_every_line_of_every_job_was_run(shop: GitLabShop) -> None:
+    paths = (shop.ada / ".gitlab-ci.yml", shop.ada / ".gitlab/ordain-jobs.yml")
+    jobs = [
+        job for path in paths for job in yaml.safe_load(path.read_text()).values() if isinstance(job, dict)
+    ]
+    lines = {line for job in jobs for line in [*job.get("before_script", []), *job.get("script", [])]}
+    assert lines - set(shop.pipelines.commands) == set()
+    assert not [each for each in shop.pipelines.answers if TOKEN in each]
