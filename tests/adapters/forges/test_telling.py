@@ -44,9 +44,8 @@ def test_gitlab_starts_a_pipeline_by_a_trigger_token_and_nothing_else(
     (asked,) = gitlab_world.server.asked
     assert (asked.method, asked.places) == ("POST", (on_gitlab.NAME,))
     assert asked.body["ref"] == "main"
-    assert asked.body["variables"] == {
-        "ORDAIN_EVENT": "ordain-retrain", "ORDAIN_MODEL": "churn", "ORDAIN_EVIDENCE": PAYLOAD["evidence"],
-    }  # fmt: skip
+    assert asked.body["inputs"] == {"event": "ordain-retrain", **PAYLOAD}
+    assert "variables" not in asked.body  # which would replace the project's own
     assert "Authorization" not in asked.headers
 
 

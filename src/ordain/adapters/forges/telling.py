@@ -43,8 +43,9 @@ class Teller:
     def dispatch(self, event: str, payload: Mapping[str, str]) -> None:
         """Start the jobs that listen to an event.
 
-        On GitHub a `repository_dispatch`; on GitLab a pipeline of the base branch, with `ORDAIN_EVENT` and
-        the payload as `ORDAIN_…` variables.
+        On GitHub a `repository_dispatch`; on GitLab a pipeline of the base branch, with the event and the
+        payload as its inputs. Never as variables: those replace the project's own, so a project should
+        refuse them from whoever holds a trigger token (docs/monitoring.md).
 
         Raises:
             RetryLater: when the forge is busy or away. UserError: when it refuses.
@@ -69,9 +70,8 @@ class Teller:
         self._post(f"/repos/{self._place.repository}/dispatches", body, headers)
 
     def _gitlab(self, event: str, payload: Mapping[str, str]) -> None:
-        entries = {"event": event, **payload}
-        variables = {f"ORDAIN_{name.upper()}": text for name, text in entries.items()}
-        body = {"token": self._token.secret, "ref": self._place.base, "variables": variables}
+        inputs = {"event": event, **payload}
+        body = {"token": self._token.secret, "ref": self._place.base, "inputs": inputs}
         self._post(f"/projects/{quote(self._place.repository, safe='')}/trigger/pipeline", body, {})
 
     def _post(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> None:
