@@ -1,6 +1,6 @@
 """Slow drift: how many windows of 1,000 rows until an alarm (2 of 3) names the column that moves.
 
-x0 moves by a fixed part of its standard deviation a window; by none at all, too: what is flagged then is false.
+x0 moves by a fixed part of its standard deviation a window; by none, too: what is flagged then is false.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import json
 import sys
 
 import numpy as np
+import ours
 
 import data
-import ours
 from ordain.watch.columns import Coder
 
 SPEEDS = (0.0, 0.01, 0.02, 0.05)
