@@ -51,7 +51,11 @@ def main(folder: Path) -> None:
     evidently, nannyml = environment(folder, "evidently"), environment(folder, "nannyml")
     run("speed", sys.executable, str(HERE / "speed.py"), str(folder / "speed"), evidently, "1000000", "2")
     run("growth", sys.executable, str(HERE / "speed.py"), str(folder / "growth"), "growth")
-    run("slow", sys.executable, str(HERE / "slow.py"), "40")
+    stream = environment(folder, "stream")
+    run("stream_peer", stream, str(HERE / "stream_peer.py"))
+    (RESULTS / "stream_peer.json").rename(folder / "stream_peer.json")
+    run("stream", sys.executable, str(HERE / "stream.py"), str(folder / "stream_peer.json"))
+    run("slow", sys.executable, str(HERE / "slow.py"), "20")
     run("ours", sys.executable, str(HERE / "ours.py"), str(WINDOWS))
     run("nannyml", nannyml, str(HERE / "nannyml_peer.py"), json.dumps(NANNYML))
     run("evidently", evidently, str(HERE / "evidently_peer.py"), json.dumps(EVIDENTLY))
@@ -64,8 +68,10 @@ def tables() -> str:
         each: json.loads((RESULTS / f"{each}.json").read_text()) for each in ("ours", "evidently", "nannyml")
     }
     speed = json.loads((RESULTS / "speed.json").read_text())
-    slow, growth = (json.loads((RESULTS / f"{each}.json").read_text()) for each in ("slow", "growth"))
-    parts = _false_alarms(found), _power(found), _slow(slow), _speed(speed), _growth(growth)
+    slow, growth, stream = (
+        json.loads((RESULTS / f"{each}.json").read_text()) for each in ("slow", "growth", "stream")
+    )
+    parts = _false_alarms(found), _power(found), _slow(slow), _stream(stream), _speed(speed), _growth(growth)
     return "\n\n".join("\n".join(each) for each in parts)
 
 
@@ -118,6 +124,15 @@ def _slow(slow: dict[str, Any]) -> list[str]:
         lines.append(
             f"| {float(speed):g} | {found['runs']} | {_percent(found['alarms'])} | {spread} | {shift} |"
         )
+    return lines
+
+
+def _stream(stream: dict[str, Any]) -> list[str]:
+    points = [f"rows after {each:,}" for each in stream["points"]]
+    lines = [f"| detector | false calls | {' | '.join(points)} |", "|---|" + "---:|" * (1 + len(points))]
+    for name, found in stream["found"].items():
+        delays = ["none" if each is None else str(each) for each in found["delays"]]
+        lines.append(f"| {name} | {found['false']} | {' | '.join(delays)} |")
     return lines
 
 

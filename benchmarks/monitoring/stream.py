@@ -51,10 +51,12 @@ def flags(trained: NDArray[np.float64], rows: NDArray[np.float64]) -> list[bool]
 
 
 def alarms(values: NDArray[np.float64], start: int) -> list[int]:
-    """Rows at whose window's end an alarm stands, of a release that was trained from a start."""
+    """Rows at whose window's end an alarm begins, of a release that was trained from a start."""
     begin = start + TRAINED
     found = flags(values[start:begin], values[begin:])
-    return [begin + (at + 1) * ROWS for at in range(len(found)) if sum(found[max(0, at - 2) : at + 1]) >= 2]
+    stands = [sum(found[max(0, at - 2) : at + 1]) >= 2 for at in range(len(found))]
+    begins = [at for at, each in enumerate(stands) if each and not (at and stands[at - 1])]
+    return [begin + (at + 1) * ROWS for at in begins]
 
 
 def judged(points: list[int], length: int, called: list[list[int]]) -> dict[str, list[int | None] | int]:
