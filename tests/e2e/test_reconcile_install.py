@@ -68,9 +68,10 @@ class Runner:
         )  # fmt: skip
 
 
-@pytest.fixture
-def runner(tmp_path: Path) -> Runner:
-    return Runner(tmp_path / "runner")
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Runner:
+    """On which nothing has been installed until the last test does."""
+    return Runner(tmp_path_factory.mktemp("runner"))
 
 
 def test_the_list_is_of_what_the_package_needs_and_of_nothing_that_trains() -> None:
@@ -88,6 +89,7 @@ def versions(path: Path) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9-]+)(?:\[[a-z, ]+\])?==(\S+)", path.read_text(), re.MULTILINE))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pin", ["{url}", "{url}#sha256=" + "0" * 64, "ordain", "ordain==" + __version__, "./src", ""]
 )
