@@ -133,7 +133,8 @@ def _confined(root: Path, data: Path, words: Sequence[str], environment: Mapping
 
 def job_inside(root: Path, data: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """`ordain` in a root file system, as a job's pod runs it, with its claim at /srv/data."""
-    os.chown(data, 10001, 10001)
+    for each in (data, *data.rglob("*")):  # as the kubelet does for a pod's fsGroup
+        os.chown(each, 10001, 10001)
     command = _confined(root, data, words, environment)
     return subprocess.run(command, capture_output=True, text=True, check=False)
 

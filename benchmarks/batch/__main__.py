@@ -2,6 +2,7 @@
 
 Each command runs in a process of its own and is timed from start to exit, imports included; rounds of all
 sides are interleaved, and the best of each counts, because other work on a machine only ever adds time.
+`ordain score` has the packages of the image for jobs and no others: what is there is often imported.
 Answers of all sides are compared before anything is reported.
 """
 
@@ -20,9 +21,11 @@ import numpy as np
 from prepare import ROOT, make_table, prepare
 from pyarrow import parquet
 
+sys.path.insert(0, str(ROOT))
+from tests.installed import installed, required
+
 CANDIDATES = ["logistic-regression", "random-forest", "hist-gradient-boosting", "xgboost", "neural-network"]
 MOST = 1e-5
-ORDAIN = "from ordain.cli.main import main; main()"
 RIVAL = str(Path(__file__).with_name("rival.py"))
 
 
@@ -35,7 +38,7 @@ class Taken(NamedTuple):
 
 
 def timed(words: list[str], threads: int) -> Taken:
-    """Run a command to its end."""
+    """Run a command of this interpreter to its end."""
     limits = {f"{each}_NUM_THREADS": str(threads) for each in ("OMP", "OPENBLAS", "MKL")}
     clock = [sys.executable, str(Path(__file__).with_name("clock.py")), *words]
     done = subprocess.run(clock, capture_output=True, text=True, check=False, env={**os.environ, **limits})
@@ -54,8 +57,16 @@ def compare(folder: Path, name: str, sides, table: Path, options) -> dict:
     """All sides on one candidate."""
     out = {side: folder / f"{name}-{side}.parquet" for side in ("ordain", "whole", "streamed")}
     report = Path(f"{out['ordain']}.report.json")
-    ours = ["-c", ORDAIN, "score", str(sides.artifact), str(table), str(out["ordain"]), "--quiet"]
-    commands = {"ordain": [*ours, "--threads", str(options.threads), "--executor", options.executor]}
+    ours = ["score", str(sides.artifact), str(table), str(out["ordain"]), "--quiet"]
+    commands = {
+        "ordain": [
+            *options.image.words(*ours)[1:],
+            "--threads",
+            str(options.threads),
+            "--executor",
+            options.executor,
+        ]
+    }
     for side in ("whole", "streamed"):
         commands[side] = [RIVAL, side, str(sides.pipeline), str(table), str(out[side])]
     best: dict[str, Taken] = {}
@@ -111,6 +122,8 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory(prefix="ordain-batch-") as name:
         folder = Path(name)
+        (folder / "image").mkdir()
+        options.image = installed(folder / "image", required("jobs"))
         made = prepare(folder, options.only, options.threads)
         table = make_table(folder, options.rows)
         results = []

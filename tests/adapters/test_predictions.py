@@ -165,6 +165,28 @@ def test_parquet_says_what_lines_say(tmp_path: Path) -> None:
         }
 
 
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        (pa.array([[0.25, 0.75], None, [0.5]]), [0.25, None, None]),
+        (pa.array([[0.25, None], [], [0.5, 0.5]]), [0.25, None, 0.5]),
+        (pa.array([["a", "b"], None, ["c"]]), [None, None, None]),
+        (pa.array([[[0.5], [0.5]], None, []]), [None, None, None]),
+        (pa.array([1.0, 2.0, 3.0]), [None, None, None]),
+        (pa.array([[0.25, 0.75]] * 3, pa.large_list(pa.float64())), [None, None, None]),
+    ],
+)
+def test_answers_as_one_list_a_row(tmp_path: Path, column: Any, expected: list[float | None]) -> None:
+    """As a compaction writes them; whatever else the column holds is no answer."""
+    head = flat().select(["time", "model", "version"]).slice(0, 1)
+    table = pa.concat_tables([head] * 3).append_column("probabilities", column)
+    parquet.write_table(table, tmp_path / "a.parquet")
+    (batch,), met = read(tmp_path)
+    first = batch.outputs[next(iter(batch.outputs))]
+    assert [None if np.isnan(each) else float(each) for each in first] == expected
+    assert met.unreadable == 0
+
+
 def test_parquet_of_another_shape(tmp_path: Path) -> None:
     strange = flat(
         **{"inputs.price": ["a", None], "inputs.plan": [1, 2], "inputs.new": [1, 2], "row": [0, 1]}

@@ -89,6 +89,8 @@ def test_a_monitor_needs_a_log_that_the_spec_or_the_environment_names(state_file
         ("s3://logs/{model}", {"placeholder"}),
         ("s3://user:hunter2@logs", {"secret"}),
         ("file:///srv/data/log", {"local-log"}),
+        ("s3://logs/a?endpoint=b", {"malformed"}),
+        ("s3://logs/a#b", {"malformed"}),
         ("simplecache::s3://logs", {"local-log", "malformed"}),
     ],
 )

@@ -30,7 +30,9 @@ class Image(NamedTuple):
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     builder = Builder(tmp_path_factory.mktemp("images"))
     built = wheel(tmp_path_factory.mktemp("wheel"))
-    builder.runtime(builder.base(), "jobs", built, "jobs")
+    base = builder.base()
+    first = builder.runtime(base, "jobs", built, "jobs")
+    assert builder.runtime(base, "again", built, "jobs") == first, "the same base and wheels, another image"
     with builder.mounted("jobs") as mounted:
         write(mounted / "srv/models/toy", files())
         artifact(mounted / "srv/models/churn")
@@ -55,6 +57,9 @@ def test_a_monitor_runs_in_it(image: Image, tmp_path: Path) -> None:
     done = job_inside(image.root, tmp_path, "monitor", *words, *until, ORDAIN_RELEASE="churn@7")
     assert done.returncode == 0, done.stderr
     assert "churn@production (churn@7): ALARM" in done.stdout
+    compacted = job_inside(image.root, tmp_path, "compact", "file:///srv/data/log", "--keep-days=9000")
+    assert compacted.returncode == 0, compacted.stderr
+    assert "3 files became Parquet: 1,200 rows" in compacted.stdout
 
 
 def test_it_holds_what_jobs_need_and_no_more(image: Image) -> None:

@@ -54,7 +54,7 @@ def command(artifact: Path, source: str, target: str, **options: Any) -> None:
       ordain score models/churn s3://lake/in.csv.gz s3://lake/scores.parquet
     """
     from ordain.adapters.places import place_of
-    from ordain.runtime.batch.job import Batch, Report
+    from ordain.runtime.batch.request import Batch, Report
     from ordain.runtime.batch.start import Pod, cores, run
 
     as_json, quiet, root = options["as_json"], options["quiet"], options["root"]

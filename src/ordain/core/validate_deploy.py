@@ -157,6 +157,9 @@ def log_faults(log: PredictionLog, path: Path) -> Iterator[Finding]:
         message = f"`{_braces(log.url)[0]}` is nothing that is filled in"
         yield where, Fault("placeholder", message, "each model has a folder of its own there anyway")
     yield from _secrets(log.url, where)
+    if re.search(r"[?#]", log.url):
+        message = "an address with a query or a fragment has no folders below it"
+        yield where, Fault("malformed", message, "put settings into the Secret that `credentials` names")
     if _stays(log.url):
         message = "a pod's own files end with it, and no job could read them"
         yield where, Fault("local-log", message, "name an object store, or remove `prediction_log`")

@@ -19,7 +19,8 @@ from pyarrow import parquet
 from ordain.adapters.places import place_of
 from ordain.runtime.artifact import open_artifact
 from ordain.runtime.batch.executors import Executors
-from ordain.runtime.batch.job import Batch, Progress, Report, score
+from ordain.runtime.batch.job import score
+from ordain.runtime.batch.request import Batch, Progress, Released, Report
 from ordain.runtime.model import Identity, Model
 from tests.runtime.toy import DAYS, ROW, expected, tensors
 
@@ -78,9 +79,10 @@ def run(artifact: Path, source: Path | str, target: Path | str, **options: Any) 
     """Score in this process."""
     seen: list[Progress] = options.pop("seen", [])
     verified = open_artifact(artifact, "")
-    model = Model(Identity(name="toy", version="1", artifact=verified.digest), verified)
+    identity = Identity(name="toy", version="1", artifact=verified.digest)
+    release = Released(identity, verified.signature)
     batch = Batch(source=place_of(str(source), Path()), target=place_of(str(target), Path()), **options)
-    return score(model, Executors(model, verified), batch, seen.append)
+    return score(release, lambda: Executors(Model(identity, verified), verified), batch, seen.append)
 
 
 def command(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import fsspec
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from ordain.errors import UserError
+from ordain.runtime.batch.request import Progress
 from tests.runtime.batch.desk import answers, command, read_table, rejects, rows, run, write_table
 
 FORMATS = (".parquet", ".csv", ".jsonl")
@@ -118,6 +123,55 @@ def test_at_a_url(folder: Path, tmp_path: Path) -> None:
     assert sorted(each.rpartition("/")[2] for each in files.ls("/lake", detail=False)) == [
         "in.jsonl", "out.csv", "out.csv.rejects.jsonl", "out.csv.report.json",
     ]  # fmt: skip
+
+
+def test_parquet_at_a_url_is_taken_up_after_a_kill(folder: Path, tmp_path: Path) -> None:
+    content = rows(250)
+    files = fsspec.filesystem("memory")
+    with files.open("/sea/in.parquet", "wb") as stream:
+        stream.write(write_table(tmp_path / "in.parquet", content).read_bytes())
+    words = (folder, "memory://sea/in.parquet", "memory://sea/out.parquet")
+
+    class Killed(BaseException):
+        pass
+
+    class Watched(list[Progress]):
+        def append(self, progress: Progress) -> None:
+            if progress.rows > 150:
+                raise Killed
+
+    with pytest.raises(Killed):
+        run(*words, keep=("id",), partition=50, seen=Watched())
+    assert not files.exists("/sea/out.parquet")
+    report = run(*words, keep=("id",), partition=50)
+    assert (report.rows, report.resumed >= 50) == (250, True)
+    (tmp_path / "out.parquet").write_bytes(files.cat_file("/sea/out.parquet"))
+    check(read_table(tmp_path / "out.parquet"), content)
+
+
+PEAK = """
+import resource, sys
+from ordain.cli.main import main
+try:
+    main()
+finally:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_table(folder: Path, tmp_path: Path) -> None:
+    peaks = []
+    for count in (50_000, 1_000_000):
+        table = pa.Table.from_pylist(rows(1000))
+        source, target = tmp_path / f"{count}.parquet", tmp_path / f"{count}.scores.parquet"
+        with parquet.ParquetWriter(source, table.schema) as writer:
+            for _ in range(count // 50_000):
+                writer.write_table(pa.concat_tables([table] * 50))
+        words = [sys.executable, "-c", PEAK, "score", str(folder), str(source), str(target), "--quiet"]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        peaks.append(int(done.stdout.splitlines()[-1]))
+    assert peaks[1] - peaks[0] < 40, peaks
 
 
 def test_packed_text_is_read(folder: Path, tmp_path: Path) -> None:

@@ -6,94 +6,36 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import pyarrow as pa
 
 from ordain.adapters.places import Place
 from ordain.errors import UserError
-from ordain.runtime.admission import Policy
 from ordain.runtime.batch.admitting import Admission, Chunk
 from ordain.runtime.batch.executors import Choice, Executors
 from ordain.runtime.batch.reading import open_source
+from ordain.runtime.batch.request import Batch, Progress, Released, Report
 from ordain.runtime.batch.scoring import Scored, Scorer, in_order, output_schema
 from ordain.runtime.batch.sources import Source, Wanted, format_of
 from ordain.runtime.batch.work import Note, Part, Work
 from ordain.runtime.batch.writing import WRITERS, assemble, copy
-from ordain.runtime.model import Model
 
-PARTITION = 2**18
 REPORT_BYTES = 2**20
 
 
-class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be scored, and how.
-
-    Attributes:
-        source, target: input and output.
-        keep: columns of the input that the output repeats.
-        executor: `auto` (measured), or the name of one.
-        partition: rows that a kill can cost.
-    """
-
-    source: Place
-    target: Place
-    policy: Policy = "reject"
-    keep: tuple[str, ...] = ()
-    threads: int = 1
-    executor: str = "auto"
-    partition: int = PARTITION
-
-
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a batch; also the file beside the output.
-
-    Attributes:
-        batch: its id; the same id means the same output.
-        resumed: rows that an earlier start had finished.
-        violations: `[column, kind, rejected or accepted, count]`.
-        seconds, rows_per_second: of this start, its own rows only.
-    """
-
-    model: str
-    version: str
-    artifact: str
-    release: str
-    intent: str
-    environment: str
-    batch: str
-    input: str
-    output: str
-    rejects: str
-    rows: int
-    rejected: int
-    resumed: int
-    violations: tuple[tuple[str, str, str, int], ...]
-    executor: str
-    threads: int
-    seconds: float
-    rows_per_second: int
-    bytes: int
-
-
-class Progress(NamedTuple):
-    """How far a batch is; `total` is unknown until the end of a text file."""
-
-    rows: int
-    rejected: int
-    total: int | None
-
-
-def score(model: Model, executors: Executors, batch: Batch, watch: Callable[[Progress], None]) -> Report:
+def score(
+    release: Released, forms: Callable[[], Executors], batch: Batch, watch: Callable[[Progress], None]
+) -> Report:
     """Score every row of a table.
 
     A batch that was killed goes on with the first partition that is not finished. One whose output is there
     already, from the same input and artifact, is not done again.
 
     Args:
-        model: the verified release.
-        executors: the forms in which it can be asked.
+        release: the verified one.
+        forms: loads the forms in which it can be asked; all but the chosen one are let go again.
         batch: what to do.
         watch: told after each chunk.
 
@@ -102,14 +44,14 @@ def score(model: Model, executors: Executors, batch: Batch, watch: Callable[[Pro
         RetryLater: a store did not answer; what is finished stays finished.
     """
     began = time.monotonic()
-    run = _Run(model, batch)
+    run = _Run(release, batch)
     done = run.earlier_report()
     if done is not None:
         run.work.clear()
         return _usable(done)
     parts = run.work.finished()
     resumed = sum(part.rows for part in parts)
-    choice = run.choice(executors)
+    choice = run.choice(forms())
     for part in run.partitions(choice, parts, watch):
         parts.append(part)
     report = run.publish(parts, resumed, choice, began)
@@ -130,8 +72,8 @@ def _usable(report: Report) -> Report:
 class _Run:
     """One start of a batch."""
 
-    def __init__(self, model: Model, batch: Batch) -> None:
-        self._model, self._batch = model, batch
+    def __init__(self, release: Released, batch: Batch) -> None:
+        self._identity, self._signature, self._batch = release.identity, release.signature, batch
         self._kind = format_of(batch.target)
         if not batch.target.name.lower().endswith(f".{self._kind}"):
             raise UserError(
@@ -141,11 +83,11 @@ class _Run:
             raise UserError(
                 "the output would replace the input", where=batch.target.shown, fix="write elsewhere"
             )
-        wanted = Wanted(signature=model.signature, policy=batch.policy, keep=batch.keep)
+        wanted = Wanted(signature=self._signature, policy=batch.policy, keep=batch.keep)
         self._source: Source = open_source(batch.source, wanted)
-        self._schema = output_schema(self._source.kept, model.signature)
+        self._schema = output_schema(self._source.kept, self._signature)
         facts = {
-            "artifact": model.identity.artifact,
+            "artifact": self._identity.artifact,
             "input": [batch.source.shown, batch.source.fingerprint()],
             "output": self._kind,
             "policy": batch.policy,
@@ -173,7 +115,7 @@ class _Run:
         name = note.executor if note else self._batch.executor
         with closing(self._source.chunks(0)) as chunks:
             probe = next(chunks, None)
-        admission = Admission(self._model.signature, self._batch.policy)
+        admission = Admission(self._signature, self._batch.policy)
         choice = executors.choose(
             name, admission(probe) if probe else None, self._source.rows, self._batch.threads
         )
@@ -185,7 +127,7 @@ class _Run:
         self, choice: Choice, done: list[Part], watch: Callable[[Progress], None]
     ) -> Iterator[Part]:
         """Score and write the partitions that are not done."""
-        admission = Admission(self._model.signature, self._batch.policy)
+        admission = Admission(self._signature, self._batch.policy)
         scorer = Scorer(admission, choice.execute, self._schema)
         rows, rejected = sum(each.rows for each in done), sum(each.rejected for each in done)
         if any(each.rows < self._batch.partition for each in done):
@@ -216,7 +158,7 @@ class _Run:
         rows, seconds, identity = (
             sum(part.rows for part in parts),
             time.monotonic() - began,
-            self._model.identity,
+            self._identity,
         )
         report = Report(
             model=identity.name, version=identity.version, artifact=identity.artifact,

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from ordain.runtime.artifact import open_artifact
 from ordain.runtime.batch.executors import Executors
-from ordain.runtime.batch.job import Batch, Progress, Report, score
+from ordain.runtime.batch.job import score
+from ordain.runtime.batch.request import Batch, Progress, Released, Report
 from ordain.runtime.model import Identity, Model
 
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
@@ -48,8 +49,14 @@ def run(artifact: Path, pod: Pod, batch: Batch, watch: Callable[[Progress], None
         intent=pod.intent,
         environment=pod.environment,
     )
-    model = Model(identity, verified)
-    return score(model, Executors(model, verified), batch, watch)
+    release = Released(identity, verified.signature)
+    del verified  # the graph's bytes are read again when it has to be asked, and are not kept for hours
+
+    def forms() -> Executors:
+        again = open_artifact(artifact, identity.artifact)
+        return Executors(Model(identity, again), again)
+
+    return score(release, forms, batch, watch)
 
 
 def cores() -> int:
