@@ -37,7 +37,7 @@ from ordain.adapters.forges.gitlab_answers import (
 )
 from ordain.adapters.forges.guard import Clock, ForgeError, Guard, Limits, session
 from ordain.adapters.forges.place import Place, Token
-from ordain.adapters.forges.reading import MOST, bounded, instant, read
+from ordain.adapters.forges.reading import MOST, bounded, instant, read, undrafted
 from ordain.core import gitnames
 from ordain.core.request import READY, Draft, Opened, Request, Status, StatusState, first_line, marked
 from ordain.errors import UserError
@@ -48,8 +48,6 @@ _PAGE = 100
 _STATES: Mapping[StatusState, str] = {"pending": "pending", "success": "success", "failure": "failed"}
 _EVENT = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
-# What GitLab takes for a draft's mark, one or several; see its page on draft merge requests.
-_DRAFT = re.compile(r"^(\s*(\[draft\]|draft:|\(draft\)))+\s*", re.IGNORECASE)
 # Pushes before the request was opened count too, if they are not older than this.
 _BEFORE = dt.timedelta(days=30)
 
@@ -170,7 +168,7 @@ class GitLab:
         path = f"{_path(self._project())}/merge_requests/{number}"
         found = self._one(path, MergeRequest)
         if found.draft:
-            self._gitlab.http_put(path, post_data={"title": _DRAFT.sub("", found.title)})
+            self._gitlab.http_put(path, post_data={"title": undrafted(found.title)})
 
     def requested(self, branch: str, base: str) -> bool:
         """Whether a branch of this project ever had a merge request into a base."""
