@@ -166,8 +166,7 @@ class GitLab:
         """Take the draft mark off, which GitLab reads from the title."""
         self.comment(number, READY, why)
         path = f"{_path(self._project())}/merge_requests/{number}"
-        found = self._one(path, MergeRequest)
-        if found.draft:
+        if (found := self._one(path, MergeRequest)).draft:
             self._gitlab.http_put(path, post_data={"title": undrafted(found.title)})
 
     def requested(self, branch: str, base: str) -> bool:
