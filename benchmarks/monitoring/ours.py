@@ -102,21 +102,7 @@ def power(windows: int) -> dict[str, dict[str, float]]:
     return found
 
 
-def slow(windows: int) -> float:
-    """Windows until an alarm when x0 moves by 0.02 a window, windows of 1,000 rows: the median."""
-    kept = reference(data.REFERENCE)
-    coder, found = Coder(kept, signature()), []
-    for run in range(windows):
-        flags: list[bool] = []
-        while sum(flags[-3:]) < 2 and len(flags) < 100:
-            drift = data.Drift(shift=0.02 * len(flags))
-            made = window(coder, kept, data.table(1000, 90_000 + 1000 * run + len(flags), drift))
-            flags.append(any(column == "x0" for column, _ in flagged(made)))
-        found.append(len(flags))
-    return float(np.median(found))
-
-
 if __name__ == "__main__":
     count = int(sys.argv[1])
-    result = {"false_alarms": false_alarms(count), "power": power(count // 5), "slow": slow(count // 50)}
+    result = {"false_alarms": false_alarms(count), "power": power(count // 5)}
     print(json.dumps(result))

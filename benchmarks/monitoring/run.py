@@ -49,7 +49,13 @@ def main(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     RESULTS.mkdir(exist_ok=True)
     evidently, nannyml = environment(folder, "evidently"), environment(folder, "nannyml")
-    run("speed", sys.executable, str(HERE / "speed.py"), str(folder / "speed"), evidently, "1000000", "1")
+    run("speed", sys.executable, str(HERE / "speed.py"), str(folder / "speed"), evidently, "1000000", "2")
+    run("growth", sys.executable, str(HERE / "speed.py"), str(folder / "growth"), "growth")
+    stream = environment(folder, "stream")
+    run("stream_peer", stream, str(HERE / "stream_peer.py"))
+    (RESULTS / "stream_peer.json").rename(folder / "stream_peer.json")
+    run("stream", sys.executable, str(HERE / "stream.py"), str(folder / "stream_peer.json"))
+    run("slow", sys.executable, str(HERE / "slow.py"), "20")
     run("ours", sys.executable, str(HERE / "ours.py"), str(WINDOWS))
     run("nannyml", nannyml, str(HERE / "nannyml_peer.py"), json.dumps(NANNYML))
     run("evidently", evidently, str(HERE / "evidently_peer.py"), json.dumps(EVIDENTLY))
@@ -62,7 +68,11 @@ def tables() -> str:
         each: json.loads((RESULTS / f"{each}.json").read_text()) for each in ("ours", "evidently", "nannyml")
     }
     speed = json.loads((RESULTS / "speed.json").read_text())
-    return "\n".join([*_false_alarms(found), "", *_power(found), "", *_speed(speed)])
+    slow, growth, stream = (
+        json.loads((RESULTS / f"{each}.json").read_text()) for each in ("slow", "growth", "stream")
+    )
+    parts = _false_alarms(found), _power(found), _slow(slow), _stream(stream), _speed(speed), _growth(growth)
+    return "\n\n".join("\n".join(each) for each in parts)
 
 
 def _percent(value: float) -> str:
@@ -99,6 +109,37 @@ def _power(found: dict[str, Any]) -> list[str]:
             found[who]["power"][name][rows] for rows in sizes for who in ("ours", "evidently", "nannyml")
         ]
         lines.append(f"| {name} | {' | '.join(map(_percent, cells))} |")
+    return lines
+
+
+def _slow(slow: dict[str, Any]) -> list[str]:
+    lines = [
+        "| x0 moves, a window | runs | with an alarm | windows until then (quartiles) | shift by then |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    for speed, found in slow["speeds"].items():
+        seen = found["median"] is not None
+        spread = f"{found['median']:g} ({found['low']:g} to {found['high']:g})" if seen else "none"
+        shift = f"{found['shift']:.2f}" if seen else ""
+        lines.append(
+            f"| {float(speed):g} | {found['runs']} | {_percent(found['alarms'])} | {spread} | {shift} |"
+        )
+    return lines
+
+
+def _stream(stream: dict[str, Any]) -> list[str]:
+    points = [f"rows after {each:,}" for each in stream["points"]]
+    lines = [f"| detector | false calls | {' | '.join(points)} |", "|---|" + "---:|" * (1 + len(points))]
+    for name, found in stream["found"].items():
+        delays = ["none" if each is None else str(each) for each in found["delays"]]
+        lines.append(f"| {name} | {found['false']} | {' | '.join(delays)} |")
+    return lines
+
+
+def _growth(growth: dict[str, Any]) -> list[str]:
+    lines = ["| rows | seconds | on the processor | peak MiB |", "|---:|---:|---:|---:|"]
+    for rows, (seconds, busy, memory) in growth.items():
+        lines.append(f"| {int(rows):,} | {seconds:.1f} | {busy:.1f} | {memory:.0f} |")
     return lines
 
 

@@ -27,6 +27,7 @@ from ordain.learn.profile import profile
 
 NUMBERS, TEXTS = data.NUMBER_NAMES[:14], data.CATEGORY_NAMES
 END = 1_763_596_800  # 20 November 2025
+GROWTH = (250_000, 1_000_000, 4_000_000)
 OURS = "from ordain.cli.main import main; main()"
 
 
@@ -82,11 +83,18 @@ def measured(words: list[str], environment: dict[str, str]) -> tuple[float, floa
     return time.monotonic() - since, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
+def command(folder: Path) -> list[str]:
+    """`ordain monitor` on what was written."""
+    return [
+        sys.executable, "-c", OURS, "monitor", "m@x", "--artifact", str(folder / "artifact"),
+        "--log", str(folder / "log"), "--until", "2025-11-20T00:00:00Z", "-C", str(folder),
+    ]  # fmt: skip
+
+
 def main(folder: Path, peer: str, rows: int, rounds: int) -> None:
     # In a process of its own: a child's peak would begin with what its parent holds.
     subprocess.run([sys.executable, __file__, str(folder), "", str(rows), "0"], check=True)
-    ours = [sys.executable, "-c", OURS, "monitor", "m@x", "--artifact", str(folder / "artifact"),
-            "--log", str(folder / "log"), "--until", "2025-11-20T00:00:00Z", "-C", str(folder)]  # fmt: skip
+    ours = command(folder)
     theirs = [peer, str(Path(__file__).with_name("evidently_speed.py")), str(folder)]
     found: dict[str, list[tuple[float, float, float]]] = {"ordain": [], "evidently": []}
     for _ in range(rounds):
@@ -96,8 +104,20 @@ def main(folder: Path, peer: str, rows: int, rounds: int) -> None:
     print(json.dumps({"rows": rows, **found}))
 
 
+def growth(folder: Path) -> None:
+    """Ours alone by the number of rows, whose memory does not depend on it."""
+    found = {}
+    for rows in GROWTH:
+        subprocess.run([sys.executable, __file__, str(folder), "", str(rows), "0"], check=True)
+        found[str(rows)] = measured(command(folder), {"ORDAIN_RELEASE": "m@1"})
+        print(rows, found[str(rows)], file=sys.stderr, flush=True)
+    print(json.dumps(found))
+
+
 if __name__ == "__main__":
-    if sys.argv[2]:
+    if sys.argv[2] == "growth":
+        growth(Path(sys.argv[1]))
+    elif sys.argv[2]:
         main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
     else:
         write(Path(sys.argv[1]), int(sys.argv[3]))

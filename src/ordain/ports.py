@@ -101,8 +101,22 @@ class Proposals(Protocol):
     def open_requests(self, label: str) -> tuple[Opened, ...]:
         """The open requests with a label, by number."""
 
+    def ready(self, number: int, why: str) -> None:
+        """Let a draft ask for review, and say why beside it; one that asks already is only told why."""
+
     def requested(self, branch: str, base: str) -> bool:
         """Whether a request was ever opened for a branch into a base, whatever became of it."""
+
+
+class Dispatches(Protocol):
+    """A forge that can be told that something happened."""
+
+    def dispatch(self, event: str, payload: Mapping[str, str]) -> None:
+        """Start the jobs that listen to an event.
+
+        Raises:
+            RetryLater: when the forge is busy or away. UserError: when it refuses.
+        """
 
 
 class Merges(Protocol):
@@ -117,7 +131,7 @@ class Merges(Protocol):
         """
 
 
-class Requests(Proposals, Merges, Protocol):
+class Requests(Proposals, Merges, Dispatches, Protocol):
     """A forge with requests: what it says of them, and what it is told.
 
     Every method raises as `Merges.merged_as`.
@@ -131,6 +145,3 @@ class Requests(Proposals, Merges, Protocol):
 
     def status(self, commit: str, statuses: Sequence[Status]) -> None:
         """Make a commit say these; what it already says is not repeated."""
-
-    def dispatch(self, event: str, payload: Mapping[str, str]) -> None:
-        """Start the jobs that listen to an event."""

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from ordain.adapters.git import Repository
-from ordain.adapters.requests_local import FOLDER, LocalRequests
+from ordain.adapters.requests_local import FOLDER, READY, LocalRequests
 from ordain.core.request import Draft
 from tests.services.world import World
 
@@ -50,6 +51,19 @@ def test_a_request_is_open_until_its_branch_is_merged_or_gone(world: World) -> N
     assert record is not None
     assert record.body == "Because."
     assert requests.record(9) is None
+
+
+def test_a_draft_asks_for_review_once_it_is_said_to(world: World) -> None:
+    requests = forge(world)
+    requests.open_request(replace(pushed(world, "retrain/churn-1"), draft=True))
+    (found,) = requests.open_requests("retrain:churn")
+    assert found.draft
+    requests.ready(1, "labels show it")
+    requests.ready(1, "said again")
+    (found,) = forge(world, "bo").open_requests("retrain:churn")
+    assert not found.draft
+    told = world.run(world.origin, "git", "cat-file", "blob", f"{READY}/1")
+    assert told == "labels show it"
 
 
 def test_opening_twice_is_opening_once(world: World) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ordain.cli.monitor import whole
+from ordain.cli.monitor_options import whole
 from ordain.core.drift.evidence import decode
+from tests.adapters.forges.github_world import DISPATCHES, World
+from tests.adapters.forges.standin import TOKEN, Fault, standing_in
 from tests.watch.world import Log, artifact
 
 PROGRAM = "from ordain.cli.main import main; main()"
@@ -84,6 +86,9 @@ def test_evidence_json_markdown_and_the_exit_code(place: Path, tmp_path: Path) -
         ("--window", "99999999w"),
         ("--until", "1970-01-02"),
         ("--level", "2"),
+        ("--label-delay", "soon"),
+        ("--label-delay", "400000d"),
+        ("--forge", "svn"),
     ],
 )
 def test_wrong_usage_ends_with_64(place: Path, words: tuple[str, ...]) -> None:
@@ -102,3 +107,67 @@ def test_windows_end_where_the_last_whole_one_does() -> None:
     now = dt.datetime(2026, 11, 20, 4, 30, tzinfo=dt.UTC)
     assert whole(now, 86_400) == dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
     assert whole(now, 3600) == dt.datetime(2026, 11, 20, 4, tzinfo=dt.UTC)
+
+
+# --- labels, gates and a forge: as a CronJob has them --------------------------------------------------
+
+GATES = '{"quality":[{"metric":"roc_auc","min":0.99}]}'
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A quiet log, with labels under other names."""
+    folder = tmp_path_factory.mktemp("labelled")
+    artifact(folder / "models/churn")
+    log = Log(folder / "log")
+    for days in range(3):
+        log.day(days, 400)
+    renamed = [{"prediction": each["id"], "left": each["label"]} for each in log.labels]
+    log.write_labels(folder / "labels.jsonl", renamed)
+    return folder
+
+
+def pod(folder: Path, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    where = ("--artifact", str(folder / "models/churn"), "--log", f"file://{folder}/log")
+    return run(
+        "churn@production", *where, *UNTIL, "--exit-code", *more, ORDAIN_RELEASE="churn@7", **environment
+    )
+
+
+def test_a_pod_judges_labels_by_the_gates_that_it_was_told(labelled: Path) -> None:
+    names = ("--label-id=prediction", "--label-column=left", "--label-delay=24h")
+    done = pod(labelled, f"--labels=file://{labelled}/labels.jsonl", *names, f"--gates={GATES}", "--json")
+    assert done.returncode == 2, done.stderr
+    found = json.loads(done.stdout)
+    assert found["request"] == "open"
+    (breach,) = [each for each in found["findings"] if each["alarm"]]
+    assert breach["detail"].startswith("quality.roc_auc fail")
+    assert (found["performance"]["due"], found["performance"]["labelled"]) == (800, 1200)
+    refused = pod(labelled, "--gates=[]")
+    assert (refused.returncode, "no gates" in refused.stderr) == (1, True)
+
+
+def test_the_forge_is_told_of_what_training_may_mend(place: Path, labelled: Path, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text(TOKEN)
+    with standing_in("github", "/api/v3") as server:
+        World(server)
+        words = (f"--tell={server.origin}/acme/models", "--forge=github", "--branch=main")
+        told = pod(place, *words, GITHUB_TOKEN_FILE=str(token), GITHUB_TOKEN="")
+        assert (told.returncode, "opens a draft" in told.stderr) == (2, True), told.stderr
+        (asked,) = server.asked
+        assert asked.body["event_type"] == "ordain-retrain"
+        payload = asked.body["client_payload"]
+        assert payload["model"] == "churn"
+        assert decode(payload["evidence"].encode(), "x").request == "draft"
+        calm = pod(labelled, *words, GITHUB_TOKEN_FILE=str(token), GITHUB_TOKEN="")
+        assert (calm.returncode, "was not told" in calm.stderr) == (0, True)
+        assert len(server.asked) == 1
+        server.faulty["POST", DISPATCHES] = Fault(status=403)
+        refused = pod(place, *words, GITHUB_TOKEN_FILE=str(token), GITHUB_TOKEN="")
+        assert (refused.returncode, "Contents: write" in refused.stderr) == (1, True)
+    away = pod(place, *words, GITHUB_TOKEN_FILE=str(token), GITHUB_TOKEN="")
+    assert away.returncode == 75
+    without = pod(place, *words, GITHUB_TOKEN="", GITHUB_TOKEN_FILE="")
+    assert (without.returncode, "there is no token" in without.stderr) == (1, True)
+    assert TOKEN not in told.stdout + told.stderr + refused.stderr + away.stderr

@@ -10,6 +10,7 @@ import yaml
 from msgspec.structs import replace
 
 from ordain.adapters.files import read_state
+from ordain.core.alarms import Alarms
 from ordain.core.declared import Instance
 from ordain.core.deployment import (
     ArgoCd,
@@ -18,6 +19,7 @@ from ordain.core.deployment import (
     Deploy,
     Flux,
     Gitops,
+    LabelSource,
     Monitoring,
     Watch,
 )
@@ -110,8 +112,13 @@ SHARDED = Batch(
     suspend=False,
 )
 COPY: Literal["init-container"] = "init-container"
+LABELLED = replace(
+    WATCH,
+    labels=LabelSource(url="s3://labels/$(HOME).parquet", id="prediction", label="left", delay_hours=720),
+)
 FORMS = {
     "rest": replace(SPEC, monitoring=Monitoring(watch=WATCH)),
+    "labelled": replace(SPEC, monitoring=Monitoring(watch=LABELLED)),
     "logged": replace(SPEC, monitoring=Monitoring(watch=Watch(schedule="18 * * * *"))),
     "unlogged": replace(SPEC, monitoring=Monitoring(prediction_log=False)),
     "batch": replace(SPEC, deploy=Deploy(mode="batch", batch=BATCH, model_delivery=COPY)),
@@ -133,6 +140,12 @@ PROMETHEUS = Prometheus(
     namespace="monitoring", labels={"release": "prometheus"}, address="http://prometheus.monitoring:9090"
 )
 MADE = Appended(image=COMBINED, runtime=IMAGE.partition("@")[2])
+ALARMS = Alarms(
+    forge="github",
+    repository="https://github.com/acme/models",
+    secret="ordain-alarms",
+    allow_to=("10.9.0.0/16",),
+)
 LOG = PredictionLog(
     url="s3://logs/$(HOME)/",
     salt_secret="salt",

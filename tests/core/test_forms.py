@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cel
 import pytest
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ordain.adapters.resources import templates
-from ordain.core import objects
+from ordain.core import bounds, objects
 from ordain.core.deployment import Batch, Deploy, Monitoring, Watch
 from ordain.core.desired import desired
 from ordain.core.identity import Target, deployment_slice, environment_settings, essence
@@ -30,6 +30,7 @@ from ordain.core.render import render_model
 from ordain.core.templating import parse
 from ordain.core.workload import Unit
 from tests.core.fleet import (
+    ALARMS,
     BATCH,
     COMBINED,
     FORMS,
@@ -64,6 +65,7 @@ def unit(form: str, **changes: Any) -> Unit:
         owner=spec.owner, risk=spec.risk, deploy=spec.deploy, monitoring=spec.monitoring,
         release=record(form),
         appended=COMBINED if spec.deploy.model_delivery == "appended" else None,
+        bounds=bounds.rendered_bounds(spec),
     )  # fmt: skip
     return replace(made, **changes)
 
@@ -96,6 +98,7 @@ def test_a_spec_gives_the_objects_of_its_form_and_no_others(form: str) -> None:
     served = silent | compact
     expected = {
         "rest": {*served, *watch},
+        "labelled": {*served, *watch},
         "logged": {*served, *watch},
         "unlogged": silent,
         "appended": served,
@@ -227,9 +230,60 @@ def test_a_monitor_reads_the_log_with_the_profile_that_travels_in_the_artifact()
     job = found["monitor-cronjob"]
     (worker,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     assert worker["command"] == ["ordain", "monitor"]
-    assert worker["args"] == ["rest@staging", "--artifact", "models/rest", "--log", "s3://logs/predictions"]
+    where = ["--artifact", "models/rest", "--log", "s3://logs/predictions"]
+    assert worker["args"] == ["rest@staging", *where, "--exit-code"]
     names = {found[f"monitor-{kind}"]["metadata"]["name"] for kind in ("cronjob", "serviceaccount")}
     assert names == {"rest.monitor"}
+
+
+def monitors(form: str, **changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A monitor's job, and its only container."""
+    job = files(form, **changes)["monitor-cronjob"]["spec"]["jobTemplate"]["spec"]
+    (worker,) = job["template"]["spec"]["containers"]
+    return job, worker
+
+
+def test_an_alarm_ends_a_monitor_at_once_with_an_error() -> None:
+    job, worker = monitors("rest")
+    assert "--exit-code" in worker["args"]
+    (rule,) = job["podFailurePolicy"]["rules"]
+    codes = {"containerName": "monitor", "operator": "In", "values": [2]}
+    assert rule == {"action": "FailJob", "onExitCodes": codes}
+    assert "podFailurePolicy" not in files("batch")["cronjob"]["spec"]["jobTemplate"]["spec"]
+
+
+def test_a_monitor_is_told_where_labels_are_and_which_gates_judge_them() -> None:
+    _, worker = monitors("labelled")
+    said = dict(each.removeprefix("--").split("=", 1) for each in worker["args"] if "=" in each)
+    assert said.keys() == {"labels", "label-id", "label-column", "label-delay", "gates"}
+    assert said["labels"] == "s3://labels/$$(HOME).parquet"
+    assert (said["label-id"], said["label-column"], said["label-delay"]) == ("prediction", "left", "720h")
+    assert bounds.decode(said["gates"]) == bounds.bounds_of(FORMS["labelled"])
+    assert not any("label" in each or "gates" in each for each in monitors("rest")[1]["args"])
+
+
+@pytest.mark.parametrize("forge", ["github", "gitlab"])
+def test_a_monitor_tells_the_forge_with_a_token_that_is_in_no_manifest(
+    forge: Literal["github", "gitlab"],
+) -> None:
+    environment = replace(WATCHED, alarms=replace(ALARMS, forge=forge))
+    job, worker = monitors("rest", environment=environment)
+    assert {"--tell=https://github.com/acme/models", f"--forge={forge}", "--branch=main"} <= set(
+        worker["args"]
+    )
+    variables = {each["name"]: each["value"] for each in worker["env"]}
+    assert variables[f"{forge.upper()}_TOKEN_FILE"] == "/srv/alarms/token"
+    volumes = {each["name"]: each for each in job["template"]["spec"]["volumes"]}
+    token = {"secretName": "ordain-alarms", "defaultMode": 288, "items": [{"key": "token", "path": "token"}]}
+    assert volumes["alarms"]["secret"] == token
+    found = files("rest", environment=environment)
+    networks = found["monitor-networkpolicy"]["spec"]["egress"][1]["to"]
+    assert [each["ipBlock"]["cidr"] for each in networks] == ["10.1.0.0/16", "10.9.0.0/16"]
+    # Nobody else gets it, and without the setting nothing changes.
+    assert "ordain-alarms" not in json.dumps(
+        {name: each for name, each in found.items() if name != "monitor-cronjob"}
+    )
+    assert "alarms" not in json.dumps(monitors("rest")[0])
 
 
 @pytest.mark.parametrize("form", ["rest", "sharded"])
@@ -325,7 +379,14 @@ def test_a_monitor_and_a_compaction_find_the_log_of_the_environment() -> None:
     found = files("logged")
     reached = [{"ipBlock": {"cidr": "10.9.0.0/16"}}]
     for work, words in {
-        "monitor": ["logged@staging", "--artifact", "models/logged", "--log", "s3://logs/$$(HOME)/logged"],
+        "monitor": [
+            "logged@staging",
+            "--artifact",
+            "models/logged",
+            "--log",
+            "s3://logs/$$(HOME)/logged",
+            "--exit-code",
+        ],
         "compact": ["s3://logs/$$(HOME)/logged", "--keep-days=90"],
     }.items():
         pod = _pod(found[f"{work}-cronjob"])
@@ -338,7 +399,7 @@ def test_a_monitor_and_a_compaction_find_the_log_of_the_environment() -> None:
     assert pod["containers"][0]["args"] == ["s3://logs/$$(HOME)/logged"]
     # A state that `check` refuses still renders: what was asked for, and no address.
     alone = replace(WATCHED, prediction_log=None)
-    assert _pod(files("logged", environment=alone)["monitor-cronjob"])["containers"][0]["args"][-1] == ""
+    assert _pod(files("logged", environment=alone)["monitor-cronjob"])["containers"][0]["args"][-2] == ""
 
 
 def test_an_edge_node_holds_its_own_copy_and_answers_with_it() -> None:
@@ -440,7 +501,7 @@ def test_the_cluster_admits_every_form_by_what_its_decision_records() -> None:
                 assert denied(document, parameters(*each.images)) is None, target
                 assert denied(document, parameters(SIDECAR)), target
                 judged += 1
-    assert judged == 32
+    assert judged == 37
 
 
 def test_what_the_platform_puts_into_pods_is_admitted_with_its_environment() -> None:
@@ -465,7 +526,8 @@ def test_no_text_of_any_form_adds_a_key_or_a_document(form: str, word: str, url:
         edge = replace(deploy.edge, node_labels={"a": word}, tolerate=(word,))
         prometheus = replace(PROMETHEUS, address=url, labels={"release": word})
         log = replace(LOG, url=url, salt_secret=word, credentials=word)
-        environment = replace(WATCHED, prometheus=prometheus, prediction_log=log)
+        alarms = replace(ALARMS, repository=url, secret=word, branch=word)
+        environment = replace(WATCHED, prometheus=prometheus, prediction_log=log, alarms=alarms)
         changes = {"deploy": replace(deploy, edge=edge), "monitoring": monitoring, "owner": word}
         return files(form, environment=environment, **changes)
 

@@ -105,7 +105,7 @@ def test_prometheus_takes_every_rule(form: str, tmp_path: Path) -> None:
 
 def test_every_alert_says_whose_it_is_and_what_to_do(rules: list[dict[str, Any]]) -> None:
     alerts = [rule for group in rules for rule in group["rules"] if "alert" in rule]
-    assert len(alerts) == 14
+    assert len(alerts) == 16
     for each in alerts:
         assert each["labels"].keys() >= {"namespace", "model", "environment", "owner", "severity"}
         assert each["labels"]["severity"] in {"page", "ticket"}

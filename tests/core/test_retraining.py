@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ordain.core import retraining
 from ordain.core.drift.evidence import Evidence, Reading, Settings, encode, key_of
@@ -106,12 +107,9 @@ OPEN = Opened(number=1, url="page", title="t", branch="b", base="main", author=N
         ((), (), ("ask", "")),
         ((), (OPEN,), ("open", "page")),
         ((Earlier(retraining=record(NOW), branch="b"),), (OPEN,), ("open", "page")),
-        (
-            (Earlier(retraining=record(NOW - 9 * DAY), branch="b", requested=False),),
-            (),
-            ("resume", "b"),
-        ),
-        ((Earlier(retraining=record(NOW - DAY), branch="b"),), (), ("known", "2026-11-26T12:00:00Z")),
+        ((Earlier(retraining=record(NOW), branch="b"),), (), ("resume", "b")),
+        ((Earlier(retraining=record(NOW - 9 * DAY), branch="b"),), (), ("resume", "b")),
+        ((Earlier(retraining=record(NOW - DAY)),), (), ("known", "2026-11-26T12:00:00Z")),
         ((Earlier(retraining=record(NOW), branch=None),), (), ("known", "2026-11-27T12:00:00Z")),
         ((Earlier(retraining=record(NOW - DAY, x=1), branch="b"),), (), ("cooling", "2026-11-28T12:00:00Z")),
         ((Earlier(retraining=record(NOW - 2 * DAY, x=1), branch=None),), (), ("ask", "")),
@@ -121,6 +119,57 @@ def test_one_request_at_a_time_once_for_each_evidence_and_not_too_often(
     earlier: tuple[Earlier, ...], opened: tuple[Opened, ...], answer: tuple[str, str]
 ) -> None:
     assert retraining.judge(record(), earlier, opened, 2 * DAY) == answer
+
+
+KEY = "sha256:" + "c" * 64
+DRIFT, BREACH = record(request="draft", key=KEY), record(request="open", key=KEY)
+DRAFT = replace(OPEN, draft=True)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "earlier", "opened", "answer"),
+    [
+        (BREACH, (), (DRAFT,), ("ready", "page")),
+        (BREACH, (), (OPEN,), ("open", "page")),
+        (DRIFT, (), (DRAFT,), ("open", "page")),
+        (BREACH, (Earlier(retraining=DRIFT),), (), ("cooling", "2026-11-28T12:00:00Z")),
+        (BREACH, (Earlier(retraining=replace(DRIFT, asked="2026-11-20T12:00:00Z")),), (), ("ask", "")),
+        (BREACH, (Earlier(retraining=BREACH),), (), ("known", "2026-11-27T12:00:00Z")),
+        (DRIFT, (Earlier(retraining=BREACH),), (), ("known", "2026-11-27T12:00:00Z")),
+    ],
+)
+def test_a_breach_is_more_than_drift(
+    wanted: Retraining, earlier: tuple[Earlier, ...], opened: tuple[Opened, ...], answer: tuple[str, str]
+) -> None:
+    assert retraining.judge(wanted, earlier, opened, DAY) == answer
+
+
+def test_an_alert_belongs_to_the_storm_of_what_runs() -> None:
+    artifact = "sha256:" + "a" * 64
+    found, whole = retraining.because(document(request="draft", environment="production"), "churn", "e.json")
+    assert retraining.retraining(found, whole, NOW, artifact).digest == key_of(
+        "churn", "production", artifact
+    )
+    own = retraining.retraining(found, whole, NOW).digest
+    assert own == record(request="draft", environment="production").digest
+    data, whole = retraining.because(document(environment="production"), "churn", "e.json")
+    assert retraining.retraining(data, whole, NOW, artifact).digest == record(environment="production").digest
+
+
+def test_a_mark_is_small_and_tells_a_breach_from_drift() -> None:
+    assert BREACH.mark("churn") == f"refs/ordain/asked/churn/{'c' * 64}-breach"
+    assert DRIFT.mark("churn") == f"refs/ordain/asked/churn/{'c' * 64}"
+    assert retraining.essence(BREACH).evidence == {"model": "churn", "request": "open"}
+    assert retraining.essence(BREACH).breach
+    odd = Retraining(asked="x", digest=KEY, evidence=[])
+    assert (retraining.essence(odd).evidence, odd.breach) == ({}, False)
+
+
+def test_with_nothing_new_to_learn_from_people_are_told_what_they_can_do() -> None:
+    told = retraining.unlearnable(because("auc fell"))
+    assert "ordain rollback churn --env production" in told
+    assert "ordain rollback churn\n" in retraining.unlearnable(replace(because("x"), environment=None))
+    assert "- **drift**: auc fell" in retraining.breached(because("auc fell"))
 
 
 def because(*details: str) -> Because:

@@ -10,10 +10,12 @@ from typing import Any
 
 import jsonschema
 import numpy as np
+import pandas as pd
 import pytest
 from msgspec.structs import replace
 
-from ordain.core.drift.evidence import Evidence, Finding, Kind, Settings
+from ordain.adapters.outcomes import Names
+from ordain.core.drift.evidence import Evidence, Finding, Kind, Settings, encode
 from ordain.core.spec import FairnessGate, Gates, QualityGate
 from ordain.core.verdicts import Verdict
 from ordain.errors import UserError
@@ -263,32 +265,39 @@ def test_a_constant_that_changes(subject: Watched, tmp_path: Path) -> None:
     assert found["out-of-range"].columns == ("constant",)
 
 
-def test_a_reference_with_one_category_and_a_window_with_ten_thousand(
-    subject: Watched, tmp_path: Path
-) -> None:
-    def same(inputs: Inputs) -> None:
-        inputs["town"] = np.full(len(inputs["town"]), "here", dtype=object)
-
-    def renamed(names: Any, inputs: Inputs) -> None:
-        inputs["town"] = names
-
+def single(subject: Watched) -> Watched:
+    """The same release, trained where there was one town."""
     made = subject.profile
     town = type(made.features["town"])(categories={"here": 5000})  # type: ignore[call-arg]
-    one = replace(made, features={**made.features, "town": town}, coded=("price", "visits"), joint=(
-        replace(made.joint[0], means=made.joint[0].means[:2], products=made.joint[0].products[:3]),
-        replace(made.joint[1], means=made.joint[1].means[:2], products=made.joint[1].products[:3]),
-    ))  # fmt: skip
-    single = replace(subject, profile=one)
-    calm, wild = Log(tmp_path / "calm"), Log(tmp_path / "wild")
+    joint = tuple(replace(each, means=each.means[:2], products=each.products[:3]) for each in made.joint)
+    features = {**made.features, "town": town}
+    coded = ("price", "visits")
+    return replace(subject, profile=replace(made, features=features, coded=coded, joint=joint))
+
+
+def towns(names: Any, inputs: Inputs) -> None:
+    inputs["town"] = names
+
+
+def test_a_reference_with_one_category(subject: Watched, tmp_path: Path) -> None:
+    calm, moved = Log(tmp_path / "calm"), Log(tmp_path / "moved")
     for days in range(3):
-        calm.day(days, ROWS, same)
-        names = np.array([f"t{days}-{place}" for place in range(4000)])
-        wild.day(days, 4000, partial(renamed, names))
-    quiet = look(single, calm.folder)
+        calm.day(days, ROWS, partial(towns, np.full(ROWS, "here", dtype=object)))
+        moved.day(days, ROWS, partial(towns, np.array(["here", "there"] * (ROWS // 2), dtype=object)))
+    quiet = look(single(subject), calm.folder)
     assert {each.column: each.state for each in quiet.columns}["town"] == "constant"
     assert "unseen-categories" not in alarms(quiet)
-    assert alarms(look(single, wild.folder))["unseen-categories"].columns == ("town",)
-    assert alarms(look(subject, wild.folder))["unseen-categories"].columns == ("town",)
+    assert alarms(look(single(subject), moved.folder))["unseen-categories"].columns == ("town",)
+
+
+def test_ten_thousand_categories(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(3):
+        log.day(days, 4000, partial(towns, np.array([f"t{days}-{place}" for place in range(4000)])))
+    for watched_ in (subject, single(subject)):
+        found = look(watched_, log.folder)
+        assert alarms(found)["unseen-categories"].columns == ("town",)
+        assert len(encode(found)) < 100_000  # they are counted, and not listed
 
 
 def test_times_in_the_future(subject: Watched, tmp_path: Path) -> None:
@@ -458,6 +467,50 @@ def test_labels_that_do_not_come(subject: Watched, quiet: Log, tmp_path: Path) -
     quiet.write_labels(tmp_path / "labels.jsonl", old)
     stale = look(subject, quiet.folder, labels=str(tmp_path / "labels.jsonl"), horizon=3)
     assert "labels-stale" in alarms(stale)
+
+
+def test_labels_that_take_their_time_are_not_missed_before(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(10):
+        log.day(days, 300)
+    old = [each for each in log.labels if int(each["id"].split("-")[1]) >= 7]
+    labels = str(log.write_labels(tmp_path / "labels.jsonl", old))
+    assert "labels-stale" in alarms(look(subject, log.folder, labels=labels, horizon=10))
+    found = look(subject, log.folder, labels=labels, horizon=10, delay=7 * 86_400.0)
+    assert "labels-stale" not in alarms(found)
+    measured = found.performance
+    assert measured is not None
+    assert (measured.predictions, measured.labelled, measured.due, measured.punctual) == (3000, 900, 900, 900)
+    assert measured.coverage == 1.0
+    # Nothing of the horizon is old enough yet: no coverage, and no alarm.
+    young = look(subject, log.folder, labels=labels, horizon=3, delay=7 * 86_400.0)
+    assert "labels-stale" not in alarms(young)
+    assert (young.performance or measured).coverage is None
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_columns_of_labels_have_the_names_that_they_have(
+    subject: Watched, quiet: Log, tmp_path: Path, ending: str
+) -> None:
+    other = {"id": "other", "label": "x"}
+    rows = [
+        {"number": each["id"], "left": each["label"], **other, "female": each["female"]}
+        for each in quiet.labels
+    ]
+    path = tmp_path / f"labels.{ending}"
+    frame = pd.DataFrame(rows)
+    if ending == "csv":
+        frame.to_csv(path, index=False)
+    elif ending == "jsonl":
+        frame.to_json(path, orient="records", lines=True)
+    else:
+        frame.to_parquet(path)
+    found = look(subject, quiet.folder, labels=str(path), names=Names(id="number", label="left"))
+    assert found.performance is not None
+    assert found.performance.labelled == 1800
+    assert {each.name for each in found.performance.groups} == {"female=0", "female=1"}
+    with pytest.raises(UserError, match="no columns `number` and `gone`"):
+        look(subject, quiet.folder, labels=str(path), names=Names(id="number", label="gone"))
 
 
 def test_labels_of_no_class_or_of_no_possible_time(subject: Watched, quiet: Log, tmp_path: Path) -> None:

@@ -145,6 +145,68 @@ def test_an_interrupted_request_is_taken_up_once_and_a_dropped_one_never(
     assert ask(repo, NOW + dt.timedelta(days=1), observed="later").answer == "cooling"
 
 
+def test_an_interrupted_request_is_taken_up_however_late(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    new_data(repo)
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalRequests, "open_request", killed)
+        with pytest.raises(KeyboardInterrupt):
+            ask(repo)
+    repo.git("checkout", "-q", "main")
+    assert ask(repo, NOW + dt.timedelta(days=5)).answer == "resume"
+    repo.git("push", "-q", "origin", ":retrain/churn-1")  # turned down
+    repo.git("fetch", "-q", "--prune")
+    assert ask(repo, NOW + dt.timedelta(days=30)).answer == "known"
+
+
+@pytest.mark.parametrize("request_", ["draft", "open"])
+def test_a_breach_without_anything_new_to_learn_from_brings_its_evidence(repo: Repo, request_: str) -> None:
+    asked = ask(repo, request=request_, environment="production")
+    assert (asked.answer, asked.request) == ("ask", "refs/ordain/requests/1")
+    listed = repo.git("diff", "--name-only", "origin/main", "HEAD").splitlines()
+    assert listed == ["pipelines/churn/retraining.json"]
+    assert "**Nothing was trained**" in body(repo)
+    assert "ordain rollback churn --env production" in body(repo)
+    clone = Repository(repo.root)
+    (opened,) = LocalRequests(clone, clone.remote(), lambda: NOW).open_requests("retrain:churn")
+    assert opened.draft == (request_ == "draft")
+
+
+def test_a_breach_lets_the_draft_ask_for_review(repo: Repo) -> None:
+    key = "sha256:" + "a" * 64
+    ask(repo, request="draft", key=key)
+    assert ask(repo, request="draft", key=key).answer == "open"
+    asked = ask(repo, NOW + dt.timedelta(days=9), request="open", key=key)
+    assert (asked.answer, asked.request) == ("ready", "refs/ordain/requests/1")
+    clone = Repository(repo.root)
+    (opened,) = LocalRequests(clone, clone.remote(), lambda: NOW).open_requests("retrain:churn")
+    assert not opened.draft
+    assert ask(repo, NOW + dt.timedelta(days=9), request="open", key=key).answer == "open"
+    repo.git("push", "-q", "origin", ":retrain/churn-1")  # turned down
+    for level in ("draft", "open"):
+        assert ask(repo, NOW + dt.timedelta(days=60), request=level, key=key).answer == "known"
+
+
+def test_drift_that_was_turned_down_silences_no_breach(repo: Repo) -> None:
+    key = "sha256:" + "a" * 64
+    ask(repo, request="draft", key=key)
+    repo.git("checkout", "-q", "main")
+    repo.git("push", "-q", "origin", ":retrain/churn-1")
+    assert ask(repo, NOW + dt.timedelta(days=1), request="open", key=key).answer == "cooling"
+    assert ask(repo, NOW + dt.timedelta(days=5), request="draft", key=key).answer == "known"
+    assert ask(repo, NOW + dt.timedelta(days=5), request="open", key=key).answer == "ask"
+
+
+def test_a_mark_that_was_not_left_is_left_the_next_time(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("ordain.services.retrain.remember", killed)
+        with pytest.raises(KeyboardInterrupt):
+            ask(repo, request="draft")
+    assert repo.git("ls-remote", "origin", "refs/ordain/asked/*") == ""
+    assert ask(repo, NOW + dt.timedelta(days=1), request="draft").answer == "open"
+    repo.git("push", "-q", "origin", ":retrain/churn-1")
+    assert ask(repo, NOW + dt.timedelta(days=9), request="draft").answer == "known"
+
+
 def test_a_request_that_was_turned_down_is_not_opened_again(
     repo: Repo, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -180,3 +180,20 @@ def test_an_estimate_without_a_positive_answer_has_no_precision() -> None:
     assert made["precision"].value is None
     assert made["precision"].interval is None
     assert made["accuracy"].value == pytest.approx(0.9895)
+
+
+@given(
+    st.lists(st.floats(width=32) | st.sampled_from([0.0, 1.0, 2.5]), max_size=50),
+    st.sets(st.sampled_from([0.0, 1.0, 2.5, -3.0, 0.1]), max_size=5) | st.just(set(range(60))),
+)
+def test_few_edges_and_many_give_the_codes_of_a_search(values: list[float], edges: set[float]) -> None:
+    column = Numbers(
+        edges=tuple(sorted(map(float, edges))), counts=(0,) * (len(edges) + 1), missing=0, low=-1.0, high=2.0
+    )
+    given_ = np.array(values, dtype=np.float64)
+    wide = given_.astype(np.float32).astype(np.float64)
+    found = np.searchsorted(np.array(column.edges), wide, side="left")
+    expected = np.where(np.isnan(wide), len(edges) + 2, found)
+    assert coding.numbers(given_, column).tolist() == expected.tolist()
+    codes, beyond = coding.placed(given_, column)
+    assert (codes.tolist(), beyond.tolist()) == (expected.tolist(), coding.outside(given_, column).tolist())

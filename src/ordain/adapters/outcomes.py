@@ -29,6 +29,16 @@ MOST_GROUPS = 20
 _OWN = frozenset({"id", "row", "label", "time"})
 
 
+class Names(Struct, frozen=True, kw_only=True):
+    """What two columns are called; `row` and `time` are always called that."""
+
+    id: str = "id"
+    label: str = "label"
+
+
+NAMES = Names()
+
+
 class Outcomes(Struct, frozen=True, kw_only=True):
     """Labels by prediction, the newest where one prediction has several.
 
@@ -50,43 +60,53 @@ class Outcomes(Struct, frozen=True, kw_only=True):
         return len(self.keys)
 
 
-def read_outcomes(place: LogPlace) -> Outcomes:
+def read_outcomes(place: LogPlace, names: Names = NAMES) -> Outcomes:
     """All labels at a place; none when nothing is there.
 
     Raises:
-        UserError: when no file is a table with `id` and `label`, or there are too many labels.
+        UserError: when no file is a table with an id and a label, or there are too many labels.
         RetryLater: when the place does not answer.
     """
     rows: list[Mapping[str, Any]] = []
     refused: list[UserError] = []
     files = place.files(ENDINGS)
     for path in files:
-        found, fault = _table(place, path)
+        found, fault = _table(place, path, names)
         rows += found
         if fault:
-            refused.append(_refused(path.rpartition("/")[2], fault))
+            refused.append(_refused(path.rpartition("/")[2], fault, names))
         if len(rows) > MOST:
-            raise _refused(path.rpartition("/")[2], f"there are more than {MOST} labels")
+            raise _refused(path.rpartition("/")[2], f"there are more than {MOST} labels", names)
     if refused and not rows:
         raise refused[0]
     return replace(_outcomes(rows), files=len(files), unreadable=len(refused))
 
 
-def _table(place: LogPlace, path: str) -> tuple[list[Mapping[str, Any]], str]:
+def _table(place: LogPlace, path: str, names: Names) -> tuple[list[Mapping[str, Any]], str]:
     """The labels of one file as far as it is of use, and what is wrong with it."""
     rows: list[Mapping[str, Any]] = []
     fault = ""
     try:
         with place.opened(path) as stream:
             for row in _read(stream, path):
-                rows.append(row)  # what came before a fault is kept
+                rows.append(_named(row, names))  # what came before a fault is kept
                 if len(rows) > MOST:
                     break
     except (OSError, ValueError, csv.Error, msgspec.MsgspecError) as error:
         fault = f"it cannot be read ({type(error).__name__})"
     if rows and not {"id", "label"} <= rows[0].keys():
-        return [], "it has no columns `id` and `label`"
+        return [], f"it has no columns `{names.id}` and `{names.label}`"
     return rows, fault
+
+
+def _named(row: Mapping[str, Any], names: Names) -> Mapping[str, Any]:
+    """A row with the names that are used here; a column that has one of them and is not meant is left out."""
+    if names == NAMES:
+        return row
+    ours = {"id": names.id, "label": names.label}
+    own = {name: row[called] for name, called in ours.items() if called in row}
+    taken = {*ours, *ours.values()}
+    return {**{name: value for name, value in row.items() if name not in taken}, **own}
 
 
 def _read(stream: IO[bytes], path: str) -> Iterator[Mapping[str, Any]]:
@@ -147,9 +167,9 @@ def _seconds(value: Any) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
 
 
-def _refused(name: str, why: str) -> UserError:
+def _refused(name: str, why: str, names: Names) -> UserError:
     return UserError(
         f"the labels are of no use: {why}",
         where=name,
-        fix="give CSV, JSON lines or Parquet with the columns `id` and `label`",
+        fix=f"give CSV, JSON lines or Parquet with the columns `{names.id}` and `{names.label}`",
     )

@@ -24,7 +24,7 @@ LINES, OPEN, PARQUET = ".jsonl", ".jsonl.open", ".parquet"
 LINE_LIMIT = 32 * 2**20
 ROWS = 20_000  # of a batch, and at least one record's
 MOST_EXTRA = 100
-PARQUET_ROWS = 2**13
+PARQUET_ROWS = 2**14
 END_OF_TIME = dt.datetime(9999, 1, 1, tzinfo=dt.UTC).timestamp()  # no prediction is older than 1970
 
 Floats = NDArray[np.float64]

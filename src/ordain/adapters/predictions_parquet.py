@@ -11,6 +11,7 @@ from pyarrow import compute as pc
 from pyarrow import parquet
 
 from ordain.adapters import predictions
+from ordain.adapters.arrow_views import plain, valid
 from ordain.adapters.keys import keys_of
 from ordain.adapters.met import Met
 
@@ -56,21 +57,17 @@ def read(
             yield _flat(_dated(each, met), shape, extra)
 
 
-def _micros(table: Any) -> Any:
-    return table["time"].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
-
-
 def _dated(table: Any, met: Met) -> Any:
     """The rows whose time a calendar has."""
-    micros = _micros(table)
-    end = int(predictions.END_OF_TIME * 1e6)
-    good = pc.fill_null(pc.and_(pc.greater_equal(micros, 0), pc.less(micros, end)), False)
-    lost = table.num_rows - good.true_count
-    if good.true_count:
-        met.when = pc.max(micros.filter(good)).as_py() / 1e6
+    column = table["time"].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+    micros = plain(column, np.int64)
+    good = valid(column) & (micros >= 0) & (micros < int(predictions.END_OF_TIME * 1e6))
+    lost = len(good) - int(good.sum())
+    if lost < len(good):
+        met.when = float(micros[good].max()) / 1e6
     if lost:
         met.add("corrupt", lost)
-    return table.filter(good) if lost else table
+    return table.filter(pa.array(good)) if lost else table
 
 
 def _flat(table: Any, shape: predictions.Shape, extra: Sequence[str]) -> predictions.Batch:
@@ -94,7 +91,7 @@ def _flat(table: Any, shape: predictions.Shape, extra: Sequence[str]) -> predict
     ids = [each or "" for each in table["id"].cast(pa.string()).to_pylist()] if "id" in names else [""] * rows
     return predictions.Batch(
         keys=keys_of(ids, np.nan_to_num(places).astype(np.uint64)),
-        times=_micros(table).to_numpy(zero_copy_only=False) / 1e6,
+        times=plain(table["time"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()), np.int64) / 1e6,
         models=_text(table["model"], "model", mistyped),
         versions=_text(table["version"], "version", mistyped),
         inputs=inputs,
@@ -109,9 +106,11 @@ def _answers(column: Any, answers: Sequence[str]) -> dict[str, predictions.Float
     """Answers from one list a row; lists of another length are no answers."""
     matrix = np.full((len(column), len(answers)), np.nan)
     if pa.types.is_list(column.type):
-        good = pc.fill_null(pc.equal(pc.list_value_length(column), len(answers)), False)
-        flat = _numbers(column.filter(good).flatten(), PROBABILITIES, {})
-        matrix[good.to_numpy(zero_copy_only=False)] = flat.reshape(-1, len(answers))
+        lengths = pc.list_value_length(column).cast(pa.int64())
+        good = valid(lengths) & (plain(lengths, np.int64) == len(answers))
+        kept = column if good.all() else column.filter(pa.array(good))
+        flat = _numbers(kept.flatten(), PROBABILITIES, {})
+        matrix[good] = flat.reshape(-1, len(answers))
     return {name: matrix[:, place] for place, name in enumerate(answers)}
 
 
@@ -122,7 +121,9 @@ def _text(column: Any, name: str, mistyped: dict[str, predictions.Flags]) -> pre
         return predictions.Text(np.full(len(column), -1, dtype=np.int64), ())
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     indices = encoded.indices.cast(pa.int64())
-    places = (pc.fill_null(indices, -1) if indices.null_count else indices).to_numpy(zero_copy_only=False)
+    places = plain(indices, np.int64)
+    if indices.null_count:
+        places = np.where(valid(indices), places, -1)
     return predictions.Text(places, tuple(encoded.dictionary.to_pylist()))
 
 
@@ -133,10 +134,11 @@ def _numbers(column: Any, name: str, mistyped: dict[str, predictions.Flags]) -> 
     elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         _mistype(column, name, mistyped)
         return np.full(len(column), np.nan)
-    wide: predictions.Floats = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    return wide
+    wide = column.cast(pa.float64(), safe=False)
+    numbers = plain(wide, np.float64)
+    return np.where(valid(wide), numbers, np.nan) if wide.null_count else numbers
 
 
 def _mistype(column: Any, name: str, mistyped: dict[str, predictions.Flags]) -> None:
     if column.null_count < len(column):
-        mistyped[name] = column.is_valid().to_numpy(zero_copy_only=False)
+        mistyped[name] = valid(column)

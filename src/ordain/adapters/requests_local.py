@@ -3,7 +3,8 @@
 A request is open while its branch is at the origin and not yet merged into its base: nothing has to be
 closed by hand, a branch that was merged and left standing counts as merged, and to turn a request down is
 to delete its branch. Records are numbered, and a ref is never replaced: of two that race, one takes the
-next number.
+next number. A draft asks for review once there is a ref of its number under `refs/ordain/ready/`, which
+holds why.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ordain.core.request import Draft, Opened
 from ordain.errors import RetryLater, UserError
 
 FOLDER = "refs/ordain/requests"
+READY = "refs/ordain/ready"
 _SEEN = "refs/ordain/seen"
 _NUMBER = re.compile(rf"{FOLDER}/([1-9][0-9]{{0,8}})")
 SIZE_LIMIT = 2**20
@@ -26,7 +28,7 @@ ATTEMPTS = 20
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept of a request. `created`: RFC 3339. `author`: as Git names them."""
+    """What is kept of a request. `created`: RFC 3339. `author`: as Git names them. `draft`: when opened."""
 
     branch: str
     base: str
@@ -35,6 +37,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...]
     author: str
     created: str
+    draft: bool = False
 
 
 class LocalRequests:
@@ -53,6 +56,7 @@ class LocalRequests:
         record = Record(
             branch=draft.branch, base=draft.base, title=draft.title, body=draft.body, labels=draft.labels,
             author=self._clone.identity(), created=self._clock().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            draft=draft.draft,
         )  # fmt: skip
         with scratch(self._clone.folder) as repository:
             (blob,) = repository.write_blobs([msgspec.json.format(msgspec.json.encode(record))])
@@ -73,11 +77,24 @@ class LocalRequests:
         """Those whose branch is there and not merged."""
         with scratch(self._clone.folder) as repository:
             known = self._fetched(repository)
+            ready = repository.refs(READY)
             return tuple(
-                _opened(number, each)
+                _opened(number, each, draft=each.draft and f"{READY}/{number}" not in ready)
                 for number, each in sorted(known.items())
                 if label in each.labels and _is_open(repository, each)
             )
+
+    def ready(self, number: int, why: str) -> None:
+        """Push the mark, once; the first reason stays."""
+        with scratch(self._clone.folder) as repository:
+            self._fetched(repository)
+            if f"{READY}/{number}" in repository.refs(READY):
+                return
+            (blob,) = repository.write_blobs([why.encode()])
+            try:
+                repository.push(self._address, blob, f"{READY}/{number}")
+            except PushRacedError:
+                return  # somebody else was quicker
 
     def requested(self, branch: str, base: str) -> bool:
         """Whether there is a record of one."""
@@ -91,7 +108,7 @@ class LocalRequests:
             return self._fetched(repository).get(number)
 
     def _fetched(self, repository: Repository) -> dict[int, Record]:
-        refs = {f"{FOLDER}/*": f"{FOLDER}/*", "refs/heads/*": f"{_SEEN}/*"}
+        refs = {f"{each}/*": f"{each}/*" for each in (FOLDER, READY)} | {"refs/heads/*": f"{_SEEN}/*"}
         repository.fetch(self._address, refs)
         return dict(_records(repository))
 
@@ -123,8 +140,8 @@ def _find(repository: Repository, name: str) -> str | None:
         return None
 
 
-def _opened(number: int, record: Record) -> Opened:
+def _opened(number: int, record: Record, *, draft: bool) -> Opened:
     return Opened(
         number=number, url=f"{FOLDER}/{number}", title=record.title, branch=record.branch, base=record.base,
-        author=record.author, created=record.created,
+        author=record.author, created=record.created, draft=draft,
     )  # fmt: skip

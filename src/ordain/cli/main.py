@@ -34,6 +34,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "bundle": ("bundle", "Pack what runs in an environment for devices, signed."),
     "serve": ("serve", "Serve artifacts over HTTP."),
     "monitor": ("monitor", "Say what the prediction log shows: drift, performance, fairness."),
+    "receive": ("receive", "Receive Alertmanager's webhooks, and tell the forge."),
     "compact": ("compact", "Turn the lines of a prediction log into Parquet."),
     "score": ("score", "Score a table in a batch."),
     "why": ("why", "Print the passport of what runs."),

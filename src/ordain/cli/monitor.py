@@ -4,58 +4,39 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ordain.cli.console import CHANGES, OK, Console, common_options
+from ordain.cli.monitor_options import Delay, Times, Window, ask_of, horizon_of, settings_of
 
 if TYPE_CHECKING:
-    from ordain.core.drift.evidence import Settings
+    from ordain.core.drift.evidence import Evidence
+    from ordain.ports import Dispatches
     from ordain.services.monitor import Ask
     from ordain.services.watched import Approved, Watched
-
-_SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-
-
-class Window(click.ParamType[tuple[float, int]]):
-    """A length of time, or a number of rows."""
-
-    name = "window"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """`(seconds, 0)` or `(0, rows)`."""
-        found = re.fullmatch(r"([1-9][0-9]{0,7})(m|h|d|w|rows)", str(value))
-        if not found:
-            self.fail(f"{value!r} is not such as 6h, 1d or 1000rows", param, ctx)
-        number, unit = int(found[1]), found[2]
-        return (0.0, number) if unit == "rows" else (float(number * _SECONDS[unit]), 0)
-
-
-class Times(click.ParamType[tuple[int, int]]):
-    """So many of so many."""
-
-    name = "k/m"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """`(needed, windows)`."""
-        found = re.fullmatch(r"([1-9][0-9]?)/([1-9][0-9]?)", str(value))
-        if not found or int(found[1]) > int(found[2]):
-            self.fail(f"{value!r} is not such as 2/3", param, ctx)
-        return int(found[1]), int(found[2])
 
 
 @click.command()
 @click.argument("target", metavar="MODEL@ENV")
 @click.option("--artifact", type=click.Path(path_type=Path), help="Its folder; default: what the clone pins.")
 @click.option("--log", default="", help="Folder or URL of the prediction log; default: the declared one.")
-@click.option("--labels", default="", help="Folder or URL of labels that have come since.")
+@click.option(
+    "--labels", default="", help="Folder or URL of labels that have come since; default: the spec's."
+)
+@click.option("--label-id", default="id", show_default=True, help="Their column of prediction ids.")
+@click.option(
+    "--label-column", default="label", show_default=True, help="Their column of true classes or values."
+)
+@click.option("--label-delay", default="0h", show_default=True, type=Delay(),
+              help="How long labels take, such as 30d; none is expected before.")  # fmt: skip
+@click.option("--gates", default="", help="Gates by which labels are judged in a pod; a clone has them.")
 @click.option("--window", default="1d", show_default=True, type=Window(), help="Such as 6h, 1d or 1000rows.")
 @click.option("--alarm", default="2/3", show_default=True, type=Times(), help="k of the newest m windows.")
-@click.option("--horizon", default=30, show_default=True, type=click.IntRange(1, 1000),
-              help="Windows back to which labels and seasons are looked for.")  # fmt: skip
+@click.option("--horizon", type=click.IntRange(1, 1000),
+              help="Windows to look back; default: 30, or twice --label-delay.")  # fmt: skip
 @click.option("--season", type=Window(), help="Compare with the same time before, such as 7d.")
 @click.option("--level", default=0.05, show_default=True, type=click.FloatRange(1e-6, 0.5),
               help="Largest share of false flags in a window.")  # fmt: skip
@@ -68,6 +49,10 @@ class Times(click.ParamType[tuple[int, int]]):
 @click.option("--format", "form", type=click.Choice(["text", "markdown"]), default="text", show_default=True,
               help="markdown is what stands in a request.")  # fmt: skip
 @click.option("--exit-code", is_flag=True, help="Exit with 2 when there is an alarm.")
+@click.option("--tell", default="", metavar="URL", help="Page of a repository whose jobs open a request.")
+@click.option("--forge", type=click.Choice(["github", "gitlab"]), default="github", show_default=True,
+              help="What it is on; its token is in $GITHUB_TOKEN_FILE or $GITLAB_TOKEN_FILE.")  # fmt: skip
+@click.option("--branch", default="main", show_default=True, help="The branch whose jobs GitLab starts.")
 @common_options
 def command(
     *,
@@ -89,24 +74,48 @@ def command(
       ordain monitor churn@production --log log --labels labels.csv --evidence evidence.json
       ordain monitor churn@production --log log --window 1000rows --alarm 1/1 --json
     """
+    forge = told_forge(options)
+    found = looked(root, target, artifact, options)
+    return tell_of(Console(as_json=as_json, quiet=quiet), found, (evidence, form, exit_code), forge)
+
+
+def looked(root: Path, target: str, artifact: Path | None, options: dict[str, Any]) -> Evidence:
+    """What there is to say."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the matrices are small: more threads only wait
     import msgspec
 
-    from ordain.adapters.files import write_atomic
-    from ordain.core.drift.evidence import encode
-    from ordain.core.drift.text import document, text
+    from ordain.core.bounds import decode
     from ordain.services.monitor import monitor
     from ordain.services.watched import watched
 
     settings, ask = settings_of(options), ask_of(options, dt.datetime.now(dt.UTC))
     subject = watched(root, target, artifact, approved_of(artifact))
-    if not ask.log:
-        ask = msgspec.structs.replace(ask, log=declared_log(subject))
-    found = monitor(subject, ask, settings)
+    subject = msgspec.structs.replace(subject, told=decode(options["gates"]) if options["gates"] else None)
+    return monitor(subject, declared(ask, subject, options["horizon"]), settings)
+
+
+def tell_of(
+    console: Console, found: Evidence, how: tuple[Path | None, str, bool], forge: Dispatches | None
+) -> int:
+    """Write, print and pass on what was found; the exit code.
+
+    Args:
+        how: the file for the evidence, the form in which it is printed, and whether an alarm is an error.
+    """
+    import msgspec
+
+    from ordain.adapters.files import write_atomic
+    from ordain.core.drift.evidence import encode
+    from ordain.core.drift.text import document, text
+    from ordain.services.tell import tell
+
+    evidence, form, exit_code = how
     if evidence is not None:
         write_atomic(evidence.absolute(), encode(found))
     told = document(found).rstrip("\n") if form == "markdown" else text(found)
-    Console(as_json=as_json, quiet=quiet).result(msgspec.to_builtins(found), told)
+    console.result(msgspec.to_builtins(found), told)
+    if forge is not None:
+        click.echo(tell(forge, found), err=True)
     return CHANGES if exit_code and found.outcome == "fail" else OK
 
 
@@ -118,40 +127,39 @@ def approved_of(artifact: Path | None) -> Approved:
     return Approved(release=told.get("ORDAIN_RELEASE", ""), artifact=told.get("ORDAIN_ARTIFACT", ""))
 
 
-def settings_of(options: dict[str, Any]) -> Settings:
-    """How alarms are raised, from the options."""
-    from ordain.core.drift.evidence import Settings
-
-    needed, windows = options["alarm"]
-    return Settings(
-        level=options["level"], effect=options["effect"], fewest=options["fewest"], needed=needed,
-        windows=windows,
-    )  # fmt: skip
-
-
-def ask_of(options: dict[str, Any], now: dt.datetime) -> Ask:
-    """What to look at, from the options.
+def told_forge(options: dict[str, Any]) -> Dispatches | None:
+    """The forge that is told, with its token; None without --tell.
 
     Raises:
-        UsageError: for times that do not fit each other.
+        UserError: for what is no page of a repository, and when there is no token.
     """
-    from ordain.services.monitor import Ask
+    if not options["tell"]:
+        return None
+    from ordain.adapters.forges import teller
 
-    length, rows = options["window"]
-    until = options["until"]
-    end = _moment(until) if until else now if rows else whole(now, length)
-    if length * max(options["horizon"], options["alarm"][1]) > end.timestamp():
-        raise click.UsageError("the windows go back to before 1970: take a shorter --window or --horizon")
-    return Ask(
-        log=options["log"],
-        labels=options["labels"],
-        length=length,
-        rows=rows,
-        horizon=options["horizon"],
-        season=_season(options["season"], length),
-        now=now,
-        end=end,
-    )
+    return teller(options["forge"], options["tell"], options["branch"])
+
+
+def declared(ask: Ask, subject: Watched, horizon: int | None) -> Ask:
+    """With the log and the labels that the spec names, where the command names none.
+
+    Args:
+        horizon: as the command says it; None for what suits the labels' delay.
+    """
+    import msgspec
+
+    from ordain.adapters.outcomes import Names
+
+    if not ask.log:
+        ask = msgspec.structs.replace(ask, log=declared_log(subject))
+    watch = subject.spec.monitoring.watch if subject.spec else None
+    if ask.labels or watch is None or watch.labels is None:
+        return ask
+    labels, delay = watch.labels, watch.labels.delay_hours * 3600.0
+    return msgspec.structs.replace(
+        ask, labels=labels.url, names=Names(id=labels.id, label=labels.label), delay=delay,
+        horizon=horizon or horizon_of(delay, ask.length),
+    )  # fmt: skip
 
 
 def declared_log(subject: Watched) -> str:
@@ -166,29 +174,3 @@ def declared_log(subject: Watched) -> str:
         where = f"models.yaml: models.{subject.model}.monitoring.watch"
         raise UserError("no prediction log is named", where=where, fix="name it with --log FOLDER|URL")
     return subject.log
-
-
-def whole(now: dt.datetime, length: float) -> dt.datetime:
-    """The end of the last whole window; windows begin with 1970 in UTC, so days begin at midnight."""
-    return dt.datetime.fromtimestamp(now.timestamp() // length * length, dt.UTC)
-
-
-def _season(season: tuple[float, int] | None, length: float) -> int:
-    if season is None:
-        return 0
-    if not length or not season[0] or season[0] % length:
-        raise click.UsageError("--season is a whole number of windows of time, such as 7d with --window 1d")
-    return int(season[0] // length)
-
-
-def _moment(text: str) -> dt.datetime:
-    from ordain.adapters.predictions import END_OF_TIME
-
-    try:
-        moment = dt.datetime.fromisoformat(text)
-    except ValueError as error:
-        raise click.UsageError(f"--until {text!r} is not such as 2026-11-24T00:00:00Z") from error
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-    if not 0 <= moment.timestamp() < END_OF_TIME:
-        raise click.UsageError(f"--until {text!r} is not between the years 1970 and 9998")
-    return moment

@@ -160,6 +160,22 @@ class Deploy(Part, frozen=True, kw_only=True):
     edge: Edge = Edge()
 
 
+class LabelSource(Part, frozen=True, kw_only=True):
+    """Where it becomes known which predictions were right."""
+
+    url: Annotated[Url, Meta(description="CSV, JSON lines or Parquet: a file, or a folder of them.")]
+    id: Annotated[Column, Meta(description="The column of prediction ids.")] = "id"
+    label: Annotated[Column, Meta(description="The column of true classes or values.")] = "label"
+    delay_hours: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=8760,
+            description="How long labels take; younger predictions are not expected to have one.",
+        ),
+    ] = 0
+
+
 class Watch(Job, frozen=True, kw_only=True):
     """`ordain monitor` on a schedule."""
 
@@ -169,6 +185,9 @@ class Watch(Job, frozen=True, kw_only=True):
             description="Where the prediction log is; default: where the environment's `prediction_log` "
             "says, reached as it says."
         ),
+    ] = None
+    labels: Annotated[
+        LabelSource | None, Meta(description="Default: performance is estimated, and no gate is judged.")
     ] = None
     suspend: bool = False
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from ordain.core.bounds import rendered_bounds
 from ordain.core.decisions import Value
 from ordain.core.declared import Instance, environment_path, release_path
 from ordain.core.deployment import Gitops
@@ -199,6 +200,7 @@ def _model(
         monitoring=spec.monitoring,
         release=release,
         appended=image,
+        bounds=rendered_bounds(spec),
     )
     return Order(target=target, intent=asked, content=unit)
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from ordain.core.alarms import Alarms
 from ordain.core.parts import (
     BRANCH_PATTERN,
     BRANCH_WORDS,
@@ -271,6 +272,9 @@ class Environment(Part, frozen=True, kw_only=True):
         Meta(description="By release: its image, for `model_delivery: appended`."),
     ] = {}
     prometheus: Annotated[Prometheus | None, Meta(description="Default: nothing is scraped.")] = None
+    alarms: Annotated[
+        Alarms | None, Meta(description="Default: monitors end with an error and tell nobody.")
+    ] = None
     prediction_log: Annotated[
         PredictionLog | None,
         Meta(description="Default: a folder of the pod, from which files are collected."),

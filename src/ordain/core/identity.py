@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from ordain.core.bounds import rendered_bounds
 from ordain.core.canonical import bytes_digest, digest
 from ordain.core.governance import Environment
 from ordain.core.spec import Candidate, Spec
@@ -78,12 +79,17 @@ def training_slice(spec: Spec, candidates: Mapping[str, Candidate], seed: int) -
 
 
 def deployment_slice(spec: Spec, form: Form = essence) -> dict[str, Any]:
-    """All that decides the manifests. Risk and owner belong to it: lowering the risk is a decision."""
+    """All that decides the manifests. Risk and owner belong to it: lowering the risk is a decision.
+
+    So do the gates of a model whose monitor judges labels in a pod: they are rendered for it.
+    """
+    bounds = rendered_bounds(spec)
     return {
         "owner": spec.owner,
         "risk": spec.risk,
         "deploy": form(spec.deploy),
         "monitoring": form(spec.monitoring),
+        **({} if bounds is None else {"bounds": form(bounds)}),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ordain.core import bounds
 from ordain.core.decisions import Value
 from ordain.core.deployment import Batch, Job, Monitoring, Scheduled, Watch
 from ordain.core.governance import Environment
@@ -25,6 +26,8 @@ from ordain.core.workload import (
 )
 
 DATA_FOLDER = "/srv/data"
+TOKEN_FOLDER = "/srv/alarms"  # noqa: S105 - a folder
+CHANGES = 2  # the exit code of a monitor that raised an alarm (docs/exit-codes.md)
 SHARD = "{shard}"
 
 
@@ -36,6 +39,8 @@ class JobValues(Value, frozen=True, kw_only=True):
         image: what it runs in. copied: how it gets the model; None when the cluster mounts it.
         reads_model: whether it needs the model at all.
         command, arguments: what runs; `$(ORDAIN_SHARD)` in an argument is the part's number.
+        token: the Secret with the token of a forge that is told. final_codes: exit codes after which
+            trying again is of no use.
     """
 
     file: str
@@ -65,6 +70,9 @@ class JobValues(Value, frozen=True, kw_only=True):
     sharded: bool = False
     shards: int = 1
     parallelism: int = 1
+    token: str | None = None
+    token_folder: str = TOKEN_FOLDER
+    final_codes: tuple[int, ...] = ()
     data_folder: str = DATA_FOLDER
 
 
@@ -123,18 +131,20 @@ def _watch(unit: Unit, watch: Watch) -> JobValues:
     target, environment = unit.target, unit.environment
     log = watched_log(target.model, unit.monitoring, environment) or ""  # which `check` refuses
     where = ("--artifact", f"{MODELS}/{target.model}", "--log", _argument(log))
+    of = f"{target.model}@{target.environment}"
     return _job(
         unit,
         watch,
-        _reach(watch if watch.log else environment.prediction_log or watch),
+        _watched_reach(unit, watch),
         file="monitor-",
         # A model's name holds no dot, so no model's object has this one.
         name=f"{target.model}.monitor",
         component="monitor",
         command=("ordain", "monitor"),
-        arguments=(f"{target.model}@{target.environment}", *where),
+        arguments=(of, *where, "--exit-code", *label_words(unit), *alarm_words(unit)),
         suspend=watch.suspend,
         concurrency="Forbid",
+        final_codes=(CHANGES,),
     )
 
 
@@ -163,6 +173,16 @@ def _reach(of: Job | PredictionLog) -> dict[str, object]:
     return {"allow_to": of.allow_to, "credentials": of.credentials, "claim": claim}
 
 
+def _watched_reach(unit: Unit, watch: Watch) -> dict[str, object]:
+    """What a monitor may reach: its log, wherever that is said, and the forge that it tells."""
+    log: Job | PredictionLog = watch if watch.log else unit.environment.prediction_log or watch
+    alarms, reach = unit.environment.alarms, _reach(log)
+    if alarms is None:
+        return reach
+    networks = (*log.allow_to, *alarms.allow_to)
+    return {**reach, "allow_to": networks, "variables": alarm_variables(unit), "token": alarms.secret}
+
+
 def _job(unit: Unit, job: Scheduled, reach: Mapping[str, Any], component: str, **own: object) -> JobValues:
     selector = pod_selector(unit.target.model, component)
     version = {"app.kubernetes.io/version": str(unit.release.number)}
@@ -176,11 +196,41 @@ def _job(unit: Unit, job: Scheduled, reach: Mapping[str, Any], component: str, *
         "container": component,
         "selector": selector,
         "labels": {**selector, **unit_labels(unit), **version},
-        "variables": {**identity_variables(unit), **configured(reach["credentials"])},
+        "variables": {
+            **identity_variables(unit),
+            **configured(reach["credentials"]),
+            **reach.get("variables", {}),
+        },
         "resources": container_resources(unit, model_kibibytes(unit) if unit.appended else 0),
         **own,
     }
     return JobValues(**fields)  # type: ignore[arg-type]  # every field is set above by its own name
+
+
+def label_words(unit: Unit) -> tuple[str, ...]:
+    """What a monitor is told of labels: where they are, what they are called, and which gates judge them."""
+    labels = unit.monitoring.watch.labels if unit.monitoring.watch else None
+    if labels is None:
+        return ()
+    said = {"labels": labels.url, "label-id": labels.id, "label-column": labels.label}
+    words = [f"--{name}={literal(value)}" for name, value in said.items()]
+    words += [f"--label-delay={labels.delay_hours}h"] if labels.delay_hours else []
+    words += [f"--gates={literal(bounds.encode(unit.bounds))}"] if unit.bounds else []
+    return tuple(words)
+
+
+def alarm_words(unit: Unit) -> tuple[str, ...]:
+    """Which forge a monitor tells."""
+    alarms = unit.environment.alarms
+    if alarms is None:
+        return ()
+    return f"--tell={alarms.repository}", f"--forge={alarms.forge}", f"--branch={alarms.branch}"
+
+
+def alarm_variables(unit: Unit) -> dict[str, str]:
+    """Where a monitor finds the token of the forge that it tells."""
+    alarms = unit.environment.alarms
+    return {} if alarms is None else {f"{alarms.forge.upper()}_TOKEN_FILE": f"{TOKEN_FOLDER}/token"}
 
 
 def _argument(url: str) -> str:

@@ -12,6 +12,7 @@ ForgeName = Literal["github", "gitlab"]
 ReviewState = Literal["approved", "changes_requested", "dismissed", "commented"]
 StatusState = Literal["pending", "success", "failure"]
 
+READY = "ready"  # marks the comment that says why a draft became a request
 _MARKER = re.compile(r"[a-z0-9]([a-z0-9./@-]{0,98}[a-z0-9])?")
 _CUT = "\n\n*(cut: this forge allows no longer comment)*"
 
@@ -80,7 +81,8 @@ class Draft(Value, frozen=True, kw_only=True):
 
 
 class Opened(Value, frozen=True, kw_only=True):
-    """An open request. `author`: login; None for an account that is gone. `created`: ISO 8601."""
+    """An open request. `author`: login; None for an account that is gone. `created`: ISO 8601. `draft`: not
+    yet asking for review."""
 
     number: int
     url: str
@@ -89,6 +91,7 @@ class Opened(Value, frozen=True, kw_only=True):
     base: str
     author: str | None
     created: str
+    draft: bool = False
 
 
 class Status(Value, frozen=True, kw_only=True):

@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from ordain.core.canonical import digest, is_digest
+from ordain.core.canonical import PREFIX, digest, is_digest
 from ordain.core.decisions import Value
-from ordain.core.drift.evidence import Evidence
+from ordain.core.drift.evidence import Evidence, key_of
 from ordain.core.drift.text import document as drift_document
 from ordain.core.escaping import fenced, markdown, visible
 from ordain.core.request import Opened
@@ -20,8 +21,9 @@ from ordain.errors import UserError
 FILE = "retraining.json"
 EVIDENCE_LIMIT = 4 * 2**20
 SHOWN_LIMIT = 20_000
+ASKED = "refs/ordain/asked"
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
-Answer = Literal["calm", "open", "resume", "known", "cooling", "same", "ask"]
+Answer = Literal["calm", "open", "ready", "resume", "known", "cooling", "same", "ask"]
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -52,6 +54,11 @@ class Because(Struct, frozen=True, kw_only=True):
         """What training might mend."""
         return () if self.request == "none" else tuple(each for each in self.findings if each.alarm)
 
+    @property
+    def watched(self) -> bool:
+        """Whether it is about a release that runs, and so worth a request even with nothing new to learn."""
+        return self.request in {"draft", "open"}
+
 
 class Retraining(Value, frozen=True, kw_only=True):
     """`pipelines/<model>/retraining.json`: why a model was trained again; the newest time only.
@@ -73,18 +80,27 @@ class Retraining(Value, frozen=True, kw_only=True):
         except ValueError:
             return dt.datetime.min.replace(tzinfo=dt.UTC)
 
+    @property
+    def breach(self) -> bool:
+        """Whether labels showed it: a reason to act, and not merely to look."""
+        return isinstance(self.evidence, dict) and self.evidence.get("request") == "open"
+
+    def mark(self, model: str) -> str:
+        """The ref that remembers that this was asked for, whatever becomes of its branch and its request."""
+        return f"{marks(model)}/{self.digest.removeprefix(PREFIX)}{'-breach' if self.breach else ''}"
+
 
 class Earlier(Value, frozen=True, kw_only=True):
     """A retraining that was asked for before.
 
     Attributes:
-        branch: where it stands; None once it is merged.
-        requested: whether a request was ever opened for it; False when whoever wanted to was interrupted.
+        branch: where it waits for its request, which was interrupted; None once it had one.
+        marked: whether its mark says so.
     """
 
     retraining: Retraining
-    branch: str | None
-    requested: bool = True
+    branch: str | None = None
+    marked: bool = True
 
 
 def because(data: bytes, model: str, where: str) -> tuple[Because, Any]:
@@ -114,10 +130,19 @@ def because(data: bytes, model: str, where: str) -> tuple[Because, Any]:
     return found, document
 
 
-def retraining(found: Because, document: Any, now: dt.datetime) -> Retraining:
-    """The record of a request that is made now."""
+def retraining(found: Because, document: Any, now: dt.datetime, artifact: str = "") -> Retraining:
+    """The record of a request that is made now.
+
+    Args:
+        artifact: digest of what is pinned in the evidence's environment. An alert about it that has no key
+            of its own belongs to the same storm as what the monitor finds.
+    """
     asked = now.astimezone(dt.UTC).strftime(_TIME)
-    key = found.key if is_digest(found.key) else digest("evidence/v1", document)
+    key = digest("evidence/v1", document)
+    if is_digest(found.key):
+        key = found.key
+    elif found.watched and found.environment and artifact:
+        key = key_of(found.model, found.environment, artifact)
     return Retraining(asked=asked, digest=key, evidence=document)
 
 
@@ -134,6 +159,18 @@ def decode(data: bytes) -> Retraining | None:
         return None
 
 
+def marks(model: str) -> str:
+    """Where the marks of one model's requests are, as refs."""
+    return f"{ASKED}/{model}"
+
+
+def essence(record: Retraining) -> Retraining:
+    """What a mark keeps: when, and of what; the evidence itself is in the request."""
+    whole = record.evidence if isinstance(record.evidence, dict) else {}
+    kept = {name: whole[name] for name in ("model", "environment", "request") if name in whole}
+    return replace(record, evidence=kept)
+
+
 def label(model: str) -> str:
     """What marks the requests for one model."""
     return f"retrain:{model}"
@@ -144,17 +181,20 @@ def judge(
 ) -> tuple[Answer, str]:
     """Whether to ask, and what stands in the way: a request's page, a branch, or a time.
 
-    One request is open for a model at a time. The same evidence is good for one request. After a request,
-    merged or turned down, nothing is asked for a while. A branch that never had one is taken up again.
+    One request is open for a model at a time; a breach lets a draft ask for review. The same evidence is good
+    for one request, except that a breach may follow drift which was turned down. After a request, merged or
+    turned down, nothing is asked for a while. A branch whose asking was interrupted is taken up again.
     """
     if opened:
-        return "open", opened[0].url
+        first = opened[0]
+        return ("ready" if first.draft and wanted.breach else "open"), first.url
     same = [each for each in earlier if each.retraining.digest == wanted.digest]
     for each in same:
-        if each.branch is not None and not each.requested:
+        if each.branch is not None:
             return "resume", each.branch
-    if same:
-        return "known", same[0].retraining.asked
+    for each in same:
+        if each.retraining.breach or not wanted.breach:
+            return "known", each.retraining.asked
     newest = max((each.retraining.time for each in earlier), default=None)
     if newest is not None and wanted.time < newest + cooldown:
         return "cooling", (newest + cooldown).strftime(_TIME)
@@ -175,7 +215,7 @@ def body(found: Because, record: Retraining, outcome: str) -> str:
     """
     where = f" in {markdown(found.environment)}" if found.environment else ""
     lines = [f"Something was found about `{found.model}`{where} that a newly trained model may answer:", ""]
-    lines += [f"- **{markdown(each.kind)}**: {markdown(each.detail)}" for each in found.alarms[:50]]
+    lines += _alarms(found)
     lines += ["", outcome, "", "Whoever opened this can't approve it.", ""]
     lines += [report, ""] if (report := _report(record.evidence)) else []
     text = msgspec.json.format(msgspec.json.encode(record.evidence), indent=1).decode()
@@ -183,6 +223,29 @@ def body(found: Because, record: Retraining, outcome: str) -> str:
     lines += [f"<details><summary>Evidence {record.digest[:19]}</summary>", "", fenced(shown, "json")]
     lines += ["", "</details>"]
     return "\n".join(lines)
+
+
+def _alarms(found: Because) -> list[str]:
+    return [f"- **{markdown(each.kind)}**: {markdown(each.detail)}" for each in found.alarms[:50]]
+
+
+def breached(found: Because) -> str:
+    """What is said where a draft becomes a request that asks for review."""
+    return "\n".join(["Labels show now what drift suggested, so this asks for review:", "", *_alarms(found)])
+
+
+def unlearnable(found: Because) -> str:
+    """What stands in a request where there is nothing new to learn from: what people can do instead."""
+    where = f" --env {markdown(found.environment)}" if found.environment else ""
+    return "\n".join([
+        "**Nothing was trained**: data, code and parameters are those of the last run, so it would be the",
+        "same model. This request carries the evidence alone. What can be done:",
+        "",
+        "- bring newer data, or labels that are right, to where the model learns from",
+        f"- go back to an earlier release that does better now: ordain rollback {found.model}{where}",
+        "- change how the model is trained, in a request of your own",
+        "- merge this to keep the evidence, or close it: neither is asked again for this release",
+    ])  # fmt: skip
 
 
 def _report(evidence: Any) -> str:

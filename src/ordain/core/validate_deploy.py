@@ -61,6 +61,8 @@ def monitoring_faults(monitoring: Monitoring, path: Path) -> Iterator[Finding]:
     yield from schedule_faults(watch, where)
     if watch.log is not None:
         yield from _place(watch, watch.log, (*where, "log"))
+    if watch.labels:
+        yield from _place(watch, watch.labels.url, (*where, "labels", "url"))
 
 
 def gitops_faults(gitops: Gitops, path: Path) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from ordain.core.artifact import FILES
+from ordain.core.bounds import Bounds
 from ordain.core.decisions import Value
 from ordain.core.deployment import Deploy, Monitoring, Quantities
 from ordain.core.governance import Environment
@@ -26,7 +27,6 @@ COPIER_KIBIBYTES = 8 * 1024
 LOG_KIBIBYTES = 48 * 1024
 _KIBIBYTES = {"Ki": 1, "Mi": 1024, "Gi": 1024 * 1024}
 
-
 Form = Literal["rest", "canary", "kserve", "edge", "batch"]
 # The component of the pods of each form, which their selector names.
 COMPONENTS: dict[Form, str] = {"batch": "batch"}
@@ -38,9 +38,9 @@ class Unit(Value, frozen=True, kw_only=True):
     Attributes:
         target: which one. intent: its digest, which the pods carry.
         environment: its settings; the pins play no part.
-        owner, risk, deploy, monitoring: the deployment slice.
-        release: the pinned record, which the intent names by digest.
+        owner, risk, deploy, monitoring: the deployment slice. release: the pinned record, by digest.
         appended: digest of the image that holds runtime and model; None when the model comes on its own.
+        bounds: gates that its monitor judges labels by; None without labels.
     """
 
     target: Target
@@ -52,6 +52,7 @@ class Unit(Value, frozen=True, kw_only=True):
     monitoring: Monitoring
     release: Release
     appended: str | None = None
+    bounds: Bounds | None = None
 
     @property
     def form(self) -> Form:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from ordain.adapters.log_places import LogPlace
 from ordain.adapters.met import Met
-from ordain.adapters.outcomes import read_outcomes
+from ordain.adapters.outcomes import Names, read_outcomes
 from ordain.adapters.predictions import Shape, read_log
 from ordain.core.drift.breach import verdicts
 from ordain.core.drift.counts import Window, reference_of
@@ -40,6 +40,8 @@ class Ask(Struct, frozen=True, kw_only=True):
 
     Attributes:
         log, labels: paths or fsspec URLs; no labels are an empty text.
+        names: what the columns of the labels are called.
+        delay: seconds that labels take to come.
         length: of a window in seconds; 0 for windows of `rows` predictions.
         horizon: windows back to which labels are looked for, and seasons.
         season: windows after which the past repeats; 0 to compare with the profile.
@@ -48,6 +50,8 @@ class Ask(Struct, frozen=True, kw_only=True):
 
     log: str
     labels: str = ""
+    names: Names = Names()
+    delay: float = 0.0
     length: float = DAY
     rows: int = 0
     horizon: int = 30
@@ -118,7 +122,8 @@ def _read(subject: Watched, ask: Ask, settings: Settings) -> _Read:
     if not ask.labels:
         collector.read(batches, limit, _ignored)
         return _Read(collector, met)
-    joiner = Joiner(read_outcomes(LogPlace(ask.labels, "the labels")), subject.signature, spans.start())
+    outcomes = read_outcomes(LogPlace(ask.labels, "the labels"), ask.names)
+    joiner = Joiner(outcomes, subject.signature, (spans.start(), ask.end.timestamp() - ask.delay))
     collector.read(batches, limit, joiner.add)
     joined = joiner.joined()
     rows = max(ask.rows * settings.windows, RECENT * settings.labelled)
@@ -186,15 +191,15 @@ def _target(joined: Joined | None, subject: Watched, settings: Settings) -> Colu
 
 
 def _against_gates(read: _Read, subject: Watched, settings: Settings) -> Performance | None:
-    """What labels say, with the verdicts of the spec's gates where there is a clone."""
+    """What labels say, with the verdicts of the gates where they are known."""
     measured, joined = read.performance, read.newest
     if measured is None or joined is None or measured.recent is None:
         return measured
-    if subject.spec is None or len(joined) < settings.labelled:
+    bounds = subject.bounds
+    if bounds is None or len(joined) < settings.labelled:
         return measured
-    columns = {each.column: subject.spec.data.columns[each.column] for each in subject.spec.gates.fairness}
-    groups = sensitive(joined, columns, subject.signature)
-    found = verdicts(subject.spec.gates, measured.recent.metrics, groups)
+    groups = sensitive(joined, bounds.columns, subject.signature)
+    found = verdicts(bounds, measured.recent.metrics, groups)
     return msgspec.structs.replace(measured, verdicts=tuple(found))
 
 

@@ -19,14 +19,15 @@ from ordain.adapters import dvc, dvc_remote
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository
 from ordain.core import retraining
-from ordain.core.instance import is_state_path, read_instance
+from ordain.core.instance import Instance, is_state_path, read_instance
 from ordain.core.pipeline import FOLDER
 from ordain.core.request import Draft
-from ordain.core.retraining import Because, Earlier, Retraining
+from ordain.core.retraining import Because, Retraining
 from ordain.errors import UserError
 from ordain.ports import Proposals
 from ordain.services import data_pins
 from ordain.services.affected import affected
+from ordain.services.asked import known, remember, tip
 from ordain.services.commit import GENERATED, Author, push, record
 from ordain.services.data_pull import pull
 from ordain.services.pins import free_branch
@@ -90,46 +91,36 @@ def retrain(bench: Bench, wish: Wish) -> Asked:
             run of this was faster.
     """
     clone, base = bench.clone, base_branch(bench.clone)
-    chosen(read_instance(disk.read_state(clone.folder, is_state_path)), [wish.model])
+    instance = read_instance(disk.read_state(clone.folder, is_state_path))
+    chosen(instance, [wish.model])
     found, document = retraining.because(wish.evidence, wish.model, wish.where)
     if not found.alarms:
         return Asked(answer="calm", told="nothing in this evidence calls for retraining")
-    wanted = retraining.retraining(found, document, bench.author.now)
-    clone.fetch(clone.remote(), {"refs/heads/*": "refs/remotes/origin/*"})
-    earlier = known(bench, wanted, wish.model, base)
+    wanted = retraining.retraining(found, document, bench.author.now, _running(instance, found))
+    earlier = known(clone, bench.requests, wanted, (wish.model, base))
     opened = bench.requests.open_requests(retraining.label(wish.model))
     answer, what = retraining.judge(wanted, earlier, opened, wish.cooldown)
+    if answer == "ask":
+        return ask(bench, found, wanted, base)
     if answer == "resume":
-        push(clone, _tip(clone, what) or "", what)
+        push(clone, tip(clone, what) or "", what)
         request = bench.requests.open_request(draft(found, wanted, (what, base), ""))
+        remember(clone, wish.model, wanted)
         return Asked(answer=answer, request=request, branch=what, told="an interrupted request was opened")
-    if answer != "ask":
-        return Asked(answer=answer, request=what if answer == "open" else "", told=_told(answer, what))
-    return ask(bench, found, wanted, base)
+    if answer == "ready":
+        bench.requests.ready(opened[0].number, retraining.breached(found))
+    unmarked = any(each.retraining.digest == wanted.digest and not each.marked for each in earlier)
+    if answer == "ready" or (unmarked and answer in {"open", "known"}):
+        remember(clone, wish.model, wanted)  # whoever opened it was interrupted before
+    return Asked(answer=answer, request=what if opened else "", told=_told(answer, what))
 
 
-def known(bench: Bench, wanted: Retraining, model: str, base: str) -> list[Earlier]:
-    """Retrainings that were asked for before: the merged one, and those of branches that still stand.
-
-    Only of those for the same evidence does it matter whether a request was opened.
-    """
-    clone, path, found = bench.clone, f"{FOLDER}/{model}/{retraining.FILE}", []
-    prefix = f"retrain/{model}-"
-    for branch in sorted({base, *(each for each in clone.branches() if each.startswith(prefix))}):
-        commit = _tip(clone, branch)
-        data = clone.read(commit, [path]).get(path) if commit else None
-        read = retraining.decode(data) if data else None
-        if read is not None and commit is not None:
-            merged = branch == base or clone.is_ancestor(commit, clone.resolve(f"refs/remotes/origin/{base}"))
-            open_ended = not merged and read.digest == wanted.digest
-            requested = not open_ended or bench.requests.requested(branch, base)
-            found.append(Earlier(retraining=read, branch=None if merged else branch, requested=requested))
-    return found
-
-
-def _tip(clone: Repository, branch: str) -> str | None:
-    """The newest commit of a branch at the origin, or of one here that a killed run did not push."""
-    return clone.find(f"refs/remotes/origin/{branch}") or clone.find(f"refs/heads/{branch}")
+def _running(instance: Instance, found: Because) -> str:
+    """The artifact that is pinned where something was found; empty when nothing is, or it has no record."""
+    environment = instance.environments.get(found.environment or "")
+    pin = environment.models.get(found.model) if environment else None
+    release = instance.releases.get(found.model, {}).get(pin.release) if pin else None
+    return release.artifact if release else ""
 
 
 def ask(bench: Bench, found: Because, wanted: Retraining, base: str) -> Asked:
@@ -138,18 +129,19 @@ def ask(bench: Bench, found: Because, wanted: Retraining, base: str) -> Asked:
     branch, before = _branch(clone, model, base)
     try:
         places = _pinned(clone, model)
-        if places is None:
+        if places is None and not found.watched:
             _undo(clone, branch, before)
             return Asked(answer="same", told=SAME.format(model))
-        outcome = _trained(bench, model)
+        outcome = retraining.unlearnable(found) if places is None else _trained(bench, model)
     except BaseException:
         _undo(clone, branch, before)
         raise
     path = f"{FOLDER}/{model}/{retraining.FILE}"
     disk.write_atomic(disk.inside(clone.folder, path), retraining.encode(wanted))
-    made = record(clone, bench.author, retraining.title(model, found), (*GENERATED, *places))
+    made = record(clone, bench.author, retraining.title(model, found), (*GENERATED, *(places or ())))
     push(clone, made.commit or "", branch)
     request = bench.requests.open_request(draft(found, wanted, (branch, base), outcome))
+    remember(clone, model, wanted)
     return Asked(answer="ask", request=request, branch=branch, told=outcome)
 
 
@@ -269,6 +261,7 @@ def _tracked(clone: Repository, places: Sequence[str]) -> list[str]:
 def _told(answer: str, what: str) -> str:
     return {
         "open": f"a request is open already: {what}",
+        "ready": f"the draft asks for review now: {what}",
         "known": f"this very evidence had its request, made {what}",
         "cooling": f"the last request is too recent; the next may be made {what}",
     }[answer]

@@ -14,6 +14,7 @@ from ordain.adapters.artifacts import read_folder
 from ordain.adapters.files import inside, read_bytes
 from ordain.core import profile, signature
 from ordain.core.artifact import FILES, LAYOUT, digest_of_files, read_layout
+from ordain.core.bounds import Bounds, bounds_of
 from ordain.core.profile import Profile
 from ordain.core.reasons import Reason
 from ordain.core.signature import Signature
@@ -45,6 +46,7 @@ class Watched(Struct, frozen=True, kw_only=True):
         release: such as `churn@7`; empty when it is not known. versions: names of it in a log.
         spec: None without a clone. calibration: what its gate said; None when that is not known.
         log: where the declared state says that predictions are; None when it does not.
+        told: gates that came with the command, as in a pod.
     """
 
     model: str
@@ -56,6 +58,12 @@ class Watched(Struct, frozen=True, kw_only=True):
     spec: Spec | None
     calibration: Verdict | None
     log: str | None
+    told: Bounds | None = None
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """The gates that labels are judged by: those that came with the command, or the spec's."""
+        return bounds_of(self.spec) if self.told is None and self.spec is not None else self.told
 
     @property
     def versions(self) -> frozenset[str]:

@@ -18,7 +18,7 @@ from ordain.core.signature import Signature
 from ordain.watch.columns import Coder
 from ordain.watch.seen import Seen
 from ordain.watch.spans import Spans
-from ordain.watch.tally import FINE, MOST_NAMES, Faults, Tally, stamp
+from ordain.watch.tally import FINE, MOST_NAMES, Faults, Rows, Tally, stamp
 
 
 class Who(Struct, frozen=True, kw_only=True):
@@ -131,11 +131,12 @@ class Collector:
         self._counts["outside"] += int((numbers < 0).sum())
         coded = self.coder.code(batch)
         for number in np.unique(numbers[numbers >= 0]).tolist():
-            rows = at[numbers == number]
+            chosen = at[numbers == number]
+            rows, keys = _run(chosen), batch.keys[chosen]
             tally = self._tally(number)
             tally.add(coded, rows, batch.times[rows])
             tally.faults.add(batch, rows)
-            tally.sample(coded, rows, np.where(batch.keys[rows] == 0, _lots(rows), batch.keys[rows]))
+            tally.sample(coded, rows, np.where(keys == 0, _lots(chosen), keys))
             if self._positive:
                 tally.fine += _fine(batch.outputs[self._positive][rows])
 
@@ -194,6 +195,12 @@ def _named(text: Text, wanted: set[str] | frozenset[str], others: Counter[str]) 
         if name in others or len(others) < MOST_NAMES:
             others[name] += int(count)
     return found
+
+
+def _run(rows: NDArray[np.int64]) -> Rows:
+    """The same rows as a slice where they are a run, as those of a log mostly are: a view copies nothing."""
+    first, last = int(rows[0]), int(rows[-1])
+    return slice(first, last + 1) if last - first + 1 == len(rows) else rows
 
 
 def _lots(rows: NDArray[np.int64]) -> NDArray[np.uint64]:

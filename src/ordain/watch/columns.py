@@ -56,10 +56,9 @@ class Coder:
             if isinstance(values, Text) and isinstance(column, Categories):
                 codes[name] = self._text(values, column)
             elif isinstance(values, np.ndarray) and isinstance(column, Numbers):
-                codes[name], outside[name] = coding.numbers(values, column), coding.outside(values, column)
+                codes[name], outside[name] = coding.placed(values, column)
         for name, numbers in self.answers.items():
-            codes[name] = coding.numbers(batch.outputs[name], numbers)
-            outside[name] = coding.outside(batch.outputs[name], numbers)
+            codes[name], outside[name] = coding.placed(batch.outputs[name], numbers)
         return Coded(codes=codes, outside=outside)
 
     def _text(self, text: Text, column: Categories) -> coding.Codes:

@@ -67,13 +67,14 @@ class Joiner:
     """Finds the predictions that have a label, as the log is read.
 
     Args:
-        outcomes: every label there is. signature: the release's. start: predictions before it, in seconds
-            since 1970, are not looked at.
+        outcomes: every label there is. signature: the release's.
+        span: in seconds since 1970: predictions before the first are not looked at, of those after the
+            second no label is expected yet.
     """
 
-    def __init__(self, outcomes: Outcomes, signature: Signature, start: float) -> None:
-        self.predictions = 0
-        self.start = start
+    def __init__(self, outcomes: Outcomes, signature: Signature, span: tuple[float, float]) -> None:
+        self.predictions, self.due = 0, 0
+        self.start, self.ripe = span
         self._outcomes, self._signature = outcomes, signature
         self.files, self.unreadable = outcomes.files, outcomes.unreadable
         self._target = _targets(outcomes.labels, signature)
@@ -85,6 +86,7 @@ class Joiner:
         inside = batch.times[taken.at] >= self.start
         at, ours = taken.at[inside], taken.ours[inside]
         self.predictions += int(ours.sum())
+        self.due += int((ours & (batch.times[at] < self.ripe)).sum())
         if not len(self._outcomes) or not len(at):
             return
         keys = batch.keys[at]
@@ -178,16 +180,19 @@ def performance(joiner: Joiner, everything: Joined, newest: Joined, end: float, 
         end: of the time looked at, in seconds since 1970. now: beyond which a label is of the future.
     """
     start, joined = joiner.start, everything.of(everything.ours)
+    ripe = max(start, min(joiner.ripe, end))
     impossible = (joined.delays < -DAY) | (joined.times / HOUR + joined.delays > now / HOUR + DAY)
     delays = joined.delays[np.isfinite(joined.delays) & ~impossible]
     median, late = np.quantile(delays, [0.5, 0.9]) if len(delays) else (0.0, 0.0)
     return Performance(
         start=stamp(start),
         end=stamp(end),
-        middle=stamp((start + end) / 2),
+        middle=stamp((start + ripe) / 2),
         known=joiner.known,
         predictions=joiner.predictions,
         labelled=len(joined),
+        due=joiner.due,
+        punctual=int((joined.times < joiner.ripe).sum()),
         newest=stamp(joined.times.max(initial=-np.inf)),
         unmatched=joiner.known - len(everything),
         files=joiner.files,

@@ -18,6 +18,7 @@ from ordain.watch.columns import Coded, Coder
 
 SAMPLED = 10_000  # rows of a window that a domain classifier sees
 MOST_NAMES = 50
+Rows = NDArray[np.int64] | slice  # places in a batch, ascending
 FINE = 1000  # bins of a probability, for estimates
 
 
@@ -27,7 +28,7 @@ class Faults:
     def __init__(self) -> None:
         self._counts: dict[str, Counter[str]] = {name: Counter() for name in ("absent", "mistyped", "extra")}
 
-    def add(self, batch: Batch, at: NDArray[np.int64]) -> None:
+    def add(self, batch: Batch, at: Rows) -> None:
         """Count the rows at these places."""
         for name in self._counts:
             self._count(name, {column: int(rows[at].sum()) for column, rows in getattr(batch, name).items()})
@@ -68,19 +69,19 @@ class Tally:
         self._order = np.zeros(0, dtype=np.uint64)
         self._sample = np.zeros((0, len(self._sampled)), dtype=np.int16)
 
-    def add(self, coded: Coded, at: NDArray[np.int64], times: NDArray[np.float64]) -> None:
+    def add(self, coded: Coded, at: Rows, times: NDArray[np.float64]) -> None:
         """Count the rows at these places of a batch; `times` are of these rows."""
-        self.rows += len(at)
+        self.rows += len(times)
         self.first, self.last = min(self.first, times.min()), max(self.last, times.max())
         for name, counts in self._counts.items():
             if name in coded.codes:
                 np.add(counts, np.bincount(coded.codes[name][at], minlength=len(counts)), out=counts)
             else:
-                counts[-1] += len(at)
+                counts[-1] += len(times)
             if name in coded.outside:
                 self._outside[name] += int(coded.outside[name][at].sum())
 
-    def sample(self, coded: Coded, at: NDArray[np.int64], keys: NDArray[np.uint64]) -> None:
+    def sample(self, coded: Coded, at: Rows, keys: NDArray[np.uint64]) -> None:
         """Keep some of these rows: those with the smallest keys, which are as good as drawn by lot."""
         if not self._sampled or any(name not in coded.codes for name in self._sampled):
             return

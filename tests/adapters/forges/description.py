@@ -20,6 +20,23 @@ GONE = {
         for name in ("pull-request", "pull-request-simple")
     }
 }
+# GitHub's GraphQL API has no description in OpenAPI's words: a question goes in, `data` or `errors` out.
+GRAPHQL = {
+    "/api/graphql": {
+        "post": {
+            "query": [],
+            "request": {
+                "type": "object",
+                "required": ["query"],
+                "properties": {"query": {"type": "string"}, "variables": {"type": "object"}},
+                "additionalProperties": False,
+            },
+            "responses": {
+                "200": {"schema": {"type": "object", "properties": {"data": {"type": "object"}}}},
+            },
+        }
+    }
+}
 
 
 class Description:
@@ -27,7 +44,7 @@ class Description:
 
     def __init__(self, forge: str) -> None:
         document = json.loads((FOLDER / f"{forge}.json").read_text())
-        self._paths: dict[str, dict[str, Any]] = document["paths"]
+        self._paths: dict[str, dict[str, Any]] = document["paths"] | (GRAPHQL if forge == "github" else {})
         schemas: dict[str, Any] = document["schemas"]
         for name, places in GONE.get(forge, {}).items():
             for *above, last in places:

@@ -16,6 +16,7 @@ COMMENTS, COMMENT = f"{REPO}/issues/{{issue_number}}/comments", f"{REPO}/issues/
 LABELS = f"{REPO}/issues/{{issue_number}}/labels"
 STATUSES, STATUS = f"{REPO}/commits/{{ref}}/statuses", f"{REPO}/statuses/{{sha}}"
 DISPATCHES = f"{REPO}/dispatches"
+GRAPHQL = "/api/graphql"
 HEAD, MERGED, OLD = "a" * 40, "b" * 40, "c" * 40
 
 
@@ -34,19 +35,20 @@ class World:
         self.comments: list[dict[str, Any]] = []
         self.statuses: list[dict[str, Any]] = []
         self.open: list[dict[str, Any]] = []
+        self.closed: list[dict[str, Any]] = []
         self.me = "ordain-collector"
         self._answer()
 
     def _answer(self) -> None:
         on = self.server.on
         on("GET", ASSOCIATED, lambda _: (200, self.associated))
-        on("GET", PULL, lambda _: (200, self.pull))
+        on("GET", PULL, self._pull_by_number)
         on("GET", COMMITS, lambda _: (200, self.commits))
         on("GET", HISTORY, lambda _: (200, self.history))
         on("GET", REVIEWS, lambda _: (200, self.reviews))
         on("GET", ACTIVITY, lambda _: (200, self.activity))
         on("GET", SUITES, lambda _: (200, self.suites))
-        on("GET", PULLS, lambda _: (200, self.open))
+        on("GET", PULLS, lambda asked: (200, self._from(asked.query)))
         on("POST", PULLS, self._open)
         on("POST", LABELS, self._label)
         on(
@@ -61,6 +63,7 @@ class World:
         on("GET", STATUSES, lambda _: (200, self.statuses))
         on("POST", STATUS, self._status)
         on("POST", DISPATCHES, lambda _: (204, None))
+        on("POST", GRAPHQL, self._ready)
 
     def account(self, login: str, kind: str = "User") -> dict[str, Any]:
         return self._example("simple-user", login=login, type=kind)
@@ -117,9 +120,41 @@ class World:
         )  # fmt: skip
 
     def _open(self, asked: Asked) -> tuple[int, Any]:
-        made = self._pull() | {"number": 13, "state": "open", "merged": False, "merged_at": None}
-        self.open.append(self.simple(made))
+        number = 13 + self.server.count("POST", PULLS) - 1
+        body = asked.body
+        made = self._pull() | {
+            "number": number, "state": "open", "merged": False, "merged_at": None, "title": body["title"],
+            "head": self.side(body["head"], HEAD), "base": self.side(body["base"], OLD),
+            "draft": body.get("draft", False), "node_id": f"PR_{number}",
+        }  # fmt: skip
+        self.open.append(self.simple(made, draft=made["draft"]))
         return 201, made
+
+    def close(self, number: int) -> None:
+        """Somebody turns a pull request down, or merges it; its branch is another matter."""
+        (found,) = [each for each in self.open if each["number"] == number]
+        self.open.remove(found)
+        self.closed.append(found | {"state": "closed"})
+
+    def _from(self, query: dict[str, str]) -> list[dict[str, Any]]:
+        """The open pull requests, or all, or those of a branch: `owner:branch`."""
+        branch = query.get("head", "").partition(":")[2] or None
+        rows = [*self.open, *(self.closed if query.get("state") == "all" else ())]
+        return [each for each in rows if branch in {None, each["head"]["ref"]}]
+
+    def _pull_by_number(self, asked: Asked) -> tuple[int, Any]:
+        known = [each for each in self.open if each["number"] == int(asked.places[2])]
+        return 200, self.pull | {"merged": False, **known[0]} if known else self.pull
+
+    def _ready(self, asked: Asked) -> tuple[int, Any]:
+        """The one mutation that Ordain asks for, by GitHub's name for it."""
+        assert "markPullRequestReadyForReview(input: $input)" in asked.body["query"]
+        (found,) = [
+            each for each in self.open if each["node_id"] == asked.body["variables"]["input"]["pullRequestId"]
+        ]
+        found["draft"] = False
+        said = {"clientMutationId": None, "pullRequest": {"isDraft": False}}
+        return 200, {"data": {"markPullRequestReadyForReview": said}}
 
     def _label(self, asked: Asked) -> tuple[int, Any]:
         labels = [self._example("label", name=each, description="") for each in asked.body["labels"]]

@@ -14,7 +14,7 @@ APPROVALS, APPROVE, SETTINGS = f"{REQUEST}/approvals", f"{REQUEST}/approve", f"{
 REVIEWERS, VERSIONS, EVENTS = f"{REQUEST}/reviewers", f"{REQUEST}/versions", f"{PROJECT}/events"
 NOTES, NOTE = f"{REQUEST}/notes", f"{REQUEST}/notes/{{note_id}}"
 STATUSES, STATUS = f"{PROJECT}/repository/commits/{{sha}}/statuses", f"{PROJECT}/statuses/{{sha}}"
-PIPELINE = f"{PROJECT}/pipeline"
+PIPELINE, TRIGGER = f"{PROJECT}/pipeline", f"{PROJECT}/trigger/pipeline"
 HEAD, MERGED, SQUASHED, OLD = "a" * 40, "b" * 40, "d" * 40, "c" * 40
 NAME, NUMBER = "acme/ml/churn", 42
 SAFE = {
@@ -47,6 +47,7 @@ class World:
         self.events = [self.event("dana", "retrain")]
         self.settings: dict[str, Any] = dict(SAFE)
         self.open: list[dict[str, Any]] = []
+        self.closed: list[dict[str, Any]] = []
         self.statuses: list[dict[str, Any]] = []
         self._answer()
 
@@ -54,7 +55,8 @@ class World:
         on = self.server.on
         on("GET", PROJECT, lambda _: (200, self.project))
         on("GET", ASSOCIATED, lambda _: (200, self.associated))
-        on("GET", REQUEST, lambda _: (200, self.merged))
+        on("GET", REQUEST, self._by_number)
+        on("PUT", REQUEST, self._retitle)
         on("GET", APPROVALS, lambda _: (200, {"approved_by": self.approved_by}))
         on("GET", COMMITS, lambda _: (200, self.commits))
         on("GET", REVIEWERS, lambda _: (200, self.reviewers))
@@ -64,7 +66,7 @@ class World:
         on("GET", SETTINGS, lambda _: (200, self.settings))
         on("GET", "/users/{id}", lambda asked: (200, self._page(int(asked.places[0]))))
         on("GET", "/user", lambda _: (200, self._page(9)))
-        on("GET", REQUESTS, lambda _: (200, self.open))
+        on("GET", REQUESTS, lambda asked: (200, self._from(asked.query)))
         on("POST", REQUESTS, self._open)
         on("POST", APPROVE, self._approve)
         on("POST", NOTES, self._note)
@@ -72,6 +74,7 @@ class World:
         on("DELETE", NOTE, self._delete)
         on("GET", STATUSES, lambda _: (200, self.statuses))
         on("POST", STATUS, self._status)
+        on("POST", TRIGGER, lambda _: (201, self._example("Pipeline")))
         on("POST", PIPELINE, lambda _: (201, self._example("Pipeline")))
 
     def user(self, login: str) -> dict[str, Any]:
@@ -120,10 +123,32 @@ class World:
     def _open(self, asked: Asked) -> tuple[int, Any]:
         kept = {name: asked.body[name] for name in ("title", "source_branch", "target_branch", "labels")}
         made = self.request(
-            **kept, iid=13, state="opened", merged_at=None, merge_user=None, merge_commit_sha=None
-        )
+            **kept, iid=13 + self.server.count("POST", REQUESTS) - 1, state="opened", merged_at=None,
+            merge_user=None, merge_commit_sha=None, draft=kept["title"].startswith("Draft: "),
+        )  # fmt: skip
         self.open.append(self.basic(made))
         return 201, made
+
+    def close(self, number: int) -> None:
+        """Somebody turns a merge request down, or merges it; its branch is another matter."""
+        (found,) = [each for each in self.open if each["iid"] == number]
+        self.open.remove(found)
+        self.closed.append(found | {"state": "closed"})
+
+    def _from(self, query: dict[str, str]) -> list[dict[str, Any]]:
+        """The open merge requests, or all, or those of a branch."""
+        branch = query.get("source_branch")
+        rows = [*self.open, *(self.closed if query.get("state") == "all" else ())]
+        return [each for each in rows if branch in {None, each["source_branch"]}]
+
+    def _by_number(self, asked: Asked) -> tuple[int, Any]:
+        known = [each for each in self.open if each["iid"] == int(asked.places[1])]
+        return 200, self.merged | known[0] if known else self.merged
+
+    def _retitle(self, asked: Asked) -> tuple[int, Any]:
+        (found,) = [each for each in self.open if each["iid"] == int(asked.places[1])]
+        found |= asked.body | {"draft": asked.body["title"].startswith("Draft: ")}
+        return 200, self.request() | found
 
     def _approve(self, asked: Asked) -> tuple[int, Any]:
         if asked.body["sha"] != self.merged["sha"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from ordain.adapters.forges.github import COMMENT_LIMIT, GitHub
 from ordain.adapters.forges.place import Place, Token
@@ -14,6 +15,7 @@ from tests.adapters.forges.github_world import (
     COMMENT,
     COMMENTS,
     DISPATCHES,
+    GRAPHQL,
     HEAD,
     LABELS,
     PULLS,
@@ -62,7 +64,8 @@ def test_whoever_is_slower_finds_the_request_of_whoever_was_quicker(
     github: GitHub, github_world: World
 ) -> None:
     def late(asked: Asked) -> tuple[int, object]:
-        github_world.open = [github_world.simple(github_world.pull, number=14)]
+        head = github_world.side(DRAFT.branch, HEAD)
+        github_world.open = [github_world.simple(github_world.pull, number=14, head=head)]
         return 422, {"message": "A pull request already exists for acme:retrain/churn."}
 
     github_world.server.on("POST", PULLS, late)
@@ -124,7 +127,8 @@ def test_open_requests_are_those_with_the_label(github: GitHub, github_world: Wo
 
 def test_whether_a_branch_ever_had_a_request(github: GitHub, github_world: World) -> None:
     assert not github.requested("retrain/churn-1", "main")
-    github_world.open = [github_world.simple(github_world.pull, state="closed")]
+    head = github_world.side("retrain/churn-1", HEAD)
+    github_world.closed = [github_world.simple(github_world.pull, state="closed", head=head)]
     assert github.requested("retrain/churn-1", "main")
     asked = github_world.server.asked[-1].query
     assert (asked["head"], asked["base"], asked["state"]) == ("acme:retrain/churn-1", "main", "all")
@@ -268,3 +272,37 @@ def test_the_token_goes_out_as_github_expects_it(
         stranger.open_requests("a")
     assert "wrong-token" not in str(caught.value) + caught.value.fix
     stranger.close()
+
+
+def test_a_draft_asks_for_review_once_it_is_said_to(github: GitHub, github_world: World) -> None:
+    github.open_request(replace(DRAFT, draft=True))
+    (found,) = github.open_requests("ordain")
+    assert found.draft
+    github.ready(13, "labels show it")
+    github.ready(13, "labels show it")
+    (found,) = github.open_requests("ordain")
+    assert not found.draft
+    assert bodies(github_world) == ["<!-- ordain:ready -->\nlabels show it"]
+    assert github_world.server.count("POST", GRAPHQL) == 1
+
+
+def test_a_mutation_that_github_refuses_is_an_error(github: GitHub, github_world: World) -> None:
+    github.open_request(replace(DRAFT, draft=True))
+    refused = {"data": {}, "errors": [{"type": "FORBIDDEN", "message": "no"}]}
+    github_world.server.on("POST", GRAPHQL, refused)
+    with pytest.raises(UserError, match="can't be taken for review"):
+        github.ready(13, "labels show it")
+
+
+def test_where_drafts_are_not_to_be_had_a_request_is_opened(github: GitHub, github_world: World) -> None:
+    opened = github_world.server.answers["POST", PULLS]
+
+    def paid(asked: Asked) -> tuple[int, object]:
+        if asked.body["draft"]:
+            return 422, {"message": "Draft pull requests are not supported in this repository."}
+        return opened(asked)
+
+    github_world.server.on("POST", PULLS, paid)
+    assert "/pull/" in github.open_request(replace(DRAFT, draft=True))
+    (found,) = github.open_requests("ordain")
+    assert not found.draft

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from ordain.adapters.forges.gitlab import GitLab
 from ordain.core.request import Draft, Opened, Status
@@ -22,6 +23,7 @@ from tests.adapters.forges.gitlab_world import (
     OLD,
     PIPELINE,
     PROJECT,
+    REQUEST,
     REQUESTS,
     SETTINGS,
     STATUS,
@@ -59,7 +61,7 @@ def test_whoever_is_slower_finds_the_request_of_whoever_was_quicker(
     gitlab: GitLab, gitlab_world: World
 ) -> None:
     def late(asked: Asked) -> tuple[int, object]:
-        gitlab_world.open = [gitlab_world.basic(gitlab_world.merged, iid=14)]
+        gitlab_world.open = [gitlab_world.basic(gitlab_world.merged, iid=14, source_branch=DRAFT.branch)]
         return 409, {"message": ["Another open merge request already exists for this source branch: !14"]}
 
     gitlab_world.server.on("POST", REQUESTS, late)
@@ -104,7 +106,8 @@ def test_an_approval_is_bound_to_the_commit_that_was_seen(gitlab: GitLab, gitlab
 
 def test_whether_a_branch_ever_had_a_request(gitlab: GitLab, gitlab_world: World) -> None:
     assert not gitlab.requested("retrain/churn-1", "main")
-    gitlab_world.open = [gitlab_world.basic(gitlab_world.merged, state="closed")]
+    closed = gitlab_world.basic(gitlab_world.merged, state="closed", source_branch="retrain/churn-1")
+    gitlab_world.closed = [closed]
     assert gitlab.requested("retrain/churn-1", "main")
     asked = gitlab_world.server.asked[-1].query
     assert (asked["source_branch"], asked["target_branch"], asked["state"]) == (
@@ -266,3 +269,15 @@ def test_the_token_is_a_bearer_and_is_shown_nowhere(
     assert TOKEN not in "".join(said)
     assert TOKEN not in "".join(f"{each.getMessage()}{each.__dict__}" for each in caplog.records)
     assert gitlab_world.server.count("GET", SETTINGS) == 1
+
+
+def test_a_draft_asks_for_review_once_it_is_said_to(gitlab: GitLab, gitlab_world: World) -> None:
+    gitlab.open_request(replace(DRAFT, draft=True))
+    (found,) = gitlab.open_requests("ordain")
+    assert found.draft
+    gitlab.ready(13, "labels show it")
+    gitlab.ready(13, "labels show it")
+    (found,) = gitlab.open_requests("ordain")
+    assert (found.draft, found.title) == (False, DRAFT.title)
+    assert [each["body"] for each in gitlab_world.notes] == ["<!-- ordain:ready -->\nlabels show it"]
+    assert gitlab_world.server.count("PUT", REQUEST) == 1

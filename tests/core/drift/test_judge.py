@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ordain.core.bounds import Bounds
 from ordain.core.drift import evidence as documents
 from ordain.core.drift.breach import quality, verdicts
 from ordain.core.drift.causes import suspected
@@ -41,7 +42,7 @@ from ordain.core.drift.tails import Draw
 from ordain.core.drift.text import bar, document, text
 from ordain.core.gates import Group
 from ordain.core.profile import Categories, Numbers
-from ordain.core.spec import FairnessGate, Gates, QualityGate
+from ordain.core.spec import FairnessGate, QualityGate
 from ordain.core.statistics import Share
 from ordain.core.verdicts import Verdict
 from ordain.errors import UserError
@@ -333,7 +334,9 @@ def labelled(**more: object) -> Performance:
         "start": "2026-11-01T00:00:00Z", "middle": "2026-11-10T00:00:00Z", "end": "2026-11-20T00:00:00Z",
         "newest": "2026-11-19T00:00:00Z", "known": 500, "predictions": 1000, "labelled": 500,
     }  # fmt: skip
-    return Performance(**{**facts, **more})  # type: ignore[arg-type]
+    facts |= more
+    old = {"due": facts["predictions"], "punctual": facts["labelled"]}
+    return Performance(**{**old, **facts})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -356,6 +359,14 @@ def test_what_is_wrong_with_labels_is_said(more: dict[str, object], kind: Kind, 
     (made,) = of_performance(labelled(**more), SETTINGS)
     assert (made.kind, made.alarm) == (kind, alarm)
     assert made.groups == (("female",) if kind == "fairness" else ())
+
+
+def test_what_is_too_young_for_a_label_lacks_none() -> None:
+    assert labelled(due=600, punctual=450).coverage == 0.75
+    young = labelled(due=0, punctual=0, labelled=0)
+    assert [(each.kind, each.alarm) for each in of_performance(young, SETTINGS)] == [("labels-stale", False)]
+    early = labelled(due=0, punctual=0, newest="2026-11-02T00:00:00Z")
+    assert list(of_performance(early, SETTINGS)) == []
 
 
 def test_coverage() -> None:
@@ -386,7 +397,7 @@ def test_fairness_has_the_gates_own_states() -> None:
     gate = FairnessGate(
         column="female", metric="demographic_parity_difference", max=0.2, min_group=50, rationale="x"
     )
-    declared = Gates(quality=(QualityGate(metric="f1", min=0.5),), fairness=(gate,))
+    declared = Bounds(quality=(QualityGate(metric="f1", min=0.5),), fairness=(gate,))
 
     def groups(first: int, second: int) -> dict[str, list[Group]]:
         nothing = Share(0, 1000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ordain.adapters.forges.place import place_of, read_token
 from ordain.core.request import ForgeName
-from ordain.ports import Requests
+from ordain.ports import Dispatches, Requests
 
 
 def connect(forge: ForgeName, address: str, base: str) -> Requests:
@@ -24,3 +24,14 @@ def connect(forge: ForgeName, address: str, base: str) -> Requests:
     from ordain.adapters.forges.gitlab import GitLab
 
     return GitLab(place, token)
+
+
+def teller(forge: ForgeName, address: str, base: str) -> Dispatches:
+    """A repository on its forge that is told and never asked, with the token of the environment.
+
+    Raises:
+        UserError: for what is no address of a repository's page, and when there is no token.
+    """
+    from ordain.adapters.forges.telling import Teller
+
+    return Teller(place_of(forge, address, base), read_token(forge))

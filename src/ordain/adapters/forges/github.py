@@ -11,10 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar
 
+from github import GithubException
 from github.Commit import Commit
 from github.GithubObject import NotSet
 from github.IssueComment import IssueComment
+from github.PullRequest import PullRequest
 from github.Repository import Repository
+from msgspec.structs import replace
 
 from ordain.adapters.forges.github_answers import (
     Account,
@@ -39,7 +42,7 @@ from ordain.adapters.forges.guard import Clock, ForgeError, Guard, Limits
 from ordain.adapters.forges.place import Place, Token
 from ordain.adapters.forges.reading import bounded, read
 from ordain.core import gitnames
-from ordain.core.request import Draft, Opened, Request, Status, first_line, marked
+from ordain.core.request import READY, Draft, Opened, Request, Status, first_line, marked
 from ordain.errors import UserError
 
 COMMENT_LIMIT = 65_536
@@ -117,8 +120,12 @@ class GitHub:
         if pull is None:
             try:
                 pull = self._open(draft)
-            except ForgeError:
+            except ForgeError as refused:
                 pull = self._open_from(draft)  # somebody else was quicker
+                if pull is None and draft.draft and refused.status == 422:
+                    pull = self._open(
+                        replace(draft, draft=False)
+                    )  # drafts take a paid plan where it's private
                 if pull is None:
                     raise
         missing = set(draft.labels) - {each.name for each in pull.labels}
@@ -134,6 +141,22 @@ class GitHub:
         pulls = self._rows("/pulls", Pull, state="open", sort="created", direction="asc")
         ours = [each for each in pulls if any(has.name == label for has in each.labels)]
         return tuple(opened(self._place, each) for each in sorted(ours, key=lambda each: each.number))
+
+    def ready(self, number: int, why: str) -> None:
+        """Take the draft mark off, which only GitHub's GraphQL API can; the comment comes first, so that
+        whoever is asked for review finds it there."""
+        self.comment(number, READY, why)
+        found = self._one(f"/pulls/{number}", Pull)
+        if found.draft:
+            url = f"{self._path}/pulls/{number}"
+            known = {"node_id": found.node_id, "url": url, "number": number}
+            try:
+                PullRequest(self._requester, attributes=known, completed=True).mark_ready_for_review()
+            except (GithubException, LookupError, TypeError) as refused:
+                what = f"GitHub says that #{number} can't be taken for review"
+                raise UserError(
+                    what, fix="give the token Pull requests: write, or do it by hand"
+                ) from refused
 
     def requested(self, branch: str, base: str) -> bool:
         """Whether a branch of this repository ever had a pull request into a base."""

@@ -76,6 +76,8 @@ class Pull(Part, frozen=True, kw_only=True):
     merged: bool = False
     merged_by: Account | None = None
     commits: int = 0
+    draft: bool = False
+    node_id: str = ""
 
 
 class PullReview(Part, frozen=True, kw_only=True):
@@ -211,6 +213,7 @@ def opened(place: Place, pull: Pull) -> Opened:
         base=pull.base.ref,
         author=_login(pull.user),
         created=stamp(pull.created_at),
+        draft=pull.draft,
     )
 
 

@@ -37,9 +37,9 @@ from ordain.adapters.forges.gitlab_answers import (
 )
 from ordain.adapters.forges.guard import Clock, ForgeError, Guard, Limits, session
 from ordain.adapters.forges.place import Place, Token
-from ordain.adapters.forges.reading import MOST, bounded, instant, read
+from ordain.adapters.forges.reading import MOST, bounded, instant, read, undrafted
 from ordain.core import gitnames
-from ordain.core.request import Draft, Opened, Request, Status, StatusState, first_line, marked
+from ordain.core.request import READY, Draft, Opened, Request, Status, StatusState, first_line, marked
 from ordain.errors import UserError
 
 COMMENT_LIMIT = 1_000_000
@@ -161,6 +161,13 @@ class GitLab:
         rows = self._rows(path, MergeRequest, state="opened", labels=label)
         ours = [each for each in rows if label in each.labels]
         return tuple(opened(self._place, each) for each in sorted(ours, key=lambda each: each.iid))
+
+    def ready(self, number: int, why: str) -> None:
+        """Take the draft mark off, which GitLab reads from the title."""
+        self.comment(number, READY, why)
+        path = f"{_path(self._project())}/merge_requests/{number}"
+        if (found := self._one(path, MergeRequest)).draft:
+            self._gitlab.http_put(path, post_data={"title": undrafted(found.title)})
 
     def requested(self, branch: str, base: str) -> bool:
         """Whether a branch of this project ever had a merge request into a base."""

@@ -58,6 +58,7 @@ class MergeRequest(Part, frozen=True, kw_only=True):
     merged_at: str | None = None
     merge_commit_sha: str | None = None
     squash_commit_sha: str | None = None
+    draft: bool = False
 
     @property
     def became(self) -> str | None:
@@ -219,6 +220,7 @@ def opened(place: Place, found: MergeRequest) -> Opened:
         base=found.target_branch,
         author=_login(found.author),
         created=stamp(found.created_at),
+        draft=found.draft,
     )
 
 

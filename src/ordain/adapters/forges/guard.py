@@ -90,7 +90,7 @@ class Guard(HTTPAdapter):
     """Sends a client's requests, if they go where they should.
 
     Args:
-        place: the forge. Its API's address is the only one that is ever opened.
+        place: the forge. The addresses of its API are the only ones that are ever opened.
         permissions: what a request takes, by a pattern over its method and its path in the API.
         limits: how much and how long. clock: see there.
     """
@@ -132,7 +132,7 @@ class Guard(HTTPAdapter):
         if self._left < 0:
             what = f"{self._place.title} needs more than {self._limits.requests} requests for one answer"
             raise UserError(what, fix="its pages may go in circles; look at what it holds")
-        if not _below(url, self._place.api):
+        if not (_below(url, self._place.api) or url == self._place.beside):
             raise UserError(
                 f"{self._place.title} points to another server: not followed", fix="see docs/forges.md"
             )

@@ -41,6 +41,12 @@ class Place:
     base: str
 
     @property
+    def beside(self) -> str | None:
+        """The one address that is opened besides: GraphQL of a GitHub server, which lies next to `api/v3`."""
+        ours = self.forge == "github" and self.api.endswith("/api/v3")
+        return f"{self.api.removesuffix('v3')}graphql" if ours else None
+
+    @property
     def title(self) -> str:
         """What people call the forge."""
         return TITLES[self.forge]
@@ -89,15 +95,27 @@ def read_token(forge: ForgeName, environ: Mapping[str, str] | None = None) -> To
     Raises:
         UserError: when there is none, or what is there can't be one; the message never shows it.
     """
-    variables = os.environ if environ is None else environ
     name = f"{forge.upper()}_TOKEN"
+    fix = f"set {name}, or {name}_FILE to a file that holds it; docs/forges.md lists what it needs"
+    return read_secret(name, f"there is no token for {TITLES[forge]}", fix, environ)
+
+
+def read_secret(name: str, absent: str, fix: str, environ: Mapping[str, str] | None = None) -> Token:
+    """The secret in a variable, or in the file that the variable `…_FILE` names.
+
+    Args:
+        absent, fix: what is said when there is none. environ: instead of this process's environment.
+
+    Raises:
+        UserError: when there is none, or what is there can't be one; the message never shows it.
+    """
+    variables = os.environ if environ is None else environ
     text, where = variables.get(name, ""), name
     if not text and variables.get(f"{name}_FILE"):
         where = variables[f"{name}_FILE"]
         text = _file(Path(where))
     if not text:
-        fix = f"set {name}, or {name}_FILE to a file that holds it; docs/forges.md lists what it needs"
-        raise UserError(f"there is no token for {TITLES[forge]}", where=where, fix=fix)
+        raise UserError(absent, where=where, fix=fix)
     if not _TOKEN.fullmatch(text.strip()):
         raise UserError("what is there can't be a token", where=where, fix="put one token there, on one line")
     return Token(text.strip())

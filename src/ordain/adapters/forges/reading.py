@@ -21,6 +21,8 @@ MOST = 5000
 _LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}(\[bot\])?")
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _TITLE = 200
+# See GitLab's page on draft merge requests.
+_DRAFT = re.compile(r"(\s*(\[draft\]|draft:|\(draft\)))+\s*", re.IGNORECASE)
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,3 +83,9 @@ def stamp(text: str | None) -> str:
     """The same in UTC and whole seconds, as records write it; empty for what is no time."""
     found = instant(text)
     return found.strftime("%Y-%m-%dT%H:%M:%SZ") if found else ""
+
+
+def undrafted(title: str) -> str:
+    """A title without what GitLab takes for a draft's mark, once or several times."""
+    found = _DRAFT.match(title)
+    return title[found.end() :] if found else title

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ordain.core import gates
+from ordain.core.bounds import Bounds
 from ordain.core.drift.evidence import Measurement
 from ordain.core.gates import Group
-from ordain.core.spec import Gates, QualityGate
+from ordain.core.spec import QualityGate
 from ordain.core.verdicts import Outcome, Verdict
 
 
@@ -38,7 +39,7 @@ def quality(gate: QualityGate, measured: Measurement | None) -> Verdict:
 
 
 def verdicts(
-    declared: Gates, measured: Mapping[str, Measurement], groups: Mapping[str, Sequence[Group]]
+    declared: Bounds, measured: Mapping[str, Measurement], groups: Mapping[str, Sequence[Group]]
 ) -> Iterator[Verdict]:
     """Every gate that labels can speak about.
 

@@ -176,7 +176,9 @@ class Performance(Part, frozen=True, kw_only=True):
 
     Attributes:
         known: labels that there are. predictions, labelled: since `start`, and those of them whose label
-            has come. newest: time of the newest labelled prediction. middle: of the time since `start`.
+            has come. newest: time of the newest labelled prediction.
+        due, punctual: predictions that are old enough for a label, and those of them that have one.
+        middle: of the time since `start` in which predictions are old enough.
         unmatched: labels without a prediction, or that are no class of the model.
         files, unreadable: of labels, and those that could not be read, or not to their end.
         unknown: labels that are no class, or no number. impossible: labelled predictions whose label is
@@ -193,6 +195,8 @@ class Performance(Part, frozen=True, kw_only=True):
     known: int
     predictions: int
     labelled: int
+    due: int = 0
+    punctual: int = 0
     newest: str = ""
     unmatched: int = 0
     files: int = 0
@@ -208,8 +212,8 @@ class Performance(Part, frozen=True, kw_only=True):
 
     @property
     def coverage(self) -> float | None:
-        """Labelled share of the predictions."""
-        return self.labelled / self.predictions if self.predictions else None
+        """Labelled share of the predictions that are old enough for a label."""
+        return self.punctual / self.due if self.due else None
 
 
 class Estimate(Part, frozen=True, kw_only=True):

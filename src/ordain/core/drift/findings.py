@@ -181,8 +181,8 @@ def of_performance(performance: Performance, settings: Settings) -> Iterator[Fin
             if performance.predictions
             else f"there is no prediction since {performance.start} that a label could belong to"
         )
-        yield Finding(kind="labels-stale", alarm=bool(performance.predictions), detail=detail)
-    elif performance.newest < performance.middle:
+        yield Finding(kind="labels-stale", alarm=bool(performance.due), detail=detail)
+    elif performance.due and performance.newest < performance.middle:
         detail = f"no prediction since {performance.newest} has a label"
         yield Finding(kind="labels-stale", alarm=True, detail=detail)
     yield from _labels(performance)

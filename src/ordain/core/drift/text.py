@@ -77,7 +77,8 @@ def bar(share: float) -> str:
 def _performance(found: Performance | None) -> Iterator[str]:
     if found is None:
         return
-    share = "" if found.coverage is None else f" ({found.coverage:.1%})"
+    of = "" if found.due == found.predictions else " of those that are old enough"
+    share = "" if found.coverage is None else f" ({found.coverage:.1%}{of})"
     delay = (
         "" if found.delay is None else f"; a label takes {found.delay[0]:g} h, {found.delay[1]:g} h at worst"
     )

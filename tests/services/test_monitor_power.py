@@ -1,0 +1,201 @@
+"""What a monitor holds, and that it could not deploy with it, whoever took it over.
+
+In a pod it holds a token of a forge and nothing else. Everything below is done with that, and with more: with
+a signing key of its own, as a contributor who merges what they like.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from ordain.adapters.forges.github import GitHub
+from ordain.adapters.forges.gitlab import GitLab
+from ordain.adapters.forges.place import Token, place_of
+from ordain.adapters.forges.telling import Teller
+from ordain.adapters.git import Repository
+from ordain.adapters.resources import templates
+from ordain.core import approval, attestation
+from ordain.core.desired import desired
+from ordain.core.reasons import Reason
+from ordain.core.request import Draft, Status
+from ordain.core.templating import parse
+from ordain.errors import UserError
+from ordain.ports import Requests
+from tests.adapters.forges import github_world, gitlab_world
+from tests.adapters.forges.standin import TOKEN, Fault, StandIn, standing_in
+from tests.core.fleet import ALARMS, WATCHED, forms
+from tests.core.test_forms import files
+from tests.services.test_reconcile import CHURN, _previewed, _publish, verdicts
+from tests.services.test_requests import Hosted
+from tests.services.world import World
+
+COMMIT = "a" * 40
+
+
+# --- in the cluster -----------------------------------------------------------------------------------
+
+
+def test_its_pod_has_no_way_to_the_cluster_and_two_secrets_at_most() -> None:
+    found = files("labelled", environment=replace(WATCHED, alarms=ALARMS))
+    pod = found["monitor-cronjob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is False
+    assert found["monitor-serviceaccount"]["automountServiceAccountToken"] is False
+    assert "secrets" not in found["monitor-serviceaccount"]
+    secrets = {each["secret"]["secretName"] for each in pod["volumes"] if "secret" in each}
+    assert secrets == {"s3", "ordain-alarms"}  # to read the log, and to tell the forge
+    assert {next(iter(each.keys() - {"name"})) for each in pod["volumes"]} <= {"secret", "image", "emptyDir"}
+    (worker,) = pod["containers"]
+    assert not [each for each in worker["env"] if "valueFrom" in each or "KEY" in each["name"]]
+    assert found["monitor-networkpolicy"]["spec"]["ingress"] == []
+
+
+def test_nothing_that_is_rendered_gives_anybody_a_role() -> None:
+    kinds = {
+        parse(data)["kind"] for each in desired(forms(), templates()).values() for data in each.files.values()
+    }
+    assert not {kind for kind in kinds if "Role" in kind}
+
+
+def test_what_tells_a_forge_has_no_git_no_keys_and_no_reconciler() -> None:
+    """The receiver and the telling of a monitor, by what they import."""
+    program = (
+        "import sys, ordain.services.receive, ordain.services.tell, ordain.adapters.webhooks,"
+        " ordain.adapters.forges.telling; print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "ordain.services.receive" in loaded
+    forbidden = (
+        "ordain.adapters.git",
+        "ordain.adapters.ssh",
+        "ordain.adapters.registry",
+        "ordain.services.re",
+    )
+    allowed = {"ordain.services.receive"}
+    assert not {each for each in loaded - allowed if each.startswith(forbidden)}
+
+
+# --- at a forge ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def on_github() -> Iterator[tuple[StandIn, Requests, Teller]]:
+    with standing_in("github", "/api/v3") as server:
+        github_world.World(server)
+        place = place_of("github", f"{server.origin}/acme/churn", "main")
+        for operation in server.answers:
+            if operation != ("POST", github_world.DISPATCHES):
+                server.faulty[operation] = Fault(status=403)
+        client = GitHub(place, Token(TOKEN))
+        yield server, client, Teller(place, Token(TOKEN))
+        client.close()
+
+
+@pytest.fixture
+def on_gitlab() -> Iterator[tuple[StandIn, Requests, Teller]]:
+    with standing_in("gitlab", "/api/v4") as server:
+        gitlab_world.World(server)
+        place = place_of("gitlab", f"{server.origin}/{gitlab_world.NAME}", "main")
+        for operation in server.answers:
+            if operation != ("POST", gitlab_world.TRIGGER):
+                server.faulty[operation] = Fault(status=401)  # a trigger token opens nothing else
+        client = GitLab(place, Token(TOKEN))
+        yield server, client, Teller(place, Token(TOKEN))
+        client.close()
+
+
+DRAFT = Draft(branch="retrain/churn-1", base="main", title="Retrain", body="x")
+TRIES: tuple[Callable[[Requests], object], ...] = (
+    lambda forge: forge.open_request(DRAFT),
+    lambda forge: forge.open_requests("retrain:churn"),
+    lambda forge: forge.ready(13, "now"),
+    lambda forge: forge.comment(13, "plan", "approved"),
+    lambda forge: forge.status(COMMIT, [Status(name="ordain", state="success")]),
+)
+
+
+@pytest.mark.parametrize("forge", ["on_github", "on_gitlab"])
+def test_its_token_tells_and_is_refused_everything_else(forge: str, request: pytest.FixtureRequest) -> None:
+    server, client, teller = request.getfixturevalue(forge)
+    teller.dispatch("ordain-retrain", {"model": "churn", "evidence": "{}"})
+    told = len(server.asked)
+    for attempt in TRIES:
+        with pytest.raises(UserError, match=r"answers 40[13]"):
+            attempt(client)
+    assert len(server.asked) > told  # it was tried, and refused there
+
+
+RULES = """#!/bin/sh
+# What docs/forges.md asks of a forge's rules: nobody pushes to these, but for the collector's account to one.
+case "$1:$ACCOUNT" in
+  refs/heads/main:*|refs/heads/live:monitor) echo "protected branch" >&2; exit 1 ;;
+esac
+"""
+
+
+def test_a_token_that_may_push_branches_pushes_to_no_protected_one(
+    running: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GitHub's *Contents: write*, which an event takes, would push; the rules of both branches refuse it."""
+    hook = running.origin / "hooks/update"
+    hook.write_text(RULES)
+    hook.chmod(0o755)
+    monkeypatch.setenv("ACCOUNT", "monitor")
+    clone = Repository(running.branch("stranger", "mine"))
+    commit = running.commit("stranger", "Deploy")
+    before = running.run(running.origin, "git", "for-each-ref")
+    for name in ("refs/heads/main", "refs/heads/live"):
+        with pytest.raises(UserError):
+            clone.push(str(running.origin), commit, name)
+    assert running.run(running.origin, "git", "for-each-ref") == before
+
+
+# --- with everything but an approval ------------------------------------------------------------------
+
+
+def tampered(world: World) -> str:
+    """A branch of the monitor's own: another release, and manifests to match."""
+    where = world.branch("stranger", "churn-2")
+    for path in (where / "manifests/staging/churn").glob("*.yaml"):
+        path.write_text(path.read_text().replace("replicas", "replicas "))
+    return world.add_release("stranger", where, ("churn", 2))
+
+
+def test_what_it_merges_and_approves_itself_deploys_nothing(running: World) -> None:
+    before = running.manifests("staging/")
+    branch = tampered(running)
+    with pytest.raises(UserError, match="speaks for nobody"):
+        running.approve(branch, "stranger")
+    covered = approval.statement([each.transition for each in _previewed(running, branch)], "0" * 40)
+    _publish(running, attestation.to_bytes(attestation.seal(covered, running.approver("stranger").sign)))
+    running.merge(branch, "stranger")
+    reasons = verdicts(running.reconcile())
+    assert reasons[CHURN] in {Reason.SELF_APPROVAL, Reason.KEY_UNKNOWN, Reason.AUTHOR_UNPROVEN}
+    assert running.manifests("staging/") == before
+
+
+def test_nor_does_its_silence(running: World) -> None:
+    """Merged, and approved by nobody."""
+    before = running.manifests("staging/")
+    branch = tampered(running)
+    running.merge(branch, "stranger")
+    assert verdicts(running.reconcile())[CHURN] in {Reason.APPROVALS_MISSING, Reason.AUTHOR_UNPROVEN}
+    assert running.manifests("staging/") == before
+
+
+@pytest.mark.parametrize(
+    "who", [{"reviewer": "ordain-monitor"}, {"reviewer": "ordain-monitor[bot]", "bot": True}]
+)
+def test_its_account_at_a_forge_is_no_reviewer(tmp_path: Path, who: dict[str, Any]) -> None:
+    hosted = Hosted(tmp_path)
+    branch = hosted.world.release("dana", "churn", 1)
+    hosted.merge(branch, hosted.reviews(branch, "ravi", **who))
+    assert hosted.verdict().reason in {Reason.ACCOUNT_UNKNOWN, Reason.APPROVALS_MISSING}
+    assert hosted.world.manifests("staging/churn") == {}
