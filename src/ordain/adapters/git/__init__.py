@@ -7,7 +7,8 @@ environment.
 """
 
 from ordain.adapters.git.command import PushRacedError
+from ordain.adapters.git.opening import find_repository, scratch
 from ordain.adapters.git.reading import BLOB_LIMIT, REGULAR, Listed
-from ordain.adapters.git.repository import Repository, find_repository, scratch
+from ordain.adapters.git.repository import Repository
 
 __all__ = ["BLOB_LIMIT", "REGULAR", "Listed", "PushRacedError", "Repository", "find_repository", "scratch"]

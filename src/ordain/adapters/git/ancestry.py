@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 
 from ordain.adapters.git.command import Command
-from ordain.adapters.git.reading import Reader
+from ordain.adapters.git.walking import Walker
 from ordain.core import gitnames
 from ordain.core.cleanmerge import is_clean_merge
 from ordain.core.commitgraph import Graph
@@ -35,7 +35,7 @@ class _TooMuchError(Exception):
     """There is more to look at than a merge is worth."""
 
 
-class Ancestry(Reader):
+class Ancestry(Walker):
     """What can be asked of a repository's history.
 
     Args:
