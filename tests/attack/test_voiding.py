@@ -20,6 +20,14 @@ def _model(change: Callable[[Any], None]) -> Change:
     )
 
 
+def _model_edit(change: Callable[[Any], None]) -> Callable[[Any], None]:
+    return lambda value: change(value["models"]["churn"])
+
+
+def _quality(least: float) -> Callable[[Any], None]:
+    return _model_edit(lambda churn: churn["gates"]["quality"][0].update(min=least))
+
+
 CHANGES: dict[str, Change] = {
     "retraining": lambda world, where: (
         world.add_release("dana", where, ("churn", 2), salt="retrained")),
@@ -54,3 +62,33 @@ def test_only_what_changed_is_voided(running: World, name: str) -> None:
     assert not found["staging/churn"][0]
     assert found["staging/churn"][1] in {Reason.STALE_APPROVAL, Reason.RELEASE_INVALID}
     assert running.manifests("staging/churn") == before
+
+
+@pytest.mark.parametrize("what", ["a gate", "the seed", "a candidate"])
+def test_a_release_that_was_made_of_another_declaration_runs_nowhere(running: World, what: str) -> None:
+    """The gate is lowered beside a release that never met it: before the approval or after."""
+    where = running.branch("dana", "second")
+    running.add_release("dana", where, ("churn", 2), salt="second")
+    if what == "a candidate":
+        changed = {"parameters": {"C": 2.0}, "estimator": "sklearn.linear_model.LogisticRegression"}
+        running.edit(where, "params.yaml", lambda v: v["candidates"].update(churn={"plain": changed}))
+    elif what == "a gate":
+        running.edit(where, "models.yaml", _quality(0.1))
+    else:
+        running.edit(where, "params.yaml", lambda v: v.update(seed=7))
+    running.commit("dana", "The second, and a change")
+    branch = running.push("dana")
+    running.approve(branch, "ravi")
+    running.merge(branch)
+    (decision,) = (each for one in running.reconcile().entries for each in one.decisions)
+    assert decision.reason == Reason.RELEASE_INVALID
+    assert "declared otherwise" in decision.detail
+
+
+def test_a_gate_changed_later_takes_nothing_away_from_what_runs(running: World) -> None:
+    where = running.branch("dana", "stricter")
+    running.edit(where, "models.yaml", _quality(0.79))
+    running.commit("dana", "A stricter gate")
+    running.merge(running.push("dana"))
+    assert not running.reconcile().entries
+    assert running.manifests("staging/churn")

@@ -11,7 +11,7 @@ from ordain.core.decisions import Action, Approval, Decision, LedgerState, Pendi
 from ordain.core.declared import Instance
 from ordain.core.desired import Desired
 from ordain.core.governance import Policy, Waiver
-from ordain.core.identity import Target, Transition
+from ordain.core.identity import ReleaseRef, Target, Transition, training_slice
 from ordain.core.quorum import declared_risk, required, roles_of, signed_only, unfilled
 from ordain.core.reasons import Reason
 from ordain.core.release import Release
@@ -161,11 +161,27 @@ def _evidence(
     if wanted.artifact is None or not step.present(wanted.artifact):
         detail = f"the artifact of {ref.label} was not published: {ref.artifact}"
         return (), _Refusal(reason=Reason.ARTIFACT_ABSENT, detail=detail)
+    if not (_ran(step, ref) or _as_declared(step.instance, release)):
+        detail = f"{ref.model} is declared otherwise than {ref.label} was made and judged: release it again"
+        return (), _Refusal(reason=Reason.RELEASE_INVALID, detail=detail)
     skipped = _skipped(step, target, ref.number)
     if skipped:
         detail = f"{ref.label} has not run in {skipped}, which comes before {target.environment}"
         return (), _Refusal(reason=Reason.NOT_PROMOTED, detail=detail)
     return _waived(step, release, waivers)
+
+
+def _ran(step: Step, ref: ReleaseRef) -> bool:
+    """Whether a release has run anywhere, so that it was held against its declaration then."""
+    ran = (numbers for target, numbers in step.state.ran.items() if target.model == ref.model)
+    return any(ref.number in numbers for numbers in ran)
+
+
+def _as_declared(instance: Instance, release: Release) -> bool:
+    """Whether the data, the candidates and the gates are those that a release was made of and judged by."""
+    spec, candidates = instance.models.models.get(release.model), instance.params.candidates
+    declared = spec and training_slice(spec, candidates.get(release.model, {}), instance.params.seed)
+    return declared == release.training_slice
 
 
 def _skipped(step: Step, target: Target, number: int) -> str | None:
