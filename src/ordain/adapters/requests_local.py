@@ -64,6 +64,8 @@ class LocalRequests:
                 known = self._fetched(repository)
                 for number, each in known.items():
                     if (each.branch, each.base) == (draft.branch, draft.base) and _is_open(repository, each):
+                        if each.draft and not draft.draft:  # a branch of that name was turned down before
+                            self.ready(number, draft.title)
                         return f"{FOLDER}/{number}"
                 name = f"{FOLDER}/{max(known, default=0) + 1}"
                 try:

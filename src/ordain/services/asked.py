@@ -59,6 +59,8 @@ def remember(clone: Repository, model: str, asked: Retraining) -> None:
     Raises:
         RetryLater: when the origin does not answer. UserError: when it refuses.
     """
+    if asked.mark(model) in clone.refs(retraining.marks(model)):
+        return  # as `known` fetched it; the first time stays, and Git would refuse another
     (blob,) = clone.write_blobs([retraining.encode(retraining.essence(asked))])
     try:
         clone.push(clone.remote(), blob, asked.mark(model))
