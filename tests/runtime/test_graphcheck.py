@@ -93,7 +93,10 @@ def test_what_could_reach_outside_the_graph_is_refused(name: str) -> None:
         check_graph(model.SerializeToString())
 
 
-@pytest.mark.parametrize("data", [*disguises("/nonexistent/canary"), *empty()])
+DISGUISES = [*disguises("/nonexistent/canary"), *empty()]
+
+
+@pytest.mark.parametrize("data", DISGUISES, ids=range(len(DISGUISES)))
 def test_a_pickle_in_any_disguise_is_refused(data: bytes) -> None:
     with pytest.raises(UserError, match="refused before it is loaded"):
         check_graph(data)
