@@ -89,6 +89,8 @@ lock: $(VENV)/test.stamp  ## Compile requirements/*.in into pinned, hashed files
 	@for name in run serve jobs test checkov signing clients; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras \
 	    requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras \
+	  pyproject.toml -c requirements/run.txt -o requirements/reconcile.txt
 
 clean:  ## Remove what was installed and built, never what was made by you.
 	@rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
