@@ -18,7 +18,7 @@ from tests.services.world import World
 
 VERBS = (
     ["verify", "--all"], ["audit"], ["why", "churn@staging"], ["status"], ["gc"], ["plan", "--rev", "HEAD"],
-    ["check"], ["report", "--out", "out.md"], ["affected"], ["compare", "churn"],
+    ["check"], ["report", "--out", "{out}"], ["affected"], ["compare", "churn"],
 )  # fmt: skip
 FOLDERS = ("environments", "releases/churn", "manifests/staging")
 
@@ -95,7 +95,7 @@ def every_verb_ends_well(world: World, said: Callable[[], str]) -> None:
     world.git("ravi", "fetch", "-q", "origin")
     for words in VERBS:
         with pytest.raises(SystemExit) as ended:
-            main([*words, "-C", str(clone)])
+            main([*(each.format(out=clone.parent / "out.md") for each in words), "-C", str(clone)])
         assert ended.value.code in {0, 1, 2}, f"{words}: {said()}"
 
 

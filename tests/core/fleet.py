@@ -32,7 +32,6 @@ from ordain.core.governance import (
     Prometheus,
     Runtime,
 )
-from ordain.core.identity import training_slice
 from ordain.core.instance import is_state_path, load
 from ordain.core.predictionlog import Compact, PredictionLog
 from ordain.core.release import Champion, DataRecord, Release
@@ -162,10 +161,9 @@ GITOPS = Gitops(
 
 
 def record(model: str, number: int = 1, **changes: Any) -> Release:
-    """A release record that its own digest closes, made of what the fleet's `SPEC` declares."""
+    """A release record that its own digest closes."""
     fields: dict[str, Any] = {
-        **dict.fromkeys(("parameters", "code", "lock"), OTHER),
-        "training_slice": training_slice(SPEC, {}, 0),
+        **dict.fromkeys(("training_slice", "parameters", "code", "lock"), OTHER),
         "data": DataRecord(
             source=OTHER, rows=OTHER, train=OTHER, holdout=OTHER, row_count=100, holdout_count=20
         ),

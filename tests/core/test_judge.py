@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,12 +14,13 @@ from ordain.core.declared import Instance
 from ordain.core.desired import Desired
 from ordain.core.governance import SHARED, Key, Policy, Rule, Waiver
 from ordain.core.governance import Person as Member
-from ordain.core.identity import Target, Transition
+from ordain.core.identity import Target, Transition, training_slice
 from ordain.core.judge import Step, action_of, judge
 from ordain.core.reasons import Reason
 from ordain.core.release import Release
 from ordain.core.verdicts import Verdict
-from tests.core.fleet import ARTIFACT, PLAIN, POLICY, SPEC, STAGING, fleet, record
+from tests.core import fleet as fleets
+from tests.core.fleet import ARTIFACT, PLAIN, POLICY, SPEC, STAGING, fleet
 from tests.core.signing import Person
 
 KEYS = {
@@ -31,6 +33,8 @@ CHURN, PRODUCTION = (
 SHARED_TARGET = Target(environment="staging", model=SHARED)
 OLD, TODAY = "sha256:" + "a" * 64, "2026-11-24"
 PASSED = (Verdict(gate="parity", outcome="pass"),)
+# Records of what the fleet declares.
+record = partial(fleets.record, training_slice=training_slice(SPEC, {}, 0))
 FAILED = (*PASSED, Verdict(gate="size", outcome="fail"))
 THIN = (Verdict(gate="size", outcome="insufficient"),)
 WAIVER = Waiver(model="churn", gate="size", reason="It is large, and we know.", expires=TODAY)

@@ -179,6 +179,8 @@ CASES: list[tuple[str, str, str, str]] = [
     ("malformed", M, REPLICAS, BATCH.replace("claim: data", "allow_to: [10.0.0.0]")),
     ("watch-without-log", M, REPLICAS, REPLICAS + "\n    monitoring: {prediction_log: false, " + WATCH),
     ("no-network", M, REPLICAS, REPLICAS + "\n    monitoring: {" + WATCH.replace("file:///srv/data", "gs://b")),
+    ("no-network", M, REPLICAS, REPLICAS + "\n    monitoring: {"
+     + WATCH.replace("claim: data", "claim: data, labels: {url: gs://b/labels.jsonl}")),
     ("gitops-without-tool", M, "version: 1\n",
      "version: 1\ngitops: {repository: https://example.org/team/models.git}\n"),
     ("malformed", M, "version: 1\n",

@@ -179,6 +179,10 @@ def declare(shop: Shop, **more: Any) -> None:
     models["models"]["cancer"]["data"]["source"] = {"url": f"{shop.url}/*.csv"}
     models["models"]["cancer"].update(more)
     (shop.ada / "models.yaml").write_text(yaml.safe_dump(models, sort_keys=False))
+    for place in (shop.ada / "environments").glob("*.yaml"):
+        environment = yaml.safe_load(place.read_text())
+        environment["runtime"]["jobs_image"] = environment["runtime"]["image"]
+        place.write_text(yaml.safe_dump(environment, sort_keys=False))
     params = yaml.safe_load((shop.ada / "params.yaml").read_text())
     del (
         params["candidates"]["cancer"]["random-forest"],

@@ -14,7 +14,7 @@ from ordain.cli import wiring
 from ordain.cli.main import ordain
 from ordain.cli.retrain import publisher
 from ordain.errors import UserError
-from tests.services.world import World
+from tests.services.world import IMAGE, World
 
 WATCH = {"watch": {"schedule": "27 5 * * *", "log": "s3://logs/churn", "allow_to": ["10.0.0.0/8"]}}
 
@@ -31,6 +31,7 @@ def watched(world: World) -> World:
     branch = world.release("dana", "churn", 1)
     where = world.enter("dana")
     world.edit(where, "models.yaml", lambda value: value["models"]["churn"].update(monitoring=WATCH))
+    world.edit(where, "environments/staging.yaml", lambda value: value["runtime"].update(jobs_image=IMAGE))
     world.commit("dana", "Watch it")
     world.push("dana")
     world.deploy(branch, "ravi")

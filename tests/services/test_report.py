@@ -62,7 +62,7 @@ def test_a_review_is_told_with_its_role_and_what_is_missing_without_it(hosted: O
     hosted.propose(branch)
     before = hosted.churn()
     assert (before.approved, before.missing, approvers(before)) == (False, {"reviewer": 1}, [])
-    assert before.contributors == ("dana",), "who made it is known by the forge's word"
+    assert before.contributors == ("ada", "dana"), "the founder, and who made it by the forge's word"
     hosted.propose(branch, *hosted.reviews(branch, "ravi"))
     after = hosted.churn()
     assert (after.approved, after.missing) == (True, {})

@@ -80,15 +80,24 @@ def sha(text: str) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-def record(model: str, number: int, verdicts: tuple[Verdict, ...] = PASSED, salt: str = "") -> Release:
+def plain_slice(model: str) -> str:
+    """What a model is made of that declares nothing of its own."""
+    spec = msgspec.convert(models_file((model,)), Models).models[model]
+    return training_slice(spec, msgspec.convert(params_file((model,)), Params).candidates[model], 0)
+
+
+def record(
+    model: str,
+    number: int,
+    verdicts: tuple[Verdict, ...] = PASSED,
+    salt: str = "",
+    made_of: str | None = None,
+) -> Release:
     """A sound release record."""
-    models, params = models_file((model,)), params_file((model,))
-    spec = msgspec.convert(models, Models).models[model]
-    candidates = msgspec.convert(params, Params).candidates[model]
     made = Release(
         model=model,
         number=number,
-        training_slice=training_slice(spec, candidates, 0),
+        training_slice=made_of or plain_slice(model),
         parameters=sha("parameters"),
         code=sha("code"),
         lock=sha(f"lock {model} {number} {salt}"),
@@ -285,11 +294,20 @@ class World:
             ):
                 known = yaml.safe_load((where / path).read_text())[key] if (where / path).exists() else {}
                 self.write(where, path, {**new, key: {**known, **new[key]}})
-        made = record(model, number, **options)
+        made = record(model, number, **{"made_of": self.declared_slice(where, model), **options})
         self.write(where, f"releases/{model}/{number}.yaml", msgspec.to_builtins(made))
         self.pin(where, "staging", model, number)
         self.commit(who, f"Release {model}@{number}")
         return self.push(who)
+
+    def declared_slice(self, where: Path, model: str) -> str:
+        """What a release would be made of in a clone; the plain model where that can't be read."""
+        try:
+            models = msgspec.convert(yaml.safe_load((where / "models.yaml").read_text()), Models)
+            params = msgspec.convert(yaml.safe_load((where / "params.yaml").read_text()), Params)
+        except (msgspec.ValidationError, yaml.YAMLError):
+            return plain_slice(model)
+        return training_slice(models.models[model], params.candidates.get(model, {}), params.seed)
 
     def models(self, where: Path) -> dict[str, Any]:
         """What is declared in a clone."""

@@ -39,6 +39,7 @@ class Around(Struct, frozen=True, kw_only=True):
     gitops: Gitops | None = None
     remote: str | None = None
     origin: str | None = None
+    policy: Path | None = None
 
 
 class Settled(Struct, frozen=True, kw_only=True):
@@ -73,7 +74,7 @@ def settle(folder: Path, asked: Around, bare: Path | None) -> Settled:
     """
     origin = gitnames.url(asked.origin) if asked.origin else origin_of(folder)
     found = _ORIGIN.fullmatch(origin) if is_address(origin) else None
-    policy = declared_policy(folder)
+    policy = declared_policy(folder) or given_policy(asked.policy)
     forge = asked.forge or (policy.forge if policy else HOSTS.get(found["host"] if found else "", "local"))
     guessed = [] if asked.forge else [f"the forge is {forge}"]
     name = asked.repository or (policy.repository if policy else _name(folder, forge, found))
@@ -148,8 +149,12 @@ def remote_of(folder: Path) -> str | None:
 
 def declared_policy(folder: Path) -> Policy | None:
     """The policy that is there already, where it can be read."""
-    target = disk.inside(folder, "policy.yaml")
-    data = disk.read_bytes(target, disk.STATE_LIMIT) if target.is_file() else None
+    return given_policy(disk.inside(folder, "policy.yaml"))
+
+
+def given_policy(target: Path | None) -> Policy | None:
+    """The policy in a file, where it can be read."""
+    data = disk.read_bytes(target, disk.STATE_LIMIT) if target and target.is_file() else None
     instance = load({"policy.yaml": data}).instance if data is not None else None
     return instance.policy if instance else None  # `ordain check` says what is wrong with another
 
