@@ -79,9 +79,7 @@ def initialise(folder: Path, asked: Request) -> Outcome:
             repository that is there already; nothing was written then.
     """
     drafted = init_model.draft_model(folder, asked.name, asked.data, asked.target)
-    around = init_forge.settle(
-        folder, msgspec.structs.replace(asked.around, policy=asked.policy), asked.origin
-    )
+    around = init_forge.settle(folder, asked.around, asked.origin, asked.policy)
     flags = Flags(
         policy=asked.policy, reviewers=asked.reviewers, bare=asked.origin, around=asked.around,
         settled=around, drafted=drafted,

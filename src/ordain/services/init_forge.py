@@ -39,7 +39,6 @@ class Around(Struct, frozen=True, kw_only=True):
     gitops: Gitops | None = None
     remote: str | None = None
     origin: str | None = None
-    policy: Path | None = None
 
 
 class Settled(Struct, frozen=True, kw_only=True):
@@ -63,18 +62,19 @@ def is_address(origin: str) -> bool:
     return "://" in origin or re.match(r"([^/@]+@)?[^/:@]+:", origin) is not None
 
 
-def settle(folder: Path, asked: Around, bare: Path | None) -> Settled:
+def settle(folder: Path, asked: Around, bare: Path | None, policy_file: Path | None) -> Settled:
     """Take what was asked for; where nothing was, what the policy or the remote `origin` says.
 
     Args:
         folder: the repository, or where it will be. bare: the folder of the origin that is about to be made.
+        policy_file: the policy to start from, where none is there yet.
 
     Raises:
         UserError: for a name, an address or a registry that is none; for a forge without a repository.
     """
     origin = gitnames.url(asked.origin) if asked.origin else origin_of(folder)
     found = _ORIGIN.fullmatch(origin) if is_address(origin) else None
-    policy = declared_policy(folder) or given_policy(asked.policy)
+    policy = declared_policy(folder) or given_policy(policy_file)
     forge = asked.forge or (policy.forge if policy else HOSTS.get(found["host"] if found else "", "local"))
     guessed = [] if asked.forge else [f"the forge is {forge}"]
     name = asked.repository or (policy.repository if policy else _name(folder, forge, found))
