@@ -56,7 +56,10 @@ class Device(NamedTuple):
     def unpacked(self, archive: Path) -> Path:
         """The folder that an archive unpacks to."""
         with tarfile.open(archive) as opened:
-            opened.extractall(self.folder / "unpacked")  # our own archive; Python 3.11.2 has no filters yet
+            if hasattr(tarfile, "data_filter"):
+                opened.extractall(self.folder / "unpacked", filter="data")
+            else:  # the oldest releases of Python 3.11, which Debian 12 has
+                opened.extractall(self.folder / "unpacked")
             return self.folder / "unpacked" / opened.getnames()[0].partition("/")[0]
 
     def run(self, program: Path, *words: str, rows: str = "") -> subprocess.CompletedProcess[str]:
