@@ -20,12 +20,8 @@ def _model(change: Callable[[Any], None]) -> Change:
     )
 
 
-def _model_edit(change: Callable[[Any], None]) -> Callable[[Any], None]:
-    return lambda value: change(value["models"]["churn"])
-
-
-def _quality(least: float) -> Callable[[Any], None]:
-    return _model_edit(lambda churn: churn["gates"]["quality"][0].update(min=least))
+def _quality(least: float) -> Change:
+    return _model(lambda churn: churn["gates"]["quality"][0].update(min=least))
 
 
 CHANGES: dict[str, Change] = {
@@ -64,18 +60,21 @@ def test_only_what_changed_is_voided(running: World, name: str) -> None:
     assert running.manifests("staging/churn") == before
 
 
-@pytest.mark.parametrize("what", ["a gate", "the seed", "a candidate"])
+OTHERWISE: dict[str, Change] = {
+    "a gate": _quality(0.1),
+    "the seed": lambda world, where: world.edit(where, "params.yaml", lambda value: value.update(seed=7)),
+    "a candidate": lambda world, where: world.edit(
+        where, "params.yaml", lambda value: value["candidates"]["churn"]["plain"]["parameters"].update(C=2.0)
+    ),
+}
+
+
+@pytest.mark.parametrize("what", OTHERWISE)
 def test_a_release_that_was_made_of_another_declaration_runs_nowhere(running: World, what: str) -> None:
-    """The gate is lowered beside a release that never met it: before the approval or after."""
+    """The gate is lowered beside a release that never met it, and all of it is approved."""
     where = running.branch("dana", "second")
     running.add_release("dana", where, ("churn", 2), salt="second")
-    if what == "a candidate":
-        changed = {"parameters": {"C": 2.0}, "estimator": "sklearn.linear_model.LogisticRegression"}
-        running.edit(where, "params.yaml", lambda v: v["candidates"].update(churn={"plain": changed}))
-    elif what == "a gate":
-        running.edit(where, "models.yaml", _quality(0.1))
-    else:
-        running.edit(where, "params.yaml", lambda v: v.update(seed=7))
+    OTHERWISE[what](running, where)
     running.commit("dana", "The second, and a change")
     branch = running.push("dana")
     running.approve(branch, "ravi")
@@ -87,7 +86,7 @@ def test_a_release_that_was_made_of_another_declaration_runs_nowhere(running: Wo
 
 def test_a_gate_changed_later_takes_nothing_away_from_what_runs(running: World) -> None:
     where = running.branch("dana", "stricter")
-    running.edit(where, "models.yaml", _quality(0.79))
+    _quality(0.79)(running, where)
     running.commit("dana", "A stricter gate")
     running.merge(running.push("dana"))
     assert not running.reconcile().entries

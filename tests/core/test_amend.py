@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from ordain.core.amend import CONFIG, Amended, Wanted, amend
+from ordain.core.amend import Amended, Wanted, amend
 from ordain.core.dvcconfig import default_remote
+from ordain.core.dvcfiles import CONFIG
 from ordain.core.instance import read_instance
 from ordain.core.scaffold import REGISTRY, Person, Robots, empty_models, environments, policy
 from tests.core.test_scaffold import KEY

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import partial
-from http.server import ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -21,7 +18,7 @@ from tests.adapters.forges.github_world import PULLS
 from tests.adapters.forges.standin import TOKEN, StandIn, standing_in
 from tests.e2e.actions import load
 from tests.e2e.hub import BOT, Hub
-from tests.e2e.test_workflows import Quiet, Shop, cancer, declare, watched
+from tests.e2e.test_workflows import Shop, cancer, data_behind, declare, watched
 from tests.registries import needs_registry, running_registry
 
 pytestmark = [needs_registry, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -82,14 +79,12 @@ class GitHubShop(Shop):
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHubShop]:
     root = tmp_path_factory.mktemp("github-shop")
-    (root / "www").mkdir()
-    data = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(root / "www")))
-    Thread(target=data.serve_forever, daemon=True).start()
-    with running_registry(root) as registry, standing_in("github", "/api/v3") as server:
-        url = f"http://127.0.0.1:{data.server_port}"
+    with (
+        data_behind(root) as url,
+        running_registry(root) as registry,
+        standing_in("github", "/api/v3") as server,
+    ):
         yield GitHubShop(root, url, f"{registry.host}/models", server)
-    data.shutdown()
-    data.server_close()
 
 
 def test_a_pull_request_is_generated_trained_recorded_and_reported_once(shop: GitHubShop) -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
-from http.server import ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -15,7 +12,7 @@ import yaml
 from tests.adapters.forges.standin import TOKEN, StandIn, standing_in
 from tests.e2e.lab import BOT, Lab
 from tests.e2e.pipelines import Pipelines
-from tests.e2e.test_workflows import Quiet, Shop, cancer, declare, watched
+from tests.e2e.test_workflows import Shop, cancer, data_behind, declare, watched
 from tests.registries import needs_registry, running_registry
 
 pytestmark = [needs_registry, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -87,14 +84,12 @@ class GitLabShop(Shop):
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitLabShop]:
     root = tmp_path_factory.mktemp("gitlab-shop")
-    (root / "www").mkdir()
-    data = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(root / "www")))
-    Thread(target=data.serve_forever, daemon=True).start()
-    with running_registry(root) as registry, standing_in("gitlab", "/api/v4") as server:
-        url = f"http://127.0.0.1:{data.server_port}"
+    with (
+        data_behind(root) as url,
+        running_registry(root) as registry,
+        standing_in("gitlab", "/api/v4") as server,
+    ):
         yield GitLabShop(root, url, f"{registry.host}/models", server)
-    data.shutdown()
-    data.server_close()
 
 
 def test_a_merge_request_is_generated_trained_recorded_reported_and_reconciled(shop: GitLabShop) -> None:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -141,16 +142,24 @@ def cancer() -> Any:
     return frame
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    root = tmp_path_factory.mktemp("shop")
+@contextmanager
+def data_behind(root: Path) -> Iterator[str]:
+    """The address at which what lies in `www` is served."""
     (root / "www").mkdir()
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(root / "www")))
     Thread(target=server.serve_forever, daemon=True).start()
-    with running_registry(root) as registry:
-        yield Shop(root, f"http://127.0.0.1:{server.server_port}", f"{registry.host}/models")
-    server.shutdown()
-    server.server_close()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    root = tmp_path_factory.mktemp("shop")
+    with data_behind(root) as url, running_registry(root) as registry:
+        yield Shop(root, url, f"{registry.host}/models")
 
 
 def watched(shop: Shop) -> dict[str, Any]:

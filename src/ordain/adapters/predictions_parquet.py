@@ -7,6 +7,7 @@ from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyarrow import compute as pc
 from pyarrow import parquet
 
@@ -54,11 +55,11 @@ def read(
     extra = [name for name in shares.values() if name not in shape.known][: predictions.MOST_EXTRA]
     for group in range(file.num_row_groups):  # one by one: readers give their memory back at a group's end
         for each in file.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False):
-            yield _flat(_dated(each, met), shape, extra)
+            yield _flat(*_dated(each, met), shape, extra)
 
 
-def _dated(table: Any, met: Met) -> Any:
-    """The rows whose time a calendar has."""
+def _dated(table: Any, met: Met) -> tuple[Any, NDArray[np.int64]]:
+    """The rows whose time a calendar has, and their times in microseconds since 1970, UTC."""
     column = table["time"].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
     micros = plain(column, np.int64)
     good = valid(column) & (micros >= 0) & (micros < int(predictions.END_OF_TIME * 1e6))
@@ -67,10 +68,12 @@ def _dated(table: Any, met: Met) -> Any:
         met.when = float(micros[good].max()) / 1e6
     if lost:
         met.add("corrupt", lost)
-    return table.filter(pa.array(good)) if lost else table
+    return (table.filter(pa.array(good)), micros[good]) if lost else (table, micros)
 
 
-def _flat(table: Any, shape: predictions.Shape, extra: Sequence[str]) -> predictions.Batch:
+def _flat(
+    table: Any, micros: NDArray[np.int64], shape: predictions.Shape, extra: Sequence[str]
+) -> predictions.Batch:
     names, rows = set(table.schema.names), table.num_rows
     mistyped: dict[str, predictions.Flags] = {}
     inputs: dict[str, predictions.Values] = {}
@@ -91,7 +94,7 @@ def _flat(table: Any, shape: predictions.Shape, extra: Sequence[str]) -> predict
     ids = [each or "" for each in table["id"].cast(pa.string()).to_pylist()] if "id" in names else [""] * rows
     return predictions.Batch(
         keys=keys_of(ids, np.nan_to_num(places).astype(np.uint64)),
-        times=plain(table["time"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()), np.int64) / 1e6,
+        times=micros / 1e6,
         models=_text(table["model"], "model", mistyped),
         versions=_text(table["version"], "version", mistyped),
         inputs=inputs,

@@ -35,6 +35,16 @@ def known_endings(_: click.Context, option: click.Parameter, paths: tuple[Path, 
     return paths
 
 
+reports_option = click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=known_endings,
+    help="Also write the full report there: a .html, .md or .json file. May be given more than once.",
+)
+
+
 @click.command()
 @click.option("--rev", "revision", metavar="REV", help="A commit; default: the working tree as it lies here.")
 @click.option("--base", metavar="REV", help="Compare with this; default: the base branch, fetched.")
@@ -47,14 +57,7 @@ def known_endings(_: click.Context, option: click.Parameter, paths: tuple[Path, 
     help="markdown is one comment for a pull request; html is one self-contained page.",
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write there instead.")
-@click.option(
-    "--report",
-    "reports",
-    multiple=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    callback=known_endings,
-    help="Also write the full report there: a .html, .md or .json file. May be given more than once.",
-)
+@reports_option
 @common_options
 def command(
     *,

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ordain.cli.console import Console, common_options
-from ordain.cli.plan import FORMS, known_endings, written
+from ordain.cli.plan import FORMS, reports_option, written
 
 MARKER = "plan"
 
@@ -19,14 +19,7 @@ MARKER = "plan"
     type=click.Path(path_type=Path, dir_okay=False),
     help='Write the whole report there, such as "$GITHUB_STEP_SUMMARY".',
 )
-@click.option(
-    "--report",
-    "reports",
-    multiple=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    callback=known_endings,
-    help="Also write the full report there: a .html, .md or .json file. May be given more than once.",
-)
+@reports_option
 @common_options
 def command(
     *,

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ordain.core import dvcconfig
+from ordain.core.dvcfiles import CONFIG
 from ordain.core.instance import Instance
 from ordain.core.parts import Part
 from ordain.core.scaffold import REGISTRY, dump
 
-CONFIG = ".dvc/config"
 FIX = "edit it there, which is a change to approve like any other, or leave the flag out"
 
 

@@ -40,6 +40,12 @@ class Instance(Struct, frozen=True, kw_only=True):
     environments: dict[str, Environment] = {}
     releases: dict[str, dict[int, Release]] = {}
 
+    def pinned(self, model: str, environment: str) -> Release | None:
+        """The record of the release that an environment pins; None without a pin, or a record of it."""
+        place = self.environments.get(environment)
+        pin = place.models.get(model) if place else None
+        return self.releases.get(model, {}).get(pin.release) if pin else None
+
 
 class Declared(Struct, frozen=True, kw_only=True):
     """An instance together with the documents it was read from, by file."""

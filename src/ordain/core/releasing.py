@@ -86,8 +86,7 @@ def deployed_baseline(model: str, instance: Instance, ledger: LedgerState | None
             running = ledger.deployed.get(Target(environment=environment, model=model))
             found = running.release if running else None
         else:
-            pin = instance.environments[environment].models.get(model)
-            record = instance.releases.get(model, {}).get(pin.release) if pin else None
+            record = instance.pinned(model, environment)
             found = record.ref if record else None
         if found is not None:
             return found

@@ -48,7 +48,8 @@ def sweep(root: Path, store: Store, *, remove: bool) -> Swept:
         UserError: when the ledger can't be proven: then nobody knows what is needed, and nothing goes.
     """
     clone = open_clone(root)
-    tips = {**_committed(clone), **_uncommitted(clone)}
+    folders = clone.repository.worktrees()
+    tips = {**_committed(clone, folders), **_uncommitted(clone, folders)}
     records = [*clone.releases().values(), *(each for tip in tips.values() for each in _records(tip))]
     here = store.digests()
     needed = kept(Ledger(entries=clone.entries, state=clone.state), records, tips, here)
@@ -65,10 +66,10 @@ def _records(tip: Tip) -> list[Release]:
     return [each for numbered in tip.releases.values() for each in numbered.values()]
 
 
-def _committed(clone: Clone) -> dict[str, Tip]:
+def _committed(clone: Clone, folders: Mapping[Path, str]) -> dict[str, Tip]:
     """What the newest commits declare, of each branch and each working tree; nothing where there is none."""
     heads = clone.repository.tips()
-    for folder, head in clone.repository.worktrees().items():
+    for folder, head in folders.items():
         if head not in heads.values():
             heads[f"HEAD of {folder}"] = head
     tips = {name: _tip(clone, commit) for name, commit in heads.items()}
@@ -91,10 +92,10 @@ def _state(clone: Clone, commit: str) -> dict[str, bytes]:
     return {path: data for path, data in found.items() if is_state_path(path)}
 
 
-def _uncommitted(clone: Clone) -> dict[str, Tip]:
+def _uncommitted(clone: Clone, folders: Mapping[Path, str]) -> dict[str, Tip]:
     """What each working tree declares that is not what its newest commit declares."""
     found: dict[str, Tip] = {}
-    for folder, head in clone.repository.worktrees().items():
+    for folder, head in folders.items():
         name = f"the working tree {folder}"
         try:
             files = _on_disk(folder)

@@ -10,7 +10,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from ordain.adapters import files as disk
-from ordain.core.amend import CONFIG, FIX, Wanted, amend
+from ordain.core.amend import FIX, Wanted, amend
+from ordain.core.dvcfiles import CONFIG
 from ordain.core.instance import is_state_path, read_instance
 from ordain.errors import UserError
 from ordain.services import init_forge, init_model

@@ -12,8 +12,8 @@ from msgspec import Struct
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository
 from ordain.core import gitnames
-from ordain.core.amend import CONFIG
 from ordain.core.dvcconfig import default_remote, plugin_of
+from ordain.core.dvcfiles import CONFIG
 from ordain.core.governance import REPOSITORY_PATTERN, Policy
 from ordain.core.instance import load
 from ordain.core.parts import GIT_URL_PATTERN, URL_PATTERN

@@ -8,7 +8,7 @@ from ordain.core.identity import ReleaseRef
 from ordain.core.trees import Entry
 from ordain.core.trust import Contribution, revoked
 from ordain.errors import UserError
-from ordain.services.declarations import RELEASES, Declarations
+from ordain.services.declarations import Declarations
 
 # From here on, steps are read together rather than one by one.
 MANY = 16
@@ -70,12 +70,7 @@ class Lineage:
         """The steps up to a commit that brought or changed a release's record, newest first."""
         if (release, head, kinds) not in self._recorded:
             path = release_path(release.model, release.number)
-            history = self._repository.known_history(head, RELEASES)
-            if history is not None:
-                found = history.changes(path, kinds, head)
-            else:
-                found = self._repository.changes(head, path, kinds)
-            self._recorded[release, head, kinds] = tuple(found)
+            self._recorded[release, head, kinds] = tuple(self._repository.touched(head, path, kinds))
         return self._recorded[release, head, kinds]
 
     def record(self, release: ReleaseRef, treeish: str) -> Entry | None:

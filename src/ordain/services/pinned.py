@@ -37,8 +37,7 @@ def pinned(root: Path, model: str, environment: str) -> Pinned:
     instance = read_instance(read_state(root, is_state_path))
     check_declared(instance, model, environment)
     spec, place = instance.models.models[model], instance.environments[environment]
-    pin = place.models.get(model)
-    release = instance.releases.get(model, {}).get(pin.release) if pin else None
+    release = instance.pinned(model, environment)
     return Pinned(spec=spec, release=release, log=watched_log(model, spec.monitoring, place))
 
 

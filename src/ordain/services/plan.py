@@ -26,9 +26,9 @@ from ordain.ports import Merges
 from ordain.services.book import Book, open_book
 from ordain.services.clone import base_point, ledger_commit
 from ordain.services.judged import Judged, entry_of
-from ordain.services.judging import Context, Walk, nobody
+from ordain.services.judging import Attest, Walk, nobody
 from ordain.services.measurements import measurements
-from ordain.services.past import Past, evidence_of
+from ordain.services.past import Past
 from ordain.services.staleness import Hash, Read, at_commit, in_working_tree, stale_pipelines
 from ordain.services.states import MANIFESTS, States
 from ordain.services.witness import Witness
@@ -69,7 +69,7 @@ def plan(setting: Setting, revision: str | None, base: str | None, forge: Merges
     with _desk(setting, base) as (desk, point):
         wanted = _wanted(setting.clone, desk.repository, revision)
         past = Past(desk.book.records)
-        walk = Walk(desk.states, _context(desk, past, forge), desk.book.state, desk.base)
+        walk = Walk(desk.states, desk.context(past, _attest(desk, past, forge)), desk.book.state, desk.base)
         passed, unreconciled = _rehearse(walk, past, setting.now)
         judged = _look(walk, desk, wanted)
         instance = _usable(judged)
@@ -116,12 +116,8 @@ def _desk(setting: Setting, base: str | None) -> Iterator[tuple[Desk, Point]]:
         )  # fmt: skip
 
 
-def _context(desk: Desk, past: Past, forge: Merges | None) -> Context:
-    evidence = evidence_of(desk.forge.approvals(), desk.book.records)
-    attest = Witness(desk.states, desk.address, forge, past, foreseen).attest if forge else nobody
-    return Context(
-        evidence=evidence, now=desk.setting.now, present=desk.setting.present, attest=attest, past=past
-    )
+def _attest(desk: Desk, past: Past, forge: Merges | None) -> Attest:
+    return Witness(desk.states, desk.address, forge, past, foreseen).attest if forge else nobody
 
 
 def _wanted(clone: Repository, repository: Repository, revision: str | None) -> Wanted:

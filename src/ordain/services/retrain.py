@@ -117,9 +117,7 @@ def retrain(bench: Bench, wish: Wish) -> Asked:
 
 def _running(instance: Instance, found: Because) -> str:
     """The artifact that is pinned where something was found; empty when nothing is, or it has no record."""
-    environment = instance.environments.get(found.environment or "")
-    pin = environment.models.get(found.model) if environment else None
-    release = instance.releases.get(found.model, {}).get(pin.release) if pin else None
+    release = instance.pinned(found.model, found.environment or "")
     return release.artifact if release else ""
 
 

@@ -10,7 +10,8 @@ from ordain.core.pipeline import FOLDER, UP
 from ordain.core.verification import Proof, absent, failed, lock_proof, md5_of, ok
 from ordain.errors import UserError
 from ordain.services.clone import Clone
-from ordain.services.verify_release import RELEASES, locked, stages_of
+from ordain.services.staleness import locked_stages
+from ordain.services.verify_release import RELEASES, locked
 
 
 def record_proofs(clone: Clone) -> Iterator[Proof]:
@@ -49,7 +50,7 @@ def _pipeline(clone: Clone, model: str, path: str) -> Iterator[Proof]:
     if "dvc.lock" not in files:
         yield absent("lock", path, "the pipeline never ran here")
         return
-    stages = stages_of(path, files["dvc.lock"])
+    stages = locked_stages(path, files["dvc.lock"])
     yield lock_proof(path, stages, files)
     yield from _inputs_proof(clone, path, files["dvc.lock"], stages)
 

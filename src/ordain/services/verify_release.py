@@ -14,7 +14,7 @@ from msgspec import Struct
 from ordain.adapters import files as disk
 from ordain.adapters.artifacts import Store
 from ordain.adapters.git import Listed
-from ordain.core import dvclock, yamlplain
+from ordain.core import yamlplain
 from ordain.core.canonical import PREFIX, bytes_digest, digest
 from ordain.core.declared import release_path
 from ordain.core.identity import ReleaseRef, training_slice
@@ -36,6 +36,7 @@ from ordain.core.verification import (
 )
 from ordain.errors import UserError
 from ordain.services.clone import Clone
+from ordain.services.staleness import locked_stages
 
 RELEASES = "releases"
 CACHE = ".dvc/cache/files/md5"
@@ -118,8 +119,8 @@ class Releases:
         """The first-parent steps, up to one, that touched a file, newest first."""
         repository, newest = self._clone.repository, self._clone.commit
         if self._many:
-            return repository.history(newest, path.partition("/")[0]).changes(path, kinds, head)
-        return repository.changes(head or newest, path, kinds)
+            repository.history(newest, path.partition("/")[0])  # read once: `touched` answers from it
+        return repository.touched(head or newest, path, kinds)
 
     def _no_lock(self, record: Release, commit: str) -> Proof:
         path = f"{FOLDER}/{record.model}/dvc.lock"
@@ -148,7 +149,7 @@ class Releases:
             if bytes_digest(data) == record.lock:
                 found = repository.read(candidate, (f"{place}/",))
                 files = {path.removeprefix(f"{place}/"): each for path, each in found.items()}
-                return Origin(commit=candidate, files=files, stages=stages_of(f"{place}/dvc.lock", data))
+                return Origin(commit=candidate, files=files, stages=locked_stages(f"{place}/dvc.lock", data))
         return None
 
     def _inputs(self, record: Release, origin: Origin) -> Iterator[Proof]:
@@ -204,7 +205,7 @@ class Releases:
         """Whether the committed lock of the base branch names these bytes as its source."""
         path = f"{FOLDER}/{model}/dvc.lock"
         data = self._clone.repository.read(self._clone.commit, (path,)).get(path)
-        stages = stages_of(path, data) if data is not None else {}
+        stages = locked_stages(path, data)
         return any(locked(stage, "deps").get(f"{UP}{source}") == md5 for stage in stages.values())
 
     def _table(self, model: str, path: str, origin: Origin) -> bytes | None:
@@ -237,18 +238,6 @@ def _measured(record: Release, origin: Origin) -> Proof:
         return measured_proof(record, package, gates)
     except (KeyError, ValueError, AttributeError):
         return failed("release", f"{record.model}@{record.number}", "its pipeline's records can't be read")
-
-
-def stages_of(path: str, data: bytes) -> dict[str, Any]:
-    """`stages` of a `dvc.lock`.
-
-    Raises:
-        UserError: when it is none.
-    """
-    try:
-        return dvclock.stages_of(data)
-    except ValueError as error:
-        raise UserError("this is no lock of DVC's", where=path, fix=f"git checkout {path}") from error
 
 
 def _parsed(path: str, data: bytes | None) -> Any:

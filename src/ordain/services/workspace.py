@@ -13,7 +13,7 @@ from ordain.core.instance import load
 from ordain.errors import UserError
 from ordain.ports import Forge
 from ordain.services.book import Book, open_book
-from ordain.services.judging import Context
+from ordain.services.judging import Attest, Context, nobody
 from ordain.services.past import Past, evidence_of
 from ordain.services.preview import Preview, preview
 from ordain.services.reconcile import OpenForge
@@ -55,12 +55,19 @@ class Desk(Struct, frozen=True, kw_only=True):
     def preview(self, revision: str) -> Preview:
         """What reconciling would decide if this revision were merged now."""
         self.repository.resolve(revision)
-        evidence = evidence_of(self.forge.approvals(), self.book.records)
-        context = Context(
-            evidence=evidence, now=self.setting.now, present=self.setting.present,
-            past=Past(self.book.records),
-        )  # fmt: skip
+        context = self.context(Past(self.book.records))
         return preview(self.states, context, self.book.state, (self.base, revision))
+
+    def context(self, past: Past, attest: Attest = nobody) -> Context:
+        """What judging needs beside the commits.
+
+        Args:
+            past: the ledger. attest: what a forge says of steps, as of `judging.Context`.
+        """
+        return Context(
+            evidence=evidence_of(self.forge.approvals(), self.book.records), now=self.setting.now,
+            present=self.setting.present, attest=attest, past=past,
+        )  # fmt: skip
 
 
 @contextmanager

@@ -132,6 +132,14 @@ class Ancestry(Walker):
             return found
         return [each for each in found if any(kind in kinds for _, kind in self._difference(each, path))]
 
+    def touched(self, head: str, path: str, kinds: str = "AMD") -> list[str]:
+        """First-parent commits that touched one file, newest first; kinds as of `changes`.
+
+        Git is asked only where no history that was read already has the commit.
+        """
+        known = self.known_history(head, path.partition("/")[0])
+        return self.changes(head, path, kinds) if known is None else known.changes(path, kinds, head)
+
     def _difference(self, commit: str, path: str) -> Iterator[tuple[str, str]]:
         """What a first-parent step changed at and below a path."""
         parents = self.commits([commit])[0].parents
