@@ -9,8 +9,8 @@ import msgspec
 
 from ordain.adapters.stage import Stage, run
 from ordain.adapters.tables import read_frame, write_rows
-from ordain.core.signature import Task
-from ordain.core.spec import Data
+from ordain.core.artifacts.signature import Task
+from ordain.core.specs.spec import Data
 from ordain.learn.curves import curve_files
 from ordain.learn.evaluate import evaluate
 from ordain.learn.rows import Model, signature_of

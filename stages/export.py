@@ -11,9 +11,9 @@ import msgspec
 from ordain.adapters.files import write_atomic
 from ordain.adapters.stage import Stage, run
 from ordain.adapters.tables import read_frame, write_frame
-from ordain.core import profile
-from ordain.core.signature import encode
-from ordain.core.spec import Candidate
+from ordain.core.artifacts import profile
+from ordain.core.artifacts.signature import encode
+from ordain.core.specs.spec import Candidate
 from ordain.learn.export import export
 from ordain.learn.pipeline import Recipe
 from ordain.learn.rows import Model, rows_of, signature_of

@@ -11,9 +11,9 @@ import msgspec
 from ordain.adapters.files import read_bytes
 from ordain.adapters.stage import Stage, run
 from ordain.adapters.tables import read_frame, write_rows
+from ordain.core.artifacts.signature import decode
 from ordain.core.canonical import bytes_digest
-from ordain.core.signature import decode
-from ordain.core.spec import Data, Gates
+from ordain.core.specs.spec import Data, Gates
 from ordain.learn.gate import Judged, check_packaged, judge
 from ordain.runtime.batch.forms import forms_of
 

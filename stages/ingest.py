@@ -11,8 +11,8 @@ from ordain.adapters.datasource import read_source
 from ordain.adapters.files import read_bytes
 from ordain.adapters.stage import Stage, run
 from ordain.adapters.tables import write_table
-from ordain.core import pins
-from ordain.core.spec import Data
+from ordain.core.data import pins
+from ordain.core.specs.spec import Data
 from ordain.learn.ingest import ingest
 
 

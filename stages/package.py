@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ordain.adapters.files import read_bytes, write_tree_atomic
 from ordain.adapters.stage import Stage, run
-from ordain.core.artifact import build_layout
+from ordain.core.artifacts.artifact import build_layout
 from ordain.core.canonical import bytes_digest
 
 FILES = ("model.onnx", "profile.json", "signature.json")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from ordain.adapters.stage import Stage, run
-from ordain.core.spec import Candidate, Selection
+from ordain.core.specs.spec import Candidate, Selection
 from ordain.learn.select import select
 
 

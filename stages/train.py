@@ -9,8 +9,8 @@ import msgspec
 
 from ordain.adapters.stage import Stage, run
 from ordain.adapters.tables import read_frame, write_frame
-from ordain.core.signature import Task
-from ordain.core.spec import Candidate, Data, Selection
+from ordain.core.artifacts.signature import Task
+from ordain.core.specs.spec import Candidate, Data, Selection
 from ordain.learn.pipeline import Recipe
 from ordain.learn.rows import Model, rows_of, signature_of
 from ordain.learn.train import cross_validate

@@ -15,8 +15,8 @@ import httpx
 import pytest
 import yaml
 
+from ordain.core.artifacts.reference import Repository
 from ordain.core.canonical import bytes_digest
-from ordain.core.reference import Repository
 
 USER, PASSWORD = "dana", "a-pass-word-that-nobody-may-print"
 HASHED = "$2b$04$MTTwgCMJ6s.uqDfTKbws/u/gNxoqWCK1T8yPH1r32tfK2OeeIF5wq"  # bcrypt

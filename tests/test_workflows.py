@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from ordain.adapters.package import automation
-from ordain.core.automation import (
+from ordain.core.setup.automation import (
     JOBS,
     WORKFLOWS,
     files,

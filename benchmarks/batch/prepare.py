@@ -17,10 +17,10 @@ from pyarrow import parquet
 from ordain.adapters.datasource import read_source
 from ordain.adapters.files import read_state
 from ordain.adapters.tables import read_frame, write_table
-from ordain.core import profile
-from ordain.core.artifact import build_layout
-from ordain.core.instance import is_state_path, read_instance
-from ordain.core.signature import encode
+from ordain.core.artifacts import profile
+from ordain.core.artifacts.artifact import build_layout
+from ordain.core.artifacts.signature import encode
+from ordain.core.state.instance import is_state_path, read_instance
 from ordain.learn.export import export
 from ordain.learn.ingest import ingest
 from ordain.learn.pipeline import Recipe, assemble, joined

@@ -17,8 +17,8 @@ import pandas as pd
 from ordain.adapters.datasource import read_source
 from ordain.adapters.files import read_state
 from ordain.adapters.tables import read_frame, write_table
-from ordain.core.instance import is_state_path, read_instance
-from ordain.core.spec import Candidate
+from ordain.core.specs.spec import Candidate
+from ordain.core.state.instance import is_state_path, read_instance
 from ordain.learn.ingest import ingest
 from ordain.learn.labels import encoded, labels_of
 from ordain.learn.metrics import Answers, measure

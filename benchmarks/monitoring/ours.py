@@ -9,12 +9,12 @@ import numpy as np
 
 import data
 from ordain.adapters.predictions import Batch, Text
+from ordain.core.artifacts.profile import Profile
+from ordain.core.artifacts.signature import Signature, build
 from ordain.core.drift.counts import reference_of
 from ordain.core.drift.evidence import Settings
 from ordain.core.drift.judge import JOINTLY, Judged, judge
-from ordain.core.profile import Profile
-from ordain.core.signature import Signature, build
-from ordain.core.spec import ColumnContract, Data, Source
+from ordain.core.specs.spec import ColumnContract, Data, Source
 from ordain.learn.profile import profile
 from ordain.watch.columns import Coder
 from ordain.watch.joint import joint

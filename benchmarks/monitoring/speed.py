@@ -19,10 +19,10 @@ from pyarrow import parquet
 
 import data
 from ordain.adapters.tables import write_table
-from ordain.core import profile as profiles
-from ordain.core import signature as signatures
-from ordain.core.signature import build
-from ordain.core.spec import ColumnContract, Data, Source
+from ordain.core.artifacts import profile as profiles
+from ordain.core.artifacts import signature as signatures
+from ordain.core.artifacts.signature import build
+from ordain.core.specs.spec import ColumnContract, Data, Source
 from ordain.learn.profile import profile
 
 NUMBERS, TEXTS = data.NUMBER_NAMES[:14], data.CATEGORY_NAMES

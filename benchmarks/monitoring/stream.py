@@ -17,11 +17,11 @@ import ours
 from numpy.typing import NDArray
 
 from ordain.adapters.predictions import Batch, Text
+from ordain.core.artifacts.signature import build
 from ordain.core.drift.counts import reference_of
 from ordain.core.drift.evidence import Settings
 from ordain.core.drift.judge import judge
-from ordain.core.signature import build
-from ordain.core.spec import ColumnContract, Data, Source
+from ordain.core.specs.spec import ColumnContract, Data, Source
 from ordain.learn.profile import profile
 from ordain.watch.columns import Coder
 from ordain.watch.tally import Tally

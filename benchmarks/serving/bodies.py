@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ordain.core.signature import Signature
+from ordain.core.artifacts.signature import Signature
 from ordain.runtime.protocol import INPUT_DATATYPES
 
 

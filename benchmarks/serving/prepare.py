@@ -24,10 +24,10 @@ from benchmarks.serving.peers import PORTS
 from ordain.adapters.datasource import read_source
 from ordain.adapters.files import read_state
 from ordain.adapters.tables import read_frame, write_table
-from ordain.core.artifact import build_layout
-from ordain.core.instance import is_state_path, read_instance
-from ordain.core.profile import encode as encode_profile
-from ordain.core.signature import Signature, encode
+from ordain.core.artifacts.artifact import build_layout
+from ordain.core.artifacts.profile import encode as encode_profile
+from ordain.core.artifacts.signature import Signature, encode
+from ordain.core.state.instance import is_state_path, read_instance
 from ordain.learn.estimators import build
 from ordain.learn.export import export
 from ordain.learn.ingest import ingest

@@ -21,15 +21,17 @@ from gitdb.db.loose import LooseObjectDB
 
 from ordain.adapters.git import Repository
 from ordain.adapters.resources import templates
-from ordain.core import approval, attestation, commits, summary
+from ordain.core.approvals import approval, summary
 from ordain.core.canonical import bytes_digest
-from ordain.core.desired import desired
-from ordain.core.identity import Target, Transition, training_slice
-from ordain.core.instance import assembled, sound_part
-from ordain.core.release import Champion, DataRecord, Release
-from ordain.core.spec import Models, Params
-from ordain.core.sshsig import MAGIC, PublicKey
-from ordain.core.verdicts import Verdict
+from ordain.core.evidence import attestation
+from ordain.core.evidence.sshsig import MAGIC, PublicKey
+from ordain.core.gating.release import Champion, DataRecord, Release
+from ordain.core.gating.verdicts import Verdict
+from ordain.core.git import commits
+from ordain.core.rendering.desired import desired
+from ordain.core.specs.identity import Target, Transition, training_slice
+from ordain.core.specs.spec import Models, Params
+from ordain.core.state.instance import assembled, sound_part
 from ordain.services.reconcile import Collector, Order, Place, reconcile
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from ordain.core.appending import Image
-from ordain.core.artifact import Layout
-from ordain.core.reference import Reference, Repository
-from ordain.core.request import Draft, Opened, Request, Status
+from ordain.core.artifacts.appending import Image
+from ordain.core.artifacts.artifact import Layout
+from ordain.core.artifacts.reference import Reference, Repository
+from ordain.core.people.request import Draft, Opened, Request, Status
 
 
 class Blob(Protocol):

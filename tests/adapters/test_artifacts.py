@@ -15,7 +15,7 @@ import pytest
 
 from ordain.adapters.artifacts import Store, read_folder
 from ordain.adapters.files import write_tree_atomic
-from ordain.core.artifact import Layout, blob_path, build_layout, digest_of_files
+from ordain.core.artifacts.artifact import Layout, blob_path, build_layout, digest_of_files
 from ordain.core.canonical import bytes_digest
 from ordain.errors import UserError
 
@@ -162,7 +162,7 @@ PUT = """
 import sys
 from pathlib import Path
 from ordain.adapters.artifacts import Store
-from ordain.core.artifact import build_layout
+from ordain.core.artifacts.artifact import build_layout
 for seed in map(int, sys.argv[2:]):
     Store(Path(sys.argv[1])).put(build_layout({
         "model.onnx": f"graph {seed} ".encode() * 2000, "profile.json": b"{}",

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ordain.adapters import charts
-from ordain.core.charts import curve_chart
-from ordain.core.comparison import Run, comparison
-from ordain.core.comparison_html import page
-from ordain.core.measured import Ends
-from ordain.core.plan import CurveLine
+from ordain.core.plans.plan import CurveLine
+from ordain.core.releasing.measured import Ends
+from ordain.core.reports.charts import curve_chart
+from ordain.core.reports.comparison import Run, comparison
+from ordain.core.reports.comparison_html import page
 
 BENT = ((0.0, 0.0), (0.2, 0.7), (1.0, 1.0))
 CURVE = CurveLine(curve="roc", deployed=((0.0, 0.0), (1.0, 1.0)), proposed=BENT)

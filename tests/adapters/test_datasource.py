@@ -16,8 +16,8 @@ from pyarrow import csv, parquet
 
 from ordain.adapters.datasource import read_source
 from ordain.adapters.sources import look
-from ordain.core.pins import Piece, Pin
-from ordain.core.spec import Source
+from ordain.core.data.pins import Piece, Pin
+from ordain.core.specs.spec import Source
 from ordain.errors import RetryLater, UserError
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ordain.adapters import dvc
 from ordain.adapters.dvc import BrokenLock, Reader, StageEvent, trouble
 from ordain.adapters.dvc_leftovers import forget_dead_locks, sweep
-from ordain.core.pipeline import DVC_FILES
+from ordain.core.pipelines.pipeline import DVC_FILES
 from ordain.errors import RetryLater, UserError
 
 TRAIN = "pipelines/churn/dvc.yaml:train-a"

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ordain.adapters.git import Repository
-from ordain.core.commits import Commit
+from ordain.core.git.commits import Commit
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
 

@@ -13,9 +13,9 @@ import pytest
 from ordain.adapters.artifacts import Store
 from ordain.adapters.registry import HttpRegistry
 from ordain.adapters.registry.logins import find_login
-from ordain.core.artifact import Layout, build_layout
-from ordain.core.reference import Repository, tag_of
-from ordain.core.registry_login import Login
+from ordain.core.artifacts.artifact import Layout, build_layout
+from ordain.core.artifacts.reference import Repository, tag_of
+from ordain.core.artifacts.registry_login import Login
 from ordain.errors import RetryLater, UserError
 from tests.registries import PASSWORD, USER, Running, needs_registry, needs_skopeo, running_registry
 

@@ -16,11 +16,11 @@ import pytest
 
 from ordain.adapters.registry import HttpRegistry
 from ordain.adapters.registry.session import ATTEMPTS
-from ordain.core.artifact import Layout, blob_path, build_layout
+from ordain.core.artifacts.artifact import Layout, blob_path, build_layout
+from ordain.core.artifacts.reference import Repository
+from ordain.core.artifacts.referrers import fallback_tag
+from ordain.core.artifacts.registry_login import Login
 from ordain.core.canonical import bytes_digest
-from ordain.core.reference import Repository
-from ordain.core.referrers import fallback_tag
-from ordain.core.registry_login import Login
 from ordain.errors import RetryLater, UserError
 
 LAYOUT: Layout = build_layout({"model.onnx": b"graph" * 500, "profile.json": b"{}", "signature.json": b"{}"})

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from ordain.adapters.git import Repository
 from ordain.adapters.requests_local import FOLDER, READY, LocalRequests
-from ordain.core.request import Draft
+from ordain.core.people.request import Draft
 from tests.services.world import World
 
 

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from ordain.adapters.resources import templates
 from ordain.core import gitnames
-from ordain.core.desired import Desired, desired
-from ordain.core.instance import load, read_instance
-from ordain.core.release import Release
+from ordain.core.gating.release import Release
+from ordain.core.rendering.desired import Desired, desired
+from ordain.core.state.instance import load, read_instance
 from ordain.errors import UserError
 from tests.core.test_templating import NASTY
 from tests.services.world import IMAGE, SPEC, environment_file, models_file, params_file, record

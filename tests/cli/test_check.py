@@ -9,8 +9,8 @@ import pytest
 
 from ordain._version import __version__
 from ordain.cli.main import main
-from ordain.core.instance import read_instance
-from ordain.core.pipeline import context_of, pipeline_files
+from ordain.core.pipelines.pipeline import context_of, pipeline_files
+from ordain.core.state.instance import read_instance
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from ordain.cli import console, tables
 from ordain.cli.console import BUG, EXIT_CODES, RETRY, Console, run_command
 from ordain.cli.main import VERBS, ordain
-from ordain.core.report_text import plain_grid
+from ordain.core.reports.report_text import plain_grid
 from ordain.errors import RetryLater, UserError
 
 ROOT = Path(__file__).parents[2]

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from ordain.adapters.resources import templates
-from ordain.core.desired import desired
-from ordain.core.render import render_admitted
+from ordain.core.rendering.desired import desired
+from ordain.core.rendering.render import render_admitted
 from tests.core.fleet import example
 from tests.core.test_admission import BAD, GOOD, PLACES, WORKLOADS, pod, workload
 

@@ -10,9 +10,9 @@ import yaml
 from msgspec.structs import replace
 
 from ordain.adapters.files import read_state
-from ordain.core.alarms import Alarms
-from ordain.core.declared import Instance
-from ordain.core.deployment import (
+from ordain.core.gating.release import Champion, DataRecord, Release
+from ordain.core.specs.alarms import Alarms
+from ordain.core.specs.deployment import (
     ArgoCd,
     Batch,
     Canary,
@@ -23,7 +23,7 @@ from ordain.core.deployment import (
     Monitoring,
     Watch,
 )
-from ordain.core.governance import (
+from ordain.core.specs.governance import (
     Appended,
     Environment,
     Key,
@@ -32,10 +32,10 @@ from ordain.core.governance import (
     Prometheus,
     Runtime,
 )
-from ordain.core.instance import is_state_path, load
-from ordain.core.predictionlog import Compact, PredictionLog
-from ordain.core.release import Champion, DataRecord, Release
-from ordain.core.spec import Models, Params, Spec
+from ordain.core.specs.predictionlog import Compact, PredictionLog
+from ordain.core.specs.spec import Models, Params, Spec
+from ordain.core.state.declared import Instance
+from ordain.core.state.instance import is_state_path, load
 
 ROOT = Path(__file__).parents[2]
 ARTIFACT, OTHER = "sha256:" + "ab" * 32, "sha256:" + "cd" * 32

@@ -10,8 +10,8 @@ import msgspec
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 
-from ordain.core import attestation
-from ordain.core.sshsig import MAGIC, PublicKey
+from ordain.core.evidence import attestation
+from ordain.core.evidence.sshsig import MAGIC, PublicKey
 
 
 def string(data: bytes) -> bytes:

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ordain.adapters.resources import templates
-from ordain.core import admission
 from ordain.core.decisions import REMEMBERED, Decision, Entry, LedgerState
-from ordain.core.desired import desired
-from ordain.core.identity import Target, Transition
-from ordain.core.ledger import advance
+from ordain.core.ledger.ledger import advance
 from ordain.core.reasons import Reason
-from ordain.core.render import admitted_files, render_admitted, render_shared
+from ordain.core.rendering import admission
+from ordain.core.rendering.desired import desired
+from ordain.core.rendering.render import admitted_files, render_admitted, render_shared
+from ordain.core.specs.identity import Target, Transition
 from tests.core.fleet import PLAIN, STAGING, example
 
 TEMPLATES = templates()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordain.core import alerts, retraining
+from ordain.core.drift import alerts, retraining
 from ordain.core.drift.brief import LIMIT
 from ordain.errors import UserError
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from ordain.core.amend import Amended, Wanted, amend
-from ordain.core.dvcconfig import default_remote
-from ordain.core.dvcfiles import CONFIG
-from ordain.core.instance import read_instance
-from ordain.core.scaffold import REGISTRY, Person, Robots, empty_models, environments, policy
+from ordain.core.pipelines.dvcconfig import default_remote
+from ordain.core.pipelines.dvcfiles import CONFIG
+from ordain.core.setup.amend import Amended, Wanted, amend
+from ordain.core.setup.scaffold import REGISTRY, Person, Robots, empty_models, environments, policy
+from ordain.core.state.instance import read_instance
 from tests.core.test_scaffold import KEY
 
 IMAGE = "registry.example/runtime@sha256:" + "0" * 64

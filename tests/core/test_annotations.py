@@ -11,8 +11,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ordain.core.annotations import LIMIT, annotated, looks_annotated
-from ordain.core.question import Question
+from ordain.core.ledger.annotations import LIMIT, annotated, looks_annotated
+from ordain.core.ledger.question import Question
 from ordain.errors import UserError
 
 SAID = {

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordain.core.appending import ARTIFACT, Image, appended, parts_of
-from ordain.core.artifact import build_layout
+from ordain.core.artifacts.appending import ARTIFACT, Image, appended, parts_of
+from ordain.core.artifacts.artifact import build_layout
 from ordain.core.canonical import bytes_digest
 from ordain.errors import UserError
 

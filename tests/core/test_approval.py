@@ -13,13 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ordain.core import approval, attestation
-from ordain.core.approval import POLICY_TARGET, Evidence, gather, pending, policy_subject
+from ordain.core.approvals import approval
+from ordain.core.approvals.approval import POLICY_TARGET, Evidence, gather, pending, policy_subject
 from ordain.core.canonical import bytes_digest
 from ordain.core.decisions import Deployed, LedgerState, Pending
-from ordain.core.governance import Rule
-from ordain.core.identity import Target, Transition
-from ordain.core.trust import Contribution
+from ordain.core.evidence import attestation
+from ordain.core.people.trust import Contribution
+from ordain.core.specs.governance import Rule
+from ordain.core.specs.identity import Target, Transition
 from tests.core.fleet import POLICY
 from tests.core.signing import Person
 

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ordain.core import artifact
-from ordain.core.artifact import (
+from ordain.core.artifacts import artifact
+from ordain.core.artifacts.artifact import (
     FILES,
     Layout,
     blob_path,

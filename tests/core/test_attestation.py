@@ -13,9 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ordain.core import attestation
-from ordain.core.attestation import StatementError, open_envelope, pae, peek, seal, statement, to_bytes
-from ordain.core.sshsig import SignatureError, armor, dearmor
+from ordain.core.evidence import attestation
+from ordain.core.evidence.attestation import (
+    StatementError,
+    open_envelope,
+    pae,
+    peek,
+    seal,
+    statement,
+    to_bytes,
+)
+from ordain.core.evidence.sshsig import SignatureError, armor, dearmor
 from tests.core.signing import Person
 
 NAMESPACE = attestation.APPROVAL_NAMESPACE

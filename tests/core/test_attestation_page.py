@@ -7,11 +7,11 @@ from pathlib import Path
 
 import msgspec
 
-from ordain.core.approval import _Predicate
-from ordain.core.attested import Observed, Seen
+from ordain.core.approvals.approval import _Predicate
+from ordain.core.approvals.attested import Observed, Seen
+from ordain.core.approvals.summary import Summary
 from ordain.core.decisions import Decision, Entry
-from ordain.core.identity import Transition
-from ordain.core.summary import Summary
+from ordain.core.specs.identity import Transition
 
 PAGE = (Path(__file__).parents[2] / "docs/attestations.md").read_text(encoding="utf-8")
 

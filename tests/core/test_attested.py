@@ -10,15 +10,16 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from ordain.core import attestation, attested
-from ordain.core.approval import Evidence
-from ordain.core.attested import Branch, observe
-from ordain.core.governance import Policy
-from ordain.core.identity import Transition
+from ordain.core.approvals import attested
+from ordain.core.approvals.approval import Evidence
+from ordain.core.approvals.attested import Branch, observe
+from ordain.core.approvals.voices import Voices, name_of
+from ordain.core.evidence import attestation
+from ordain.core.people.request import Request, Review, standing
+from ordain.core.people.trust import Contribution
 from ordain.core.reasons import Reason
-from ordain.core.request import Request, Review, standing
-from ordain.core.trust import Contribution
-from ordain.core.voices import Voices, name_of
+from ordain.core.specs.governance import Policy
+from ordain.core.specs.identity import Transition
 from tests.core.signing import Person
 
 COLLECTOR = Person(7).key.text

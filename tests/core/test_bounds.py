@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ordain.core import bounds
-from ordain.core.bounds import Bounds
-from ordain.core.deployment import LabelSource, Monitoring
-from ordain.core.identity import deployment_slice
-from ordain.core.spec import ColumnContract, FairnessGate, QualityGate
+from ordain.core.specs import bounds
+from ordain.core.specs.bounds import Bounds
+from ordain.core.specs.deployment import LabelSource, Monitoring
+from ordain.core.specs.identity import deployment_slice
+from ordain.core.specs.spec import ColumnContract, FairnessGate, QualityGate
 from ordain.errors import UserError
 from tests.core.fleet import SPEC, WATCH
 

@@ -4,8 +4,8 @@ import io
 import json
 import tarfile
 
-from ordain.core.artifact import FILES
-from ordain.core.bundle import MANIFEST, PROGRAMS, SIGNATURE, Contents, bundle
+from ordain.core.artifacts.artifact import FILES
+from ordain.core.artifacts.bundle import MANIFEST, PROGRAMS, SIGNATURE, Contents, bundle
 from ordain.core.canonical import bytes_digest
 
 DIGEST = "sha256:" + "1" * 64

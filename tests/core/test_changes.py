@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ordain.core import changes
-from ordain.core.changes import Change, Declaration
-from ordain.core.governance import Environment
-from ordain.core.release import Release
-from ordain.core.spec import Candidate, Spec
+from ordain.core.gating.release import Release
+from ordain.core.pipelines import changes
+from ordain.core.pipelines.changes import Change, Declaration
+from ordain.core.specs.governance import Environment
+from ordain.core.specs.spec import Candidate, Spec
 
 DIGEST = "sha256:" + "0" * 64
 

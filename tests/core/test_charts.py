@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordain.core.charts import BLUE, FAINT, GREY, curve_chart, mermaid, value_at
-from ordain.core.measured import Points
-from ordain.core.plan import CurveLine
+from ordain.core.plans.plan import CurveLine
+from ordain.core.releasing.measured import Points
+from ordain.core.reports.charts import BLUE, FAINT, GREY, curve_chart, mermaid, value_at
 
 UP: Points = ((0.0, 0.0), (0.5, 0.8), (1.0, 1.0))
 shares = st.floats(0, 1)

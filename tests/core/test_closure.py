@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ordain.core.closure import files_of, import_closures, imported
+from ordain.core.pipelines.closure import files_of, import_closures, imported
 
 SOURCES = {
     "stages/train.py": b"import os\nfrom ordain.learn.train import train\n",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ordain.core.commitgraph import Graph
+from ordain.core.git.commitgraph import Graph
 
 Rows = list[tuple[str, ...]]
 

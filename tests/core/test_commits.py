@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ordain.core import commits
-from ordain.core.commits import Commit, Identity, attach, compose, parse
-from ordain.core.sshsig import armor
+from ordain.core.evidence.sshsig import armor
+from ordain.core.git import commits
+from ordain.core.git.commits import Commit, Identity, attach, compose, parse
 from tests.core.signing import Person
 
 TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ordain.core import compaction
-from ordain.core.compaction import PART_BYTES, Part, Source
+from ordain.core.data import compaction
+from ordain.core.data.compaction import PART_BYTES, Part, Source
 
 names = st.builds(
     "predictions-{}-{}-{}-{}.jsonl".format,

@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ordain.core import comparison_html, comparison_text
 from ordain.core.canonical import bytes_digest
-from ordain.core.comparison import (
+from ordain.core.releasing.measured import Ends, Measured, md5
+from ordain.core.reports import comparison_html, comparison_text
+from ordain.core.reports.comparison import (
     Comparison,
     Run,
     comparison,
@@ -28,8 +29,7 @@ from ordain.core.comparison import (
     release_run,
     schema_bytes,
 )
-from ordain.core.measured import Ends, Measured, md5
-from ordain.core.report_html import UNDRAWN
+from ordain.core.reports.report_html import UNDRAWN
 from tests.core.test_planning import instance, release
 from tests.core.test_report import HOSTILE, elements
 

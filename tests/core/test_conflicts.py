@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordain.core.conflicts import is_generated_path, mended_by
-from ordain.core.yamltext import conflicts
+from ordain.core.yaml.conflicts import is_generated_path, mended_by
+from ordain.core.yaml.yamltext import conflicts
 
 
 @pytest.mark.parametrize(

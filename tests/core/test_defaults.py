@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from ordain.core import deployment, governance, parts, spec
-from ordain.core.identity import essence
+from ordain.core.specs import deployment, governance, parts, spec
+from ordain.core.specs.identity import essence
 
 GOLDEN = Path(__file__).parent / "golden"
 

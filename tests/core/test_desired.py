@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ordain.adapters.resources import templates
-from ordain.core.declared import Instance
-from ordain.core.deployment import Deploy, Monitoring, Replicas
-from ordain.core.desired import Desired, desired
-from ordain.core.governance import Appended, Pin, Runtime
-from ordain.core.identity import Target, files_digest, subject
+from ordain.core.gating.release import Release
 from ordain.core.reasons import Reason
-from ordain.core.release import Release
-from ordain.core.render import RENDERER_VERSION
-from ordain.core.spec import Spec
+from ordain.core.rendering.desired import Desired, desired
+from ordain.core.rendering.render import RENDERER_VERSION
+from ordain.core.specs.deployment import Deploy, Monitoring, Replicas
+from ordain.core.specs.governance import Appended, Pin, Runtime
+from ordain.core.specs.identity import Target, files_digest, subject
+from ordain.core.specs.spec import Spec
+from ordain.core.state.declared import Instance
 from ordain.errors import UserError
 from tests.core.fleet import COMBINED, COPIED, MADE, OTHER, PLAIN, SPEC, STAGING, example, fleet, own, record
 from tests.core.test_templating import NASTY

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordain.core.durations import Durations, decode, encode, forecast
-from ordain.core.stale import Stale
+from ordain.core.pipelines.durations import Durations, decode, encode, forecast
+from ordain.core.pipelines.stale import Stale
 from ordain.errors import UserError
 
 names = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=10)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordain.core.dvcconfig import PLUGINS, default_remote, plugin_of, with_extra, with_remote
+from ordain.core.pipelines.dvcconfig import PLUGINS, default_remote, plugin_of, with_extra, with_remote
 
 OURS = "[core]\n    analytics = false\n"
 

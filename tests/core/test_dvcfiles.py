@@ -11,9 +11,9 @@ from configobj import ConfigObj, ConfigObjError  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ordain.core.dvcfiles import check_config, check_tracked, tracked_md5
-from ordain.core.pipeline import DVC_FILES
-from ordain.core.scaffold import dvc_config
+from ordain.core.pipelines.dvcfiles import check_config, check_tracked, tracked_md5
+from ordain.core.pipelines.pipeline import DVC_FILES
+from ordain.core.setup.scaffold import dvc_config
 from ordain.errors import UserError
 
 MD5 = "0" * 32

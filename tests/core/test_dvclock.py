@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ordain.core.dvclock import stages_of
+from ordain.core.pipelines.dvclock import stages_of
 
 LOCK = b"""schema: '2.0'
 stages:

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ordain.core.edit import remove_pin, set_appended, set_pin
+from ordain.core.yaml.edit import remove_pin, set_appended, set_pin
 from ordain.errors import UserError
 
 HEAD = """\

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ordain.core.failures import Failure, as_error, disk_full, known_fault
+from ordain.core.pipelines.failures import Failure, as_error, disk_full, known_fault
 from ordain.errors import RetryLater, UserError
 
 LOG = ".ordain/local/run.log"

@@ -18,17 +18,18 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ordain.adapters.resources import templates
-from ordain.core import bounds, objects
-from ordain.core.deployment import Batch, Deploy, Monitoring, Watch
-from ordain.core.desired import desired
-from ordain.core.identity import Target, deployment_slice, environment_settings, essence
-from ordain.core.objects import Wanted, rendered
-from ordain.core.observed import DASHBOARD, dashboard, objectives
-from ordain.core.parts import CIDR_PATTERN, GIT_URL_PATTERN, SCHEDULE_PATTERN
-from ordain.core.predictionlog import Compact
-from ordain.core.render import render_model
-from ordain.core.templating import parse
-from ordain.core.workload import Unit
+from ordain.core.rendering import objects
+from ordain.core.rendering.desired import desired
+from ordain.core.rendering.objects import Wanted, rendered
+from ordain.core.rendering.observed import DASHBOARD, dashboard, objectives
+from ordain.core.rendering.render import render_model
+from ordain.core.rendering.templating import parse
+from ordain.core.rendering.workload import Unit
+from ordain.core.specs import bounds
+from ordain.core.specs.deployment import Batch, Deploy, Monitoring, Watch
+from ordain.core.specs.identity import Target, deployment_slice, environment_settings, essence
+from ordain.core.specs.parts import CIDR_PATTERN, GIT_URL_PATTERN, SCHEDULE_PATTERN
+from ordain.core.specs.predictionlog import Compact
 from tests.core.fleet import (
     ALARMS,
     BATCH,

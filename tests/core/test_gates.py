@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ordain.core import gates
-from ordain.core.gates import Comparison, Group
-from ordain.core.spec import FairnessGate, QualityGate
-from ordain.core.statistics import Interval, Share
+from ordain.core.gating import gates
+from ordain.core.gating.gates import Comparison, Group
+from ordain.core.gating.statistics import Interval, Share
+from ordain.core.specs.spec import FairnessGate, QualityGate
 
 Metric = Literal["demographic_parity_difference", "equalized_odds_difference", "equal_opportunity_difference"]
 NAN, INF = float("nan"), float("inf")

@@ -13,14 +13,14 @@ from lupa import LuaRuntime
 from msgspec.structs import replace
 
 from ordain.adapters.resources import templates
-from ordain.core.changes import gitops_changes
-from ordain.core.declared import Instance
-from ordain.core.deployment import ArgoCd
-from ordain.core.desired import Desired, desired
-from ordain.core.gitops import HEALTH, TOOLS
-from ordain.core.identity import Target
-from ordain.core.render import render_admitted
-from ordain.core.templating import parse
+from ordain.core.pipelines.changes import gitops_changes
+from ordain.core.rendering.desired import Desired, desired
+from ordain.core.rendering.gitops import HEALTH, TOOLS
+from ordain.core.rendering.render import render_admitted
+from ordain.core.rendering.templating import parse
+from ordain.core.specs.deployment import ArgoCd
+from ordain.core.specs.identity import Target
+from ordain.core.state.declared import Instance
 from tests.core.fleet import FORMS, GITOPS, STAGING, example, fleet, forms
 
 TEMPLATES = templates()

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 import yaml
 
-from ordain.core.deployment import Gitops
-from ordain.core.parts import GIT_URL_PATTERN
-from ordain.core.scaffold import REGISTRY, environments
+from ordain.core.setup.scaffold import REGISTRY, environments
+from ordain.core.specs.deployment import Gitops
+from ordain.core.specs.parts import GIT_URL_PATTERN
 from tests.core.test_gitops import branch, of
 
 ROOT = Path(__file__).parents[2]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ordain.core.gitsettings import as_environment, overrides, parse
+from ordain.core.git.gitsettings import as_environment, overrides, parse
 
 OWN, USER = "local", "global"
 

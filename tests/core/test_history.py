@@ -13,13 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ordain.core import history, history_html, history_text
 from ordain.core.decisions import Approval, Decision, Entry
-from ordain.core.governance import Waiver
-from ordain.core.history import Event
-from ordain.core.identity import ReleaseRef, Transition
+from ordain.core.gating.release import Release
+from ordain.core.ledger import history
+from ordain.core.ledger.history import Event
 from ordain.core.reasons import Reason
-from ordain.core.release import Release
+from ordain.core.reports import history_html, history_text
+from ordain.core.specs.governance import Waiver
+from ordain.core.specs.identity import ReleaseRef, Transition
 
 DIGEST = "sha256:" + "0" * 64
 

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ordain.core import parts, spec
-from ordain.core.instance import (
+from ordain.core.reasons import Reason
+from ordain.core.specs import parts, spec
+from ordain.core.state.instance import (
     assembled,
     environment_path,
     is_state_path,
@@ -22,7 +23,6 @@ from ordain.core.instance import (
     sound_models,
     sound_part,
 )
-from ordain.core.reasons import Reason
 from ordain.errors import UserError
 from tests.core.fleet import record
 

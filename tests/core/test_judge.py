@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from ordain.core.approval import POLICY_TARGET, Evidence, pending, policy_subject
+from ordain.core.approvals.approval import POLICY_TARGET, Evidence, pending, policy_subject
+from ordain.core.approvals.judge import Step, action_of, judge
 from ordain.core.decisions import Decision, Deployed, LedgerState, Pending
-from ordain.core.declared import Instance
-from ordain.core.desired import Desired
-from ordain.core.governance import SHARED, Key, Policy, Rule, Waiver
-from ordain.core.governance import Person as Member
-from ordain.core.identity import Target, Transition, training_slice
-from ordain.core.judge import Step, action_of, judge
+from ordain.core.gating.release import Release
+from ordain.core.gating.verdicts import Verdict
 from ordain.core.reasons import Reason
-from ordain.core.release import Release
-from ordain.core.verdicts import Verdict
+from ordain.core.rendering.desired import Desired
+from ordain.core.specs.governance import SHARED, Key, Policy, Rule, Waiver
+from ordain.core.specs.governance import Person as Member
+from ordain.core.specs.identity import Target, Transition, training_slice
+from ordain.core.state.declared import Instance
 from tests.core import fleet as fleets
 from tests.core.fleet import ARTIFACT, PLAIN, POLICY, SPEC, STAGING, fleet
 from tests.core.signing import Person

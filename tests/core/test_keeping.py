@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ordain.core.decisions import Decision, Deployed, Entry, LedgerState
-from ordain.core.declared import Instance
-from ordain.core.governance import Pin
-from ordain.core.identity import Target, Transition
-from ordain.core.keeping import Kept, Ledger, Unread, read_tip
-from ordain.core.keeping import kept as keep
+from ordain.core.gating.release import Baseline, Release
+from ordain.core.ledger.keeping import Kept, Ledger, Unread, read_tip
+from ordain.core.ledger.keeping import kept as keep
 from ordain.core.reasons import Reason
-from ordain.core.release import Baseline, Release
+from ordain.core.specs.governance import Pin
+from ordain.core.specs.identity import Target, Transition
+from ordain.core.state.declared import Instance
 from tests.core.fleet import ROOT, SPEC, STAGING, fleet, record
 
 CHURN = Target(environment="staging", model="churn")

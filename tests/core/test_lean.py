@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordain.core import lean
+from ordain.core.pipelines import lean
 
 STAGES: dict[str, dict[str, Any]] = {
     "rows": {"deps": ["../../data.csv"], "outs": ["rows.parquet"]},

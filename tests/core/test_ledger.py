@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ordain.core import attestation
 from ordain.core.canonical import bytes_digest
 from ordain.core.decisions import Decision, Entry, LedgerState, Pending, Stood
-from ordain.core.identity import ReleaseRef, Target, Transition
-from ordain.core.ledger import POLICY_TARGET, Record, check_chain, decode, encode, fold, path_of
+from ordain.core.evidence import attestation
+from ordain.core.ledger.ledger import POLICY_TARGET, Record, check_chain, decode, encode, fold, path_of
 from ordain.core.reasons import Reason
+from ordain.core.specs.identity import ReleaseRef, Target, Transition
 from ordain.errors import UserError
 from tests.core.fleet import ROOT
 from tests.core.signing import Person

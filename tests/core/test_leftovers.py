@@ -5,8 +5,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordain.core.leftovers import is_generated, settled_lock, stages_of
-from ordain.core.pipeline import HEADER
+from ordain.core.pipelines.leftovers import is_generated, settled_lock, stages_of
+from ordain.core.pipelines.pipeline import HEADER
 
 LOCK = """schema: '2.0'
 stages:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordain.core.looks import Looks, decode, encode
+from ordain.core.pipelines.looks import Looks, decode, encode
 from ordain.errors import UserError
 
 A, B, C = ("sha256:" + each * 64 for each in "abc")

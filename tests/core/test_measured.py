@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ordain.core.canonical import bytes_digest
-from ordain.core.measured import Ends, Group, Measured, Rate, measured, points
-from ordain.core.plan import CurveLine, GroupLine, RateDelta
-from ordain.core.plan_measures import curve_lines, group_lines, input_changes, metric_deltas
-from ordain.core.release import Release
+from ordain.core.gating.release import Release
+from ordain.core.plans.plan import CurveLine, GroupLine, RateDelta
+from ordain.core.plans.plan_measures import curve_lines, group_lines, input_changes, metric_deltas
+from ordain.core.releasing.measured import Ends, Group, Measured, Rate, measured, points
 from tests.core.test_planning import instance, release
 
 RATE = {"hits": 1, "of": 4, "rate": 0.25, "low": 0.1, "high": 0.5}

@@ -6,8 +6,8 @@ import json
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ordain.core.attestation import pae
-from ordain.core.model_signature import HASHES, hint_of, sign_model
+from ordain.core.artifacts.model_signature import HASHES, hint_of, sign_model
+from ordain.core.evidence.attestation import pae
 
 FILES = {"model.onnx": b"a", "signature.json": b"c", "profile.json": b"b"}
 

@@ -18,8 +18,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ordain.core.objectives import LATENCY_BOUNDS, decimal, job_alerts, latency_bound, server_groups, shown
-from ordain.core.observed import objectives
+from ordain.core.rendering.objectives import (
+    LATENCY_BOUNDS,
+    decimal,
+    job_alerts,
+    latency_bound,
+    server_groups,
+    shown,
+)
+from ordain.core.rendering.observed import objectives
 from ordain.runtime.stats import LATENCY
 from tests.core.fleet import OTHER
 from tests.core.test_forms import files, unit

@@ -8,15 +8,16 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from ordain.core import passport, passport_text, question
-from ordain.core.commits import Commit, Identity
 from ordain.core.decisions import Approval, Decision, Entry
-from ordain.core.governance import Policy, Waiver
-from ordain.core.identity import ReleaseRef, Transition
-from ordain.core.passport import Evidence
-from ordain.core.question import Question
+from ordain.core.gating.release import Release
+from ordain.core.git.commits import Commit, Identity
+from ordain.core.ledger import passport, question
+from ordain.core.ledger.passport import Evidence
+from ordain.core.ledger.question import Question
 from ordain.core.reasons import Reason
-from ordain.core.release import Release
+from ordain.core.reports import passport_text
+from ordain.core.specs.governance import Policy, Waiver
+from ordain.core.specs.identity import ReleaseRef, Transition
 from ordain.errors import UserError
 
 DIGEST = "sha256:" + "0" * 64

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordain.core import pins
-from ordain.core.pins import Piece, Pin
+from ordain.core.data import pins
+from ordain.core.data.pins import Piece, Pin
 from ordain.errors import UserError
 
 URLS = st.from_regex(r"https://h\.example/[a-z0-9/]{1,8}", fullmatch=True)

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from ordain.core.closure import SOURCE
-from ordain.core.layout import CURVES, SCRIPTS, steps
-from ordain.core.pipeline import (
+from ordain.core.pipelines.closure import SOURCE
+from ordain.core.pipelines.layout import CURVES, SCRIPTS, steps
+from ordain.core.pipelines.pipeline import (
     DVC_FILES,
     HEADER,
     TRAINING_LOCK,
@@ -23,7 +23,7 @@ from ordain.core.pipeline import (
     ordered,
     pipeline_files,
 )
-from ordain.core.spec import Models, Params
+from ordain.core.specs.spec import Models, Params
 from ordain.errors import UserError
 
 MODEL: dict[str, Any] = {
@@ -334,7 +334,7 @@ def test_source_that_is_not_python_is_named() -> None:
     ("path", "expected"),
     [
         ("stages/train.py", True),
-        ("src/ordain/core/spec.py", True),
+        ("src/ordain/core/specs/spec.py", True),
         (TRAINING_LOCK, True),
         ("stages/notes.md", False),
         ("models.yaml", False),

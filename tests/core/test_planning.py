@@ -8,19 +8,19 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from ordain.core import planning
 from ordain.core.decisions import Approval, Decision, Deployed, LedgerState
-from ordain.core.declared import Instance
-from ordain.core.desired import Desired
-from ordain.core.governance import Environment, Policy, Waiver
-from ordain.core.identity import ReleaseRef, Target, Transition, files_digest, training_slice
-from ordain.core.plan import Item, Point
-from ordain.core.plan_measures import metric_deltas
-from ordain.core.planning import Inputs
+from ordain.core.gating.release import Release
+from ordain.core.pipelines.stale import Cause, Stale
+from ordain.core.plans import planning
+from ordain.core.plans.plan import Item, Point
+from ordain.core.plans.plan_measures import metric_deltas
+from ordain.core.plans.planning import Inputs
 from ordain.core.reasons import Reason
-from ordain.core.release import Release
-from ordain.core.spec import Models, Params
-from ordain.core.stale import Cause, Stale
+from ordain.core.rendering.desired import Desired
+from ordain.core.specs.governance import Environment, Policy, Waiver
+from ordain.core.specs.identity import ReleaseRef, Target, Transition, files_digest, training_slice
+from ordain.core.specs.spec import Models, Params
+from ordain.core.state.declared import Instance
 
 DIGEST = "sha256:" + "0" * 64
 OTHER = "sha256:" + "1" * 64

@@ -6,10 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from ordain.core.decisions import LedgerState
-from ordain.core.deployment import Flux, Gitops
-from ordain.core.gitops import targets
-from ordain.core.identity import Target
-from ordain.core.instance import load
+from ordain.core.rendering.gitops import targets
+from ordain.core.specs.deployment import Flux, Gitops
+from ordain.core.specs.identity import Target
+from ordain.core.state.instance import load
 from tests.core.test_planning import OLD, decision, deployed, inputs, instance, only, wanted
 from tests.core.test_validate import BATCH, REPLICAS
 

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordain.core.profile import Categories, Fold, Numbers, Profile, decode, dimensions, encode, pairs
+from ordain.core.artifacts.profile import (
+    Categories,
+    Fold,
+    Numbers,
+    Profile,
+    decode,
+    dimensions,
+    encode,
+    pairs,
+)
 from ordain.errors import UserError
 
 PRICE = Numbers(edges=(1.0, 2.0), counts=(10, 20, 10))

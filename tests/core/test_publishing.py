@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from ordain.core.governance import Pin
-from ordain.core.publishing import shipments
+from ordain.core.releasing.publishing import shipments
+from ordain.core.specs.governance import Pin
 from ordain.errors import UserError
 from tests.core.fleet import ARTIFACT, PLAIN, SPEC, STAGING, fleet, record
 

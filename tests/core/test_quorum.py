@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ordain.core.governance import SHARED, Person, Policy, Risk, Rule
-from ordain.core.identity import Target
-from ordain.core.quorum import declared_risk, higher, required, roles_of, signed_only, unfilled
+from ordain.core.approvals.quorum import declared_risk, higher, required, roles_of, signed_only, unfilled
+from ordain.core.specs.governance import SHARED, Person, Policy, Risk, Rule
+from ordain.core.specs.identity import Target
 from tests.core.fleet import COPIED, POLICY, SPEC, STAGING, fleet
 
 CHURN, SHARED_TARGET = (

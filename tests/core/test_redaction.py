@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordain.core.planning import file_changes
+from ordain.core.plans.planning import file_changes
 from ordain.core.redaction import GONE, redacted, redacted_manifest, redacted_value
 
 KEY = "-----BEGIN OPENSSH" + " PRIVATE KEY-----\nb3BlbnNzaC1r\nZXktdjEAAAA\n"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordain.core.reference import is_loopback, parse_reference, parse_repository, tag_of
+from ordain.core.artifacts.reference import is_loopback, parse_reference, parse_repository, tag_of
 from ordain.errors import UserError
 
 DIGEST = "sha256:" + "4f" * 32

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordain.core.artifact import blob_path, build_layout
-from ordain.core.canonical import bytes_digest
-from ordain.core.referrers import (
+from ordain.core.artifacts.artifact import blob_path, build_layout
+from ordain.core.artifacts.referrers import (
     EMPTY_BYTES,
     ReferrerError,
     attachment,
@@ -18,6 +17,7 @@ from ordain.core.referrers import (
     fallback_tag,
     listed,
 )
+from ordain.core.canonical import bytes_digest
 
 KIND = "application/vnd.example.note"
 LAYOUT = build_layout({"model.onnx": b"g", "profile.json": b"{}", "signature.json": b"{}"})

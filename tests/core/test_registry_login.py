@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordain.core.registry_login import ConfigError, Helper, Login, answered, challenge_of, login_in
+from ordain.core.artifacts.registry_login import ConfigError, Helper, Login, answered, challenge_of, login_in
 
 HOST = "registry.example.org:5000"
 

@@ -11,12 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ordain.core.decisions import Deployed, LedgerState
-from ordain.core.governance import Environment, Pin, Runtime, Waiver
-from ordain.core.identity import ReleaseRef, Target
-from ordain.core.instance import Instance, load, read_instance, release_path
+from ordain.core.gating.release import Baseline, Champion, DataRecord, Release, encode
+from ordain.core.gating.verdicts import Verdict
+from ordain.core.gating.waivers import blocking
 from ordain.core.reasons import Reason
-from ordain.core.release import Baseline, Champion, DataRecord, Release, encode
-from ordain.core.releasing import (
+from ordain.core.releasing.releasing import (
     Evidence,
     Judgement,
     deployed_baseline,
@@ -27,9 +26,10 @@ from ordain.core.releasing import (
     record_of,
     refusal,
 )
-from ordain.core.verdicts import Verdict
-from ordain.core.waivers import blocking
-from ordain.core.yamldoc import read_yaml
+from ordain.core.specs.governance import Environment, Pin, Runtime, Waiver
+from ordain.core.specs.identity import ReleaseRef, Target
+from ordain.core.state.instance import Instance, load, read_instance, release_path
+from ordain.core.yaml.yamldoc import read_yaml
 from ordain.errors import UserError
 
 

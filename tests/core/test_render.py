@@ -18,14 +18,14 @@ from msgspec.structs import replace
 
 from ordain.adapters.resources import templates
 from ordain.core.canonical import bytes_digest
-from ordain.core.deployment import Deploy, Quantities, Resources
-from ordain.core.desired import desired
-from ordain.core.governance import Environment, Runtime
-from ordain.core.identity import Target
 from ordain.core.reasons import Reason
-from ordain.core.render import RENDERER_VERSION, render_model, render_shared
-from ordain.core.templating import parse
-from ordain.core.workload import Unit
+from ordain.core.rendering.desired import desired
+from ordain.core.rendering.render import RENDERER_VERSION, render_model, render_shared
+from ordain.core.rendering.templating import parse
+from ordain.core.rendering.workload import Unit
+from ordain.core.specs.deployment import Deploy, Quantities, Resources
+from ordain.core.specs.governance import Environment, Runtime
+from ordain.core.specs.identity import Target
 from ordain.errors import UserError
 from tests.core.fleet import COPIED, OTHER, ROOT, SPEC, STAGING, example, own, record
 from tests.core.test_templating import NASTY, every_parser
@@ -62,8 +62,8 @@ def compare(golden: Callable[[Path, bytes], None], folder: Path, files: Mapping[
     """Every file against its golden one, and no golden one more."""
     advice = (
         f"the rendered bytes are not those of RENDERER_VERSION {RENDERER_VERSION}, which every reconciled "
-        "repository pins: if the change is meant, raise RENDERER_VERSION in core/render.py and `renderer` "
-        "in models.yaml, then pytest --update-golden and read the change"
+        "repository pins: if the change is meant, raise RENDERER_VERSION in core/rendering/render.py and "
+        "`renderer` in models.yaml, then pytest --update-golden and read the change"
     )
     for path, data in files.items():
         try:
@@ -108,7 +108,7 @@ PRINT_DIGESTS = """\
 import json
 from ordain.adapters.resources import templates
 from ordain.core.canonical import bytes_digest
-from ordain.core.desired import desired
+from ordain.core.rendering.desired import desired
 from tests.core.fleet import example, own
 
 found = [*desired(own(), templates()).values(), *desired(example(), templates()).values()]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ordain.core.identity import ReleaseRef
-from ordain.core.release import Champion, DataRecord, Release, encode
-from ordain.core.renumber import moves, renumbered
+from ordain.core.gating.release import Champion, DataRecord, Release, encode
+from ordain.core.releasing.renumber import moves, renumbered
+from ordain.core.specs.identity import ReleaseRef
 
 DIGEST = "sha256:" + "a" * 64
 NUMBERS = st.sets(st.integers(1, 12), max_size=6)

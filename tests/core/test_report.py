@@ -17,10 +17,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from msgspec.structs import replace
 
-from ordain.core import report, report_html, report_markdown, report_text
-from ordain.core.changes import Change
-from ordain.core.identity import Target
-from ordain.core.plan import (
+from ordain.core.pipelines.changes import Change
+from ordain.core.pipelines.stale import Cause, Stale
+from ordain.core.plans.plan import (
     Approver,
     CurveLine,
     FileChange,
@@ -32,9 +31,10 @@ from ordain.core.plan import (
     Point,
     RateDelta,
 )
-from ordain.core.plan_document import document, schema_bytes
 from ordain.core.reasons import Reason
-from ordain.core.stale import Cause, Stale
+from ordain.core.reports import report, report_html, report_markdown, report_text
+from ordain.core.reports.plan_document import document, schema_bytes
+from ordain.core.specs.identity import Target
 
 SCHEMA = Path(__file__).parents[2] / "src/ordain/schemas/plan.schema.json"
 CHURN = Target(environment="production", model="churn")

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from ordain.core.identity import Target
+from ordain.core.people.request import Status
+from ordain.core.pipelines.stale import Stale
 from ordain.core.reasons import Reason
-from ordain.core.report_status import CONTEXT, DESCRIPTION, WHOLE, statuses, worst
-from ordain.core.request import Status
-from ordain.core.stale import Stale
+from ordain.core.reports.report_status import CONTEXT, DESCRIPTION, WHOLE, statuses, worst
+from ordain.core.specs.identity import Target
 from tests.core.test_report import NOTHING, STALE, item, plan
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordain.core.request import Review, ReviewState, first_line, marked, standing
+from ordain.core.people.request import Review, ReviewState, first_line, marked, standing
 
 STATES: tuple[ReviewState, ...] = ("approved", "changes_requested", "dismissed", "commented")
 

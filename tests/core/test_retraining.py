@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ordain.core import retraining
+from ordain.core.drift import retraining
 from ordain.core.drift.evidence import Evidence, Reading, Settings, encode, key_of
 from ordain.core.drift.evidence import Finding as Alarm
-from ordain.core.request import Opened
-from ordain.core.retraining import Because, Earlier, Finding, Retraining
+from ordain.core.drift.retraining import Because, Earlier, Finding, Retraining
+from ordain.core.people.request import Opened
 from ordain.errors import UserError
 
 NOW = dt.datetime(2026, 11, 27, 12, tzinfo=dt.UTC)

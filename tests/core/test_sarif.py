@@ -12,7 +12,7 @@ from sarif_pydantic import Sarif  # type: ignore[import-untyped]
 
 from ordain.cli.check import command
 from ordain.core.problems import Problem
-from ordain.core.sarif import sarif
+from ordain.core.reports.sarif import sarif
 
 PROBLEM = Problem(
     file="environments/a b.yaml", line=3, column=5, key="models.churn", message="no such model",

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from ordain.core import scaffold
-from ordain.core.governance import Environment, Policy
-from ordain.core.parts import NAME_PATTERN
-from ordain.core.pipeline import DVC_FILES
-from ordain.core.spec import Models, Params
+from ordain.core.pipelines.pipeline import DVC_FILES
+from ordain.core.setup import scaffold
+from ordain.core.specs.governance import Environment, Policy
+from ordain.core.specs.parts import NAME_PATTERN
+from ordain.core.specs.spec import Models, Params
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDWmZ+iEoGxWTnfXgVJmBBnVJ8kVQ5nVYxqZQkKbC0Ck"
 

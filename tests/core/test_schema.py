@@ -13,8 +13,8 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from ordain.core.schema import TYPES, schema_files, schema_name, schema_of
-from ordain.core.yamldoc import read_yaml
+from ordain.core.state.schema import TYPES, schema_files, schema_name, schema_of
+from ordain.core.yaml.yamldoc import read_yaml
 
 ROOT = Path(__file__).parents[2]
 FILES = schema_files()
@@ -75,7 +75,7 @@ def test_a_type_and_null_are_one_list_of_types() -> None:
 @pytest.mark.parametrize("seed", ["0", "7"])
 def test_schemas_do_not_depend_on_the_hash_seed(seed: str) -> None:
     program = (
-        "import sys; from ordain.core.schema import schema_files\n"
+        "import sys; from ordain.core.state.schema import schema_files\n"
         "sys.stdout.buffer.write(b''.join(schema_files().values()))"
     )
     done = subprocess.run(

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ordain.core import signature as s
-from ordain.core.spec import ColumnContract, Data, Source
+from ordain.core.artifacts import signature as s
+from ordain.core.specs.spec import ColumnContract, Data, Source
 from ordain.errors import UserError
 
 

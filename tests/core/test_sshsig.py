@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ordain.core import sshsig
-from ordain.core.sshsig import PublicKey, SignatureError, armor, dearmor, parse_key, verify
+from ordain.core.evidence import sshsig
+from ordain.core.evidence.sshsig import PublicKey, SignatureError, armor, dearmor, parse_key, verify
 from tests.core.signing import Person, Signed, Token, covered, mpint, public, string
 
 MESSAGE = b"what was signed"

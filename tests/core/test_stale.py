@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from ordain.core.stale import Cause, Stale, file_cause, stale
+from ordain.core.pipelines.stale import Cause, Stale, file_cause, stale
 
 STAGES: dict[str, dict[str, Any]] = {
     "ingest": {

@@ -8,14 +8,14 @@ from typing import Any
 import msgspec
 
 from ordain.core.decisions import Decision, Deployed, Entry, LedgerState
-from ordain.core.declared import Instance
-from ordain.core.desired import Desired
-from ordain.core.governance import Environment, Policy
-from ordain.core.identity import ReleaseRef, Target, Transition
+from ordain.core.gating.release import Release
+from ordain.core.ledger.standing import Standing, standings
 from ordain.core.reasons import Reason
-from ordain.core.release import Release
-from ordain.core.spec import Models, Params, Spec
-from ordain.core.standing import Standing, standings
+from ordain.core.rendering.desired import Desired
+from ordain.core.specs.governance import Environment, Policy
+from ordain.core.specs.identity import ReleaseRef, Target, Transition
+from ordain.core.specs.spec import Models, Params, Spec
+from ordain.core.state.declared import Instance
 
 DIGEST = "sha256:" + "0" * 64
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDrbIbW3SmUHOHaVcy6ptlj5sJmlmm0qqgPhx+MXXLK1"

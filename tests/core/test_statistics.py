@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ordain.core.statistics import Interval, Share, critical_value, difference, magnitude, wilson
+from ordain.core.gating.statistics import Interval, Share, critical_value, difference, magnitude, wilson
 
 Z = critical_value(0.95)
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from ordain.core import summary
-from ordain.core.attestation import to_bytes
+from ordain.core.approvals import summary
 from ordain.core.canonical import bytes_digest
 from ordain.core.decisions import Approval, Decision, Entry
-from ordain.core.governance import Waiver
-from ordain.core.identity import Target
+from ordain.core.evidence.attestation import to_bytes
+from ordain.core.specs.governance import Waiver
+from ordain.core.specs.identity import Target
 from tests.core.signing import Person
 from tests.core.test_ledger import A, B, decision, entry, ref
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from ordain.core.templating import heading, json_value, parse, render_template
+from ordain.core.rendering.templating import heading, json_value, parse, render_template
 
 NASTY = (
     "{{ 7 * 7 }}",

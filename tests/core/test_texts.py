@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ordain.core import texts
-from ordain.core.deployment import ArgoCd, Gitops
-from ordain.core.governance import Appended, Pin, Waiver
-from ordain.core.spec import Models, Params
-from ordain.core.texts import Leaves, written
+from ordain.core.approvals import texts
+from ordain.core.approvals.texts import Leaves, written
+from ordain.core.specs.deployment import ArgoCd, Gitops
+from ordain.core.specs.governance import Appended, Pin, Waiver
+from ordain.core.specs.spec import Models, Params
 from tests.core.fleet import COMBINED, PLAIN, POLICY, SPEC, fleet
 
 WAIVER = Waiver(model="churn", gate="size", reason="It is large, and we know.", expires="2026-12-31")

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordain.core import cleanmerge, trees
-from ordain.core.pathhistory import PathHistory, difference
-from ordain.core.trees import Entry, Tree
+from ordain.core.git import cleanmerge, trees
+from ordain.core.git.pathhistory import PathHistory, difference
+from ordain.core.git.trees import Entry, Tree
 
 NAMES = st.text(st.characters(exclude_characters="\0/", codec="utf-8"), min_size=1, max_size=5)
 IDS = st.binary(min_size=20, max_size=20)

@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ordain.core import commits, trust
-from ordain.core.commits import Commit, Identity, attach, compose, parse
-from ordain.core.governance import Key, Policy
-from ordain.core.governance import Person as Member
+from ordain.core.git import commits
+from ordain.core.git.commits import Commit, Identity, attach, compose, parse
+from ordain.core.people import trust
+from ordain.core.people.trust import Contribution, Keyring, contribution, person_of
 from ordain.core.reasons import Reason
-from ordain.core.trust import Contribution, Keyring, contribution, person_of
+from ordain.core.specs.governance import Key, Policy
+from ordain.core.specs.governance import Person as Member
 from tests.core.fleet import POLICY
 from tests.core.signing import Person
 

@@ -11,14 +11,14 @@ import pytest
 
 from ordain.core import metrics
 from ordain.core.canonical import bytes_digest
-from ordain.core.governance import EXAMPLE_KEYS
-from ordain.core.instance import load
-from ordain.core.parts import Part
+from ordain.core.gating.release import Champion, DataRecord, Release
 from ordain.core.problems import Problem
-from ordain.core.release import Champion, DataRecord, Release
-from ordain.core.validate_data import has_credentials
-from ordain.core.validate_structure import structure
-from ordain.core.yamldoc import read_yaml
+from ordain.core.specs.governance import EXAMPLE_KEYS
+from ordain.core.specs.parts import Part
+from ordain.core.state.instance import load
+from ordain.core.state.validate_data import has_credentials
+from ordain.core.state.validate_structure import structure
+from ordain.core.yaml.yamldoc import read_yaml
 from ordain.learn.metrics import MEASURES
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -471,7 +471,7 @@ class Limited(Part, frozen=True, kw_only=True):
 
 def test_a_keyword_without_words_of_its_own_has_jsonschemas(monkeypatch: pytest.MonkeyPatch) -> None:
     schema = {"type": "object", "properties": {"even": {"multipleOf": 2}}}
-    monkeypatch.setattr("ordain.core.validate_structure.schema_of", lambda _: schema)
+    monkeypatch.setattr("ordain.core.state.validate_structure.schema_of", lambda _: schema)
     (problem,) = structure(read_yaml("x", b'even: "1"\nodd: 1\n'), Limited)[1]
     assert problem.code == "invalid"
     (problem,) = structure(read_yaml("x", b"even: 1.0\n"), Limited)[1]

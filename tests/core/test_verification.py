@@ -13,14 +13,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec.structs import replace
 
-from ordain.core import approval, attestation, verification
+from ordain.core.approvals import approval
+from ordain.core.approvals.voices import Hearing, unseen
 from ordain.core.canonical import bytes_digest
 from ordain.core.decisions import Approval, Decision
-from ordain.core.governance import Policy
-from ordain.core.identity import Transition, files_digest
+from ordain.core.evidence import attestation
+from ordain.core.gating.release import Release
 from ordain.core.reasons import Reason
-from ordain.core.release import Release
-from ordain.core.voices import Hearing, unseen
+from ordain.core.reports import verification
+from ordain.core.specs.governance import Policy
+from ordain.core.specs.identity import Transition, files_digest
 from tests.core.signing import Person
 
 DIGEST = "sha256:" + "0" * 64

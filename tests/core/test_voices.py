@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from ordain.core.approval import Evidence
+from ordain.core.approvals.approval import Evidence
+from ordain.core.approvals.sighting import MOST, sighted
+from ordain.core.approvals.voices import Hearing, Speaker, name_of, sight, unseen
 from ordain.core.decisions import LedgerState
-from ordain.core.governance import Key, Policy
-from ordain.core.governance import Person as Member
-from ordain.core.identity import Target, Transition
 from ordain.core.reasons import Reason
-from ordain.core.sighting import MOST, sighted
-from ordain.core.voices import Hearing, Speaker, name_of, sight, unseen
+from ordain.core.specs.governance import Key, Policy
+from ordain.core.specs.governance import Person as Member
+from ordain.core.specs.identity import Target, Transition
 from tests.core.fleet import POLICY
 from tests.core.signing import Person
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from ordain.core.governance import Waiver
+from ordain.core.gating.verdicts import Outcome, Verdict
+from ordain.core.gating.waivers import blocking, complete, described, snippet
 from ordain.core.reasons import Reason
-from ordain.core.verdicts import Outcome, Verdict
-from ordain.core.waivers import blocking, complete, described, snippet
+from ordain.core.specs.governance import Waiver
 
 TODAY = "2026-11-20"
 

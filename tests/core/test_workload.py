@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from ordain.core.artifact import FILES
-from ordain.core.deployment import Deploy, Monitoring, Quantities, Resources
-from ordain.core.identity import Target
-from ordain.core.workload import Unit, model_values, priority_class
+from ordain.core.artifacts.artifact import FILES
+from ordain.core.rendering.workload import Unit, model_values, priority_class
+from ordain.core.specs.deployment import Deploy, Monitoring, Quantities, Resources
+from ordain.core.specs.identity import Target
 from ordain.runtime.sinks import Rotation
 from tests.core.fleet import ARTIFACT, COPIED, OTHER, PLAIN, SPEC, STAGING, record
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from ordain.core.pipeline import emit
-from ordain.core.yaml12 import load
+from ordain.core.pipelines.pipeline import emit
+from ordain.core.yaml.yaml12 import load
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(
     ["No", "y", "on", "1e-05", "1_000", "12:30", "0o14", "010", "2026-01-31", "~", "null", "=", "<<", "${x}"]

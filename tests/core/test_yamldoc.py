@@ -11,8 +11,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ordain.core.yamldoc import MAX_BYTES, MAX_DEPTH, Document, dotted, read_yaml
-from ordain.core.yamltext import MAX_PROBLEMS, Place
+from ordain.core.yaml.yamldoc import MAX_BYTES, MAX_DEPTH, Document, dotted, read_yaml
+from ordain.core.yaml.yamltext import MAX_PROBLEMS, Place
 
 
 def read(text: str) -> Document:

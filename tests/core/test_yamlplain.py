@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ordain.core.yamlplain import MAX_DEPTH, load, load12
+from ordain.core.yaml.yamlplain import MAX_DEPTH, load, load12
 
 DEEP = 200_000  # ends the process where only libyaml looks
 ATOMS = st.sampled_from(

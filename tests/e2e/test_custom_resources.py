@@ -18,8 +18,8 @@ import pytest
 import yaml
 
 from ordain.adapters.resources import templates
-from ordain.core.desired import desired
-from ordain.core.templating import parse
+from ordain.core.rendering.desired import desired
+from ordain.core.rendering.templating import parse
 from tests.core.fleet import forms
 from tests.e2e.test_manifests import CUSTOM, KUBECTL_LISTING
 

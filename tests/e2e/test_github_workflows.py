@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ordain.core.automation import WORKFLOWS
+from ordain.core.setup.automation import WORKFLOWS
 from tests.adapters.forges.github_world import PULLS
 from tests.adapters.forges.standin import TOKEN, StandIn, standing_in
 from tests.e2e.actions import load

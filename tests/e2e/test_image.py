@@ -14,8 +14,8 @@ from typing import NamedTuple
 import pytest
 
 from ordain.adapters.registry import open_registry
-from ordain.core.appending import appended
-from ordain.core.artifact import build_layout, read_layout
+from ordain.core.artifacts.appending import appended
+from ordain.core.artifacts.artifact import build_layout, read_layout
 from tests.images import ROOT, Builder, base_archive, inside, needs_builder, wheel
 from tests.registries import needs_registry, needs_skopeo, running_registry
 from tests.runtime.toy import ROW, files, write

@@ -16,10 +16,10 @@ import pytest
 from msgspec.structs import replace
 
 from ordain.adapters.resources import templates
-from ordain.core.declared import Instance
-from ordain.core.deployment import Deploy, Replicas
-from ordain.core.desired import desired
-from ordain.core.templating import parse
+from ordain.core.rendering.desired import desired
+from ordain.core.rendering.templating import parse
+from ordain.core.specs.deployment import Deploy, Replicas
+from ordain.core.state.declared import Instance
 from tests.core.fleet import (
     COMBINED,
     COPIED,

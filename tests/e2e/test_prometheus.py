@@ -28,9 +28,9 @@ import yaml
 from ordain.adapters.forges.place import Token, place_of
 from ordain.adapters.forges.telling import Teller
 from ordain.adapters.webhooks import Hooks
-from ordain.core.alerts import BODY_LIMIT
-from ordain.core.deployment import Monitoring
-from ordain.core.identity import Target
+from ordain.core.drift.alerts import BODY_LIMIT
+from ordain.core.specs.deployment import Monitoring
+from ordain.core.specs.identity import Target
 from ordain.services.receive import Receiver
 from tests.adapters.forges.github_world import World
 from tests.adapters.forges.standin import TOKEN, standing_in

@@ -20,14 +20,14 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from ordain.adapters.resources import edge_programs, templates
-from ordain.core.artifact import digest_of_files
-from ordain.core.deployment import Batch, Deploy
-from ordain.core.desired import desired
-from ordain.core.identity import Target
-from ordain.core.profile import encode as encode_profile
-from ordain.core.signature import Signature, Task, encode
-from ordain.core.spec import Candidate
-from ordain.core.templating import parse
+from ordain.core.artifacts.artifact import digest_of_files
+from ordain.core.artifacts.profile import encode as encode_profile
+from ordain.core.artifacts.signature import Signature, Task, encode
+from ordain.core.rendering.desired import desired
+from ordain.core.rendering.templating import parse
+from ordain.core.specs.deployment import Batch, Deploy
+from ordain.core.specs.identity import Target
+from ordain.core.specs.spec import Candidate
 from ordain.learn.export import export
 from ordain.learn.pipeline import Recipe
 from ordain.learn.reference import largest_difference, reference_answers

@@ -19,7 +19,7 @@ import pytest
 import yaml
 from sklearn.datasets import load_breast_cancer
 
-from ordain.core.automation import WORKFLOWS
+from ordain.core.setup.automation import WORKFLOWS
 from tests.e2e.actions import Actions, load
 from tests.registries import needs_registry, running_registry
 from tests.services.world import keys_folder

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ordain.core.signature import Signature, Task
-from ordain.core.spec import ColumnContract, Data, Source
+from ordain.core.artifacts.signature import Signature, Task
+from ordain.core.specs.spec import ColumnContract, Data, Source
 from ordain.learn.ingest import ID
 from ordain.learn.rows import Model, Rows, rows_of, signature_of
 

@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from ordain.core import gates
-from ordain.core.spec import Candidate
+from ordain.core.gating import gates
+from ordain.core.specs.spec import Candidate
 from ordain.errors import UserError
 from ordain.learn.compare import Packaged, compare
 from ordain.learn.export import export

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from ordain.core.spec import ColumnContract, Data, Source
+from ordain.core.specs.spec import ColumnContract, Data, Source
 from ordain.errors import UserError
 from ordain.learn.contract import Checked, check
 from ordain.learn.ingest import ID

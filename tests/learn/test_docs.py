@@ -6,7 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-from ordain.core.gates import COMPARED
+from ordain.core.gating.gates import COMPARED
 from ordain.core.metrics import METRICS
 from ordain.learn.pipeline import MOST_CATEGORIES
 

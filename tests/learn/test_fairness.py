@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ordain.core import gates
-from ordain.core.spec import ColumnContract, FairnessGate
+from ordain.core.gating import gates
+from ordain.core.specs.spec import ColumnContract, FairnessGate
 from ordain.learn.fairness import describe, expected_groups, group_names, groups
 from ordain.learn.metrics import Answers
 

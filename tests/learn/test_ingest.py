@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ordain.core.spec import ColumnContract, Data, DerivedId, Source
+from ordain.core.specs.spec import ColumnContract, Data, DerivedId, Source
 from ordain.errors import UserError
 from ordain.learn.ingest import ID, canonical_text, ingest, typed_column
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ordain.core.profile import Categories, Numbers, Profile, pairs
-from ordain.core.profile import decode as decode_profile
-from ordain.core.profile import encode as encode_profile
-from ordain.core.signature import Signature, build
-from ordain.core.spec import ColumnContract, Data, Source
+from ordain.core.artifacts.profile import Categories, Numbers, Profile, pairs
+from ordain.core.artifacts.profile import decode as decode_profile
+from ordain.core.artifacts.profile import encode as encode_profile
+from ordain.core.artifacts.signature import Signature, build
+from ordain.core.specs.spec import ColumnContract, Data, Source
 from ordain.errors import UserError
 from ordain.learn import coding
 from ordain.learn.packing import pack

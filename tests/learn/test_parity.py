@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 import pytest
 
-from ordain.core.signature import Task
-from ordain.core.spec import Candidate
+from ordain.core.artifacts.signature import Task
+from ordain.core.specs.spec import Candidate
 from ordain.errors import UserError
 from ordain.learn.export import Exported, export
 from ordain.learn.graph import score

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ordain.core.spec import ColumnContract, Data, Source, Split
+from ordain.core.specs.spec import ColumnContract, Data, Source, Split
 from ordain.errors import UserError
 from ordain.learn.ingest import ID
 from ordain.learn.split import Splitting, fold_numbers, fraction, holdout_mask, split

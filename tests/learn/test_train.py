@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from ordain.core.spec import Candidate, Selection
+from ordain.core.specs.spec import Candidate, Selection
 from ordain.errors import UserError
 from ordain.learn.estimators import build, needs_scaling
 from ordain.learn.ingest import ID

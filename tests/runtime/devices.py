@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from ordain.adapters.resources import edge_programs
 from ordain.adapters.ssh import generate, signer
-from ordain.core import sshsig
-from ordain.core.artifact import digest_of_files
-from ordain.core.bundle import NAMESPACE, Contents, bundle
-from ordain.core.signature import Task
+from ordain.core.artifacts.artifact import digest_of_files
+from ordain.core.artifacts.bundle import NAMESPACE, Contents, bundle
+from ordain.core.artifacts.signature import Task
+from ordain.core.evidence import sshsig
 from tests.runtime.toy import files
 
 DIGEST = "sha256:" + "1" * 64

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from onnx import TensorProto
 
-from ordain.core.artifact import build_layout, digest_of_files
+from ordain.core.artifacts.artifact import build_layout, digest_of_files
 from ordain.errors import UserError
 from ordain.runtime.artifact import open_artifact
 from ordain.runtime.model import Identity, Model

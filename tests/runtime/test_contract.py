@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ordain.core.signature import Feature
+from ordain.core.artifacts.signature import Feature
 from ordain.runtime import admission
 from ordain.runtime.admission import Admission, Admitted, InvalidInput, Packed
 from ordain.runtime.bulk import BulkDecoder

@@ -108,7 +108,7 @@ def test_every_kind_of_violation_has_its_row() -> None:
 
 
 def test_every_variable_has_its_row() -> None:
-    sources = [ROOT / "src/ordain/cli/serve.py", ROOT / "src/ordain/core/workload.py"]
+    sources = [ROOT / "src/ordain/cli/serve.py", ROOT / "src/ordain/core/rendering/workload.py"]
     sources += (ROOT / "src/ordain/runtime").glob("*.py")
     found = {name for path in sources for name in re.findall(r"ORDAIN_[A-Z_]+", path.read_text("utf-8"))}
     assert {row[0] for row in table("Environment variables")} == {f"`{name}`" for name in found}
@@ -132,7 +132,7 @@ def test_a_line_of_the_log_is_as_shown(served: Served) -> None:
 
 def test_what_the_page_says_of_the_rendered_deployment() -> None:
     """The address, and that pause and drain fit into the time a pod is given."""
-    assert '"--host", "0.0.0.0"' in (ROOT / "src/ordain/core/workload.py").read_text("utf-8")
+    assert '"--host", "0.0.0.0"' in (ROOT / "src/ordain/core/rendering/workload.py").read_text("utf-8")
     template = (ROOT / "src/ordain/templates/pod/server.yaml.j2").read_text("utf-8")
     (grace,) = re.findall(r"terminationGracePeriodSeconds: (\d+)", template)
     (pause,) = re.findall(r"preStop:\s+sleep:\s+seconds: (\d+)", template)

@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 
 from ordain.adapters.resources import edge_programs
 from ordain.adapters.ssh import generate
-from ordain.core.bundle import NAMESPACE
-from ordain.core.signature import Task
+from ordain.core.artifacts.bundle import NAMESPACE
+from ordain.core.artifacts.signature import Task
 from ordain.runtime.admission import Admission, InvalidInput
 from tests.runtime.devices import Device
 from tests.runtime.toy import PLANS, ROW, files, serving, signature, write

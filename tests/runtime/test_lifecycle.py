@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ordain.core.artifact import digest_of_files
+from ordain.core.artifacts.artifact import digest_of_files
 from tests.runtime.toy import PROGRAM, ROW, Running, files, process, serving, started, tensors, told, write
 
 

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from ordain.core.signature import Feature
+from ordain.core.artifacts.signature import Feature
 from ordain.runtime.admission import Admission
 from ordain.runtime.openapi import row_schema, value_schema
 from ordain.runtime.refusal import Refusal

@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from ordain.core.signature import Feature, Graph, Signature, Task, Width, encode
+from ordain.core.artifacts.signature import Feature, Graph, Signature, Task, Width, encode
 from ordain.runtime.admission import Packed
 
 PROGRAM = "from ordain.cli.main import main; main()"

@@ -24,7 +24,7 @@ from ordain.adapters.forges.place import Token, place_of
 from ordain.adapters.git import Repository
 from ordain.adapters.requests_local import FOLDER, LocalRequests
 from ordain.core.drift.evidence import key_of
-from ordain.core.request import Opened
+from ordain.core.people.request import Opened
 from ordain.ports import Proposals
 from ordain.services.commit import Author
 from ordain.services.receive import Receiver

@@ -16,10 +16,10 @@ from click.testing import CliRunner
 from ordain.adapters.artifacts import Store
 from ordain.adapters.registry import open_registry
 from ordain.cli.main import ordain
-from ordain.core.appending import ARTIFACT, Image
+from ordain.core.artifacts.appending import ARTIFACT, Image
+from ordain.core.artifacts.reference import Repository, parse_reference
 from ordain.core.canonical import bytes_digest, canonical_bytes
-from ordain.core.instance import is_state_path, load
-from ordain.core.reference import Repository, parse_reference
+from ordain.core.state.instance import is_state_path, load
 from ordain.errors import UserError
 from tests.registries import Running, needs_registry, needs_skopeo, running_registry
 from tests.services.test_publish import LAYOUT, POLICY, real_release

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from ordain.adapters.git import Repository
 from ordain.cli.main import ordain
-from ordain.core import approval, attestation, sshsig
+from ordain.core.approvals import approval
+from ordain.core.evidence import attestation, sshsig
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
 from ordain.services.approve import approve

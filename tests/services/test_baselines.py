@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from ordain.adapters.artifacts import Store
-from ordain.core.artifact import Layout, build_layout
-from ordain.core.reference import Reference
+from ordain.core.artifacts.artifact import Layout, build_layout
+from ordain.core.artifacts.reference import Reference
 from ordain.errors import UserError
 from ordain.ports import Registry
 from ordain.services.baselines import fetch, fetch_running

@@ -19,7 +19,7 @@ from ordain.adapters.registry import open_registry
 from ordain.adapters.resources import edge_programs
 from ordain.cli.main import ordain
 from ordain.cli.wiring import published
-from ordain.core.artifact import build_layout
+from ordain.core.artifacts.artifact import build_layout
 from ordain.core.canonical import bytes_digest
 from ordain.core.decisions import Decision
 from ordain.core.reasons import Reason

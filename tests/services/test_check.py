@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from ordain._version import __version__
-from ordain.core.instance import read_instance
-from ordain.core.pipeline import context_of, pipeline_files
-from ordain.core.schema import schema_files
+from ordain.core.pipelines.pipeline import context_of, pipeline_files
+from ordain.core.state.instance import read_instance
+from ordain.core.state.schema import schema_files
 from ordain.errors import UserError
 from ordain.services.check import check
 

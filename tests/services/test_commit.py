@@ -13,7 +13,7 @@ from ordain.adapters.askpass import answer
 from ordain.adapters.git import Repository
 from ordain.adapters.ssh import signer
 from ordain.cli.keys import KeyFile
-from ordain.core import commits
+from ordain.core.git import commits
 from ordain.errors import RetryLater, UserError
 from ordain.services.commit import Author, Committed, commit
 from tests.services.world import World

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from ordain.cli.compare import command
-from ordain.core.comparison import Comparison
+from ordain.core.reports.comparison import Comparison
 from ordain.errors import UserError
 from ordain.services.compare import Wanted, compare
 from tests.services.test_run import Repo, make

@@ -13,9 +13,9 @@ import pytest
 
 from benchmarks.verify.history import Fleet, Objects, record
 from ordain.adapters.git import Repository
-from ordain.core.declared import Instance
-from ordain.core.instance import STATE_PATHS, read_instance
-from ordain.core.release import Release
+from ordain.core.gating.release import Release
+from ordain.core.state.declared import Instance
+from ordain.core.state.instance import STATE_PATHS, read_instance
 from ordain.errors import UserError
 from ordain.services.declarations import Declarations
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from ordain.core import desired as planning
 from ordain.core.decisions import Decision
 from ordain.core.reasons import Reason
+from ordain.core.rendering import desired as planning
 from ordain.services import judged
 from ordain.services.states import States
 from tests.services.test_reconcile import CHURN, SHARED, by_target, merged
@@ -17,8 +17,8 @@ from tests.services.test_reconcile import CHURN, SHARED, by_target, merged
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ordain.core.desired import Desired
-    from ordain.core.identity import Target
+    from ordain.core.rendering.desired import Desired
+    from ordain.core.specs.identity import Target
     from tests.services.world import World
 
 FRAUD = "staging/fraud"

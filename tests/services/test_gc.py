@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from ordain.adapters.artifacts import Store
 from ordain.cli.gc import told
 from ordain.cli.main import ordain
-from ordain.core.artifact import build_layout
+from ordain.core.artifacts.artifact import build_layout
 from ordain.core.canonical import bytes_digest
 from ordain.errors import UserError
 from ordain.services.gc import sweep

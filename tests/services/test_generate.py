@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ordain.cli.main import main
-from ordain.core.schema import FOLDER, schema_files
+from ordain.core.state.schema import FOLDER, schema_files
 from ordain.services.check import check
 from ordain.services.commit import GENERATED
 from tests.services.test_run import make

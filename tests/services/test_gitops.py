@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ordain.core.gitops import TOOLS
-from ordain.core.identity import Target
 from ordain.core.reasons import Reason
+from ordain.core.rendering.gitops import TOOLS
+from ordain.core.specs.identity import Target
 from ordain.services.reconcile import Outcome
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ import pytest
 import yaml
 
 from ordain.cli.init import Asked, command, complete
-from ordain.core import scaffold
-from ordain.core.automation import WORKFLOWS
 from ordain.core.canonical import bytes_digest
+from ordain.core.setup import scaffold
+from ordain.core.setup.automation import WORKFLOWS
 from ordain.errors import UserError
 from ordain.learn import infer
 from ordain.services import init_model

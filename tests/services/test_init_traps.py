@@ -16,7 +16,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ordain.core.parts import PATH_PATTERN
+from ordain.core.specs.parts import PATH_PATTERN
 from ordain.errors import UserError
 from ordain.learn.tidy import Tidied, tidy
 from ordain.services.check import check

@@ -10,7 +10,7 @@ import pytest
 
 from ordain.adapters.artifacts import Store
 from ordain.core.decisions import Decision
-from ordain.core.ledger import decode
+from ordain.core.ledger.ledger import decode
 from ordain.core.reasons import Reason
 from ordain.services.verify import verify
 from tests.services.test_requests import Hosted

@@ -10,8 +10,8 @@ import pytest
 
 from ordain._version import __version__
 from ordain.adapters import files as disk
-from ordain.core.instance import is_state_path, read_instance
-from ordain.core.pipeline import CODE_TOPS, context_of, is_code_path, pipeline_files
+from ordain.core.pipelines.pipeline import CODE_TOPS, context_of, is_code_path, pipeline_files
+from ordain.core.state.instance import is_state_path, read_instance
 from ordain.errors import UserError
 from ordain.services.affected import affected, append_lines
 from ordain.services.data_pull import Purpose, pull

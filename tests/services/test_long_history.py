@@ -12,7 +12,7 @@ import pytest
 from benchmarks.verify.history import build
 from ordain.adapters.artifacts import Store
 from ordain.adapters.git.command import Command
-from ordain.core.verification import tally
+from ordain.core.reports.verification import tally
 from ordain.services.verify import Verified, prove_anew, verify
 
 STEPS = 12

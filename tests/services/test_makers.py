@@ -10,8 +10,8 @@ import pytest
 
 from ordain.adapters.artifacts import Store
 from ordain.core.decisions import Decision
+from ordain.core.gating.verdicts import Verdict
 from ordain.core.reasons import Reason
-from ordain.core.verdicts import Verdict
 from ordain.services.verify import verify
 from tests.services.test_requests import Hosted, sound
 from tests.services.world import World, environment_file, models_file, params_file, record

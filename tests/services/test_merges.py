@@ -10,10 +10,10 @@ import yaml
 
 from ordain._version import __version__
 from ordain.adapters import files as disk
-from ordain.core.edit import set_pin
-from ordain.core.instance import is_state_path, read_instance
-from ordain.core.pipeline import context_of, pipeline_files
-from ordain.core.scaffold import GITATTRIBUTES
+from ordain.core.pipelines.pipeline import context_of, pipeline_files
+from ordain.core.setup.scaffold import GITATTRIBUTES
+from ordain.core.state.instance import is_state_path, read_instance
+from ordain.core.yaml.edit import set_pin
 from ordain.services.check import check
 from ordain.services.renumber import renumber
 from tests.services.world import models_file, params_file, record

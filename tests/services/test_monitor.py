@@ -16,8 +16,8 @@ from msgspec.structs import replace
 
 from ordain.adapters.outcomes import Names
 from ordain.core.drift.evidence import Evidence, Finding, Kind, Settings, encode
-from ordain.core.spec import FairnessGate, Gates, QualityGate
-from ordain.core.verdicts import Verdict
+from ordain.core.gating.verdicts import Verdict
+from ordain.core.specs.spec import FairnessGate, Gates, QualityGate
 from ordain.errors import UserError
 from ordain.services.monitor import Ask, monitor
 from ordain.services.watched import Approved, Watched, watched
@@ -422,7 +422,7 @@ def test_late_labels_measure_performance_by_group(subject: Watched, tmp_path: Pa
 def declared(subject: Watched, gates: Gates) -> Watched:
     """The same release in a clone whose spec has these gates."""
     from ordain.adapters.files import read_state
-    from ordain.core.instance import is_state_path, read_instance
+    from ordain.core.state.instance import is_state_path, read_instance
 
     spec = read_instance(read_state(Path(__file__).parents[2], is_state_path)).models.models["churn"]
     return replace(

@@ -21,11 +21,12 @@ from ordain.adapters.forges.place import Token, place_of
 from ordain.adapters.forges.telling import Teller
 from ordain.adapters.git import Repository
 from ordain.adapters.resources import templates
-from ordain.core import approval, attestation
-from ordain.core.desired import desired
+from ordain.core.approvals import approval
+from ordain.core.evidence import attestation
+from ordain.core.people.request import Draft, Status
 from ordain.core.reasons import Reason
-from ordain.core.request import Draft, Status
-from ordain.core.templating import parse
+from ordain.core.rendering.desired import desired
+from ordain.core.rendering.templating import parse
 from ordain.errors import UserError
 from ordain.ports import Requests
 from tests.adapters.forges import github_world, gitlab_world

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from ordain.adapters.artifacts import Store
 from ordain.adapters.ssh import signer
 from ordain.cli.main import ordain
-from ordain.core import commits
+from ordain.core.git import commits
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
 from ordain.services.verify import verify

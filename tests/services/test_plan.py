@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 
 from ordain.cli.plan import command, paint, written
-from ordain.core.plan import Item, Plan
+from ordain.core.plans.plan import Item, Plan
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
 from ordain.services.plan import plan
@@ -150,7 +150,7 @@ def test_merged_but_not_reconciled_is_said(untrained: World) -> None:
 
 
 def test_a_self_approval_and_a_failed_gate_are_said(untrained: World) -> None:
-    from ordain.core.verdicts import Verdict
+    from ordain.core.gating.verdicts import Verdict
 
     branch = untrained.replicas("dana", 5)
     untrained.branch("omar", "look")
@@ -245,9 +245,9 @@ def test_colour_is_painted_by_role(world: World) -> None:
 def pipeline(world: World, where: Path) -> None:
     """The generated pipeline of a world's churn, and the lock of a run."""
     from ordain._version import __version__
-    from ordain.core.instance import is_state_path, read_instance
-    from ordain.core.pipeline import context_of, pipeline_files
-    from ordain.core.stale import parameter_keys, paths_of
+    from ordain.core.pipelines.pipeline import context_of, pipeline_files
+    from ordain.core.pipelines.stale import parameter_keys, paths_of
+    from ordain.core.state.instance import is_state_path, read_instance
 
     state = {
         str(path.relative_to(where)): path.read_bytes()

@@ -14,8 +14,8 @@ from click.testing import CliRunner
 
 from ordain.cli.plan import command
 from ordain.core.canonical import bytes_digest
-from ordain.core.measured import md5
-from ordain.core.plan import Item
+from ordain.core.plans.plan import Item
+from ordain.core.releasing.measured import md5
 from ordain.services.plan import plan
 
 if TYPE_CHECKING:

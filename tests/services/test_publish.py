@@ -20,9 +20,9 @@ from ordain.adapters.artifacts import Store
 from ordain.adapters.registry import open_registry
 from ordain.cli import wiring
 from ordain.cli.main import ordain
-from ordain.core.artifact import build_layout
-from ordain.core.model_signature import BUNDLE_TYPE
-from ordain.core.reference import parse_reference
+from ordain.core.artifacts.artifact import build_layout
+from ordain.core.artifacts.model_signature import BUNDLE_TYPE
+from ordain.core.artifacts.reference import parse_reference
 from ordain.errors import RetryLater, UserError
 from tests.registries import Running, needs_registry, running_registry
 from tests.runtime.toy import ROW, files, serving

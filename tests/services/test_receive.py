@@ -21,7 +21,7 @@ from ordain.adapters import webhooks
 from ordain.adapters.forges.place import Token, place_of
 from ordain.adapters.forges.telling import Teller
 from ordain.adapters.webhooks import Hooks
-from ordain.core.alerts import BODY_LIMIT
+from ordain.core.drift.alerts import BODY_LIMIT
 from ordain.errors import UserError
 from ordain.services.receive import Receiver
 from tests.adapters.forges.conftest import LIMITS

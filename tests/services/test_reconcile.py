@@ -11,11 +11,12 @@ import msgspec
 import pytest
 
 from ordain.adapters.git import Repository, scratch
-from ordain.core import approval, attestation
+from ordain.core.approvals import approval
 from ordain.core.decisions import Decision
-from ordain.core.ledger import decode
+from ordain.core.evidence import attestation
+from ordain.core.gating.verdicts import Verdict
+from ordain.core.ledger.ledger import decode
 from ordain.core.reasons import Reason
-from ordain.core.verdicts import Verdict
 from ordain.errors import UserError
 from ordain.services.approve import approve
 from ordain.services.reconcile import Outcome, Place

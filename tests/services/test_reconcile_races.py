@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ordain.adapters.git import PushRacedError, Repository
-from ordain.core.ledger import decode
+from ordain.core.ledger.ledger import decode
 from ordain.errors import RetryLater
 from ordain.services.reconcile import reconcile
 from tests.services.world import NOON

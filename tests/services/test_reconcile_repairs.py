@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ordain.core.ledger import decode, path_of
+from ordain.core.ledger.ledger import decode, path_of
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
 

@@ -18,7 +18,7 @@ import pytest
 from msgspec.structs import replace
 
 from ordain.adapters.git import Repository
-from ordain.core.ledger import decode
+from ordain.core.ledger.ledger import decode
 from ordain.services.reconcile import Place
 
 if TYPE_CHECKING:

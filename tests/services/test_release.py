@@ -25,12 +25,12 @@ from ordain._version import __version__
 from ordain.adapters import files as disk
 from ordain.adapters.artifacts import STORE, Store
 from ordain.adapters.stage import run as run_stage
-from ordain.core.artifact import blob_path
+from ordain.core.artifacts.artifact import blob_path
 from ordain.core.decisions import Deployed, LedgerState
-from ordain.core.identity import Target
-from ordain.core.instance import Instance, is_state_path, read_instance
-from ordain.core.pipeline import CODE_TOPS, context_of, is_code_path, pipeline_files
-from ordain.core.release import Release, encode
+from ordain.core.gating.release import Release, encode
+from ordain.core.pipelines.pipeline import CODE_TOPS, context_of, is_code_path, pipeline_files
+from ordain.core.specs.identity import Target
+from ordain.core.state.instance import Instance, is_state_path, read_instance
 from ordain.errors import UserError
 from ordain.services import release as service
 from ordain.services.regenerate import regenerate

@@ -11,7 +11,7 @@ import pytest
 from ordain.adapters.artifacts import Store
 from ordain.adapters.git import find_repository
 from ordain.adapters.ledger_memory import LedgerMemory
-from ordain.core.ledger import Seen
+from ordain.core.ledger.ledger import Seen
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
 from ordain.services.clone import open_clone

@@ -10,7 +10,7 @@ import yaml
 from click.testing import CliRunner
 
 from ordain.cli.main import ordain
-from ordain.core.release import Release
+from ordain.core.gating.release import Release
 from ordain.errors import UserError
 from ordain.services.renumber import renumber
 

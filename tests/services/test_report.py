@@ -8,9 +8,9 @@ from typing import Any, cast
 import pytest
 from msgspec.structs import replace
 
-from ordain.core.plan import Item, Plan
+from ordain.core.people.request import Request, Review
+from ordain.core.plans.plan import Item, Plan
 from ordain.core.reasons import Reason
-from ordain.core.request import Request, Review
 from ordain.ports import Requests
 from ordain.services.plan import plan
 from ordain.services.report import plan_request

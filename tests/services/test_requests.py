@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from ordain.adapters.artifacts import Store
 from ordain.core.decisions import Decision
-from ordain.core.governance import Policy
-from ordain.core.identity import Transition
+from ordain.core.people.request import Request, Review
 from ordain.core.reasons import Reason
-from ordain.core.request import Request, Review
+from ordain.core.specs.governance import Policy
+from ordain.core.specs.identity import Transition
 from ordain.errors import RetryLater
 from ordain.services import witness
 from ordain.services.past import Past

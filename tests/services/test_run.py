@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from ordain.adapters import dvc
-from ordain.core import durations, looks
+from ordain.core.pipelines import durations, looks
 from ordain.errors import RetryLater, UserError
 from ordain.services.run import LOG, Ran, expected, parts_of, run
 
@@ -542,7 +542,7 @@ def test_a_removed_model_leaves_what_people_and_the_count_of_looks_put_there(rep
 
 
 def test_a_hostile_leftover_cannot_name_what_to_remove(repo: Repo) -> None:
-    from ordain.core.pipeline import HEADER
+    from ordain.core.pipelines.pipeline import HEADER
 
     evil = repo.root / "pipelines/evil"
     evil.mkdir()

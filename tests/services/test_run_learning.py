@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from ordain.adapters import dvc
-from ordain.core import yaml12
+from ordain.core.yaml import yaml12
 from ordain.errors import UserError
 from ordain.services.run import run
 

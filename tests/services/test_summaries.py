@@ -16,10 +16,10 @@ from in_toto_attestation.v1.statement import Statement
 
 from ordain.adapters.git import Repository
 from ordain.cli.main import ordain
-from ordain.core import ledger
-from ordain.core.attestation import pae
+from ordain.core.approvals.summary import SUMMARY_NAMESPACE, SUMMARY_TYPE
 from ordain.core.decisions import Entry
-from ordain.core.summary import SUMMARY_NAMESPACE, SUMMARY_TYPE
+from ordain.core.evidence.attestation import pae
+from ordain.core.ledger import ledger
 from ordain.services.clone import open_clone
 from ordain.services.verify_ledger import entry_proofs
 
@@ -118,7 +118,7 @@ def test_verify_proves_them(told: World) -> None:
 
 def test_a_collector_that_lies_in_one_is_named(running: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The chain and every signature hold: only computing the summary again tells."""
-    from ordain.core.summary import summaries
+    from ordain.core.approvals.summary import summaries
 
     def lie(entry: Entry, sign: Any) -> Any:
         from msgspec.structs import replace

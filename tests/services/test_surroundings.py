@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ordain.adapters.git import Repository
-from ordain.core.ledger import decode
+from ordain.core.ledger.ledger import decode
 
 if TYPE_CHECKING:
     from pathlib import Path

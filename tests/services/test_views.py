@@ -18,9 +18,9 @@ from click.testing import CliRunner
 from ordain.cli import audit as audit_cli
 from ordain.cli import status as status_cli
 from ordain.cli import why as why_cli
-from ordain.core import passport_text
-from ordain.core.annotations import annotated
+from ordain.core.ledger.annotations import annotated
 from ordain.core.reasons import Reason
+from ordain.core.reports import passport_text
 from ordain.errors import UserError
 from ordain.services.audit import audit
 from ordain.services.clone import open_clone

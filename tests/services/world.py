@@ -22,11 +22,13 @@ from ordain.adapters.forge_local import LocalForge
 from ordain.adapters.git import Repository
 from ordain.adapters.resources import templates
 from ordain.adapters.ssh import public_key, signer
-from ordain.core import approval, attestation, commits, summary
-from ordain.core.identity import training_slice
-from ordain.core.release import Champion, DataRecord, Release
-from ordain.core.spec import Models, Params
-from ordain.core.verdicts import Verdict
+from ordain.core.approvals import approval, summary
+from ordain.core.evidence import attestation
+from ordain.core.gating.release import Champion, DataRecord, Release
+from ordain.core.gating.verdicts import Verdict
+from ordain.core.git import commits
+from ordain.core.specs.identity import training_slice
+from ordain.core.specs.spec import Models, Params
 from ordain.services.approve import Approved, Approver, approve
 from ordain.services.pins import Proposal
 from ordain.services.promote import promote

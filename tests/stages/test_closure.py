@@ -13,8 +13,8 @@ import pytest
 
 from ordain._version import __version__
 from ordain.adapters.files import read_state
-from ordain.core.layout import SCRIPTS
-from ordain.core.pipeline import CODE_TOPS, Context, context_of, is_code_path
+from ordain.core.pipelines.layout import SCRIPTS
+from ordain.core.pipelines.pipeline import CODE_TOPS, Context, context_of, is_code_path
 
 ROOT = Path(__file__).parents[2]
 FORBIDDEN = (
@@ -22,8 +22,8 @@ FORBIDDEN = (
     "cli/",
     "services/",
     "runtime/",
-    "core/pipeline.py",
-    "core/render.py",
+    "core/pipelines/pipeline.py",
+    "core/rendering/render.py",
     "adapters/git.py",
 )
 

@@ -24,8 +24,8 @@ import pytest
 import yaml
 
 from ordain.adapters.stage import run
-from ordain.core.identity import plain
-from ordain.core.spec import Candidate, Spec
+from ordain.core.specs.identity import plain
+from ordain.core.specs.spec import Candidate, Spec
 
 ROOT = Path(__file__).parents[2]
 ROWS = 1500

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from ordain.adapters.keys import keys_of
-from ordain.core.profile import Categories, Column, Fold, Numbers, Profile, dimensions, pairs
+from ordain.core.artifacts.profile import Categories, Column, Fold, Numbers, Profile, dimensions, pairs
 from ordain.learn import coding
 from ordain.watch.estimate import METRICS, estimated
 from ordain.watch.joint import joint

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ordain.core import profile as profiles
-from ordain.core import signature as signatures
-from ordain.core.profile import Profile
-from ordain.core.signature import Signature, build
-from ordain.core.spec import ColumnContract, Data, Source
+from ordain.core.artifacts import profile as profiles
+from ordain.core.artifacts import signature as signatures
+from ordain.core.artifacts.profile import Profile
+from ordain.core.artifacts.signature import Signature, build
+from ordain.core.specs.spec import ColumnContract, Data, Source
 from ordain.learn.profile import profile
 
 END = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)

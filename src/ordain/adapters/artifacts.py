@@ -21,7 +21,7 @@ from ordain.adapters.files import (
     write_atomic,
     write_tree_atomic,
 )
-from ordain.core.artifact import (
+from ordain.core.artifacts.artifact import (
     BLOBS,
     INDEX,
     LAYOUT,

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ordain.adapters.files import inside, read_bytes
-from ordain.core.pins import Piece, Pin, belongs
+from ordain.core.data.pins import Piece, Pin, belongs
 from ordain.core.reasons import Reason
-from ordain.core.spec import Source
+from ordain.core.specs.spec import Source
 from ordain.errors import RetryLater, UserError
 
 BYTE_LIMIT = 2 * 2**30

@@ -22,8 +22,8 @@ import msgspec
 
 from ordain.adapters import files as disk
 from ordain.adapters.dvc_leftovers import forget_dead_locks, sweep
-from ordain.core.dvcfiles import CONFIG, check_config
-from ordain.core.failures import known_fault
+from ordain.core.pipelines.dvcfiles import CONFIG, check_config
+from ordain.core.pipelines.failures import known_fault
 from ordain.errors import RetryLater, UserError
 
 LOCAL = ".ordain/local"

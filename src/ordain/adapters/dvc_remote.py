@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ordain.adapters import dvc
-from ordain.core.failures import NO_PLUGIN
+from ordain.core.pipelines.failures import NO_PLUGIN
 
 _NO_REMOTE = "no remote"
 

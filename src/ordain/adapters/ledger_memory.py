@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from ordain.adapters import files as disk
-from ordain.core.ledger import Seen
+from ordain.core.ledger.ledger import Seen
 from ordain.errors import UserError
 
 FILE = "ordain/ledger-heads.json"

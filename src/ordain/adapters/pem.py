@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from ordain.adapters.files import read_bytes
-from ordain.core.model_signature import HASHES
+from ordain.core.artifacts.model_signature import HASHES
 from ordain.errors import UserError
 
 LIMIT = 2**16

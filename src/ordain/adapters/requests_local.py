@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from ordain.adapters.git import PushRacedError, Repository, scratch
-from ordain.core.request import Draft, Opened
+from ordain.core.people.request import Draft, Opened
 from ordain.errors import RetryLater, UserError
 
 FOLDER = "refs/ordain/requests"

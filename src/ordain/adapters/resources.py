@@ -31,7 +31,7 @@ def edge_programs() -> dict[str, bytes]:
 
 @cache
 def _templates() -> Mapping[str, str]:
-    from ordain.core.objects import expanded  # Jinja is slow to import
+    from ordain.core.rendering.objects import expanded  # Jinja is slow to import
 
     sources = dict(_read("templates", _TEMPLATES))
     return {name: expanded(name, sources) for name in sources}

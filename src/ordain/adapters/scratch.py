@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ordain.adapters.datasource import read_source
 from ordain.adapters.files import write_atomic
 from ordain.adapters.tables import read_frame, write_table
-from ordain.core.spec import Source
+from ordain.core.specs.spec import Source
 from ordain.errors import UserError
 
 if TYPE_CHECKING:

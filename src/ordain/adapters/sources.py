@@ -11,7 +11,7 @@ from typing import Any
 
 from ordain.adapters.datasource import BYTE_LIMIT, fetch, refuse_local
 from ordain.core.canonical import digest
-from ordain.core.pins import PARTS, Piece, Pin
+from ordain.core.data.pins import PARTS, Piece, Pin
 from ordain.errors import RetryLater, UserError
 
 # What stores say of an object that changes when its content does (S3, Google, Azure, HTTP).

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from ordain.core import sshsig
+from ordain.core.evidence import sshsig
 from ordain.errors import UserError
 
 

@@ -18,7 +18,7 @@ import msgspec
 import yaml
 
 from ordain.adapters.files import read_bytes, write_atomic
-from ordain.core import yaml12
+from ordain.core.yaml import yaml12
 from ordain.errors import RetryLater, UserError
 
 EXIT_ERROR, EXIT_RETRY = 1, 75

@@ -37,7 +37,7 @@ def command(
       ordain affected --output "$GITHUB_OUTPUT"    # then: matrix: model: ${{ fromJSON(...) }}
     """
     from ordain.adapters.files import write_atomic
-    from ordain.core.automation import train_pipeline
+    from ordain.core.setup.automation import train_pipeline
     from ordain.services.affected import affected, append_lines
 
     found = affected(root)

@@ -11,7 +11,7 @@ import click
 from ordain.cli.console import Console, common_options
 
 if TYPE_CHECKING:
-    from ordain.core.history import Event
+    from ordain.core.ledger.history import Event
     from ordain.services.audit import Audit
 
 
@@ -47,8 +47,8 @@ def command(
     """
     import msgspec
 
-    from ordain.core.history import as_csv
-    from ordain.core.history_html import page
+    from ordain.core.ledger.history import as_csv
+    from ordain.core.reports.history_html import page
     from ordain.services.audit import audit, verification_summaries
 
     if form == "vsa":
@@ -79,7 +79,7 @@ def _title(found: Audit) -> str:
 
 def _lines(event: Event) -> list[str]:
     from ordain.core.escaping import visible
-    from ordain.core.history_text import facts, place, verdict
+    from ordain.core.reports.history_text import facts, place, verdict
 
     until = f" until {event.until}" if event.until else ""
     head = "  ".join(

@@ -46,8 +46,8 @@ def command(target: str, *, key: Path, out: Path, as_json: bool, quiet: bool, ro
     import msgspec
 
     from ordain.adapters.ssh import public_key
-    from ordain.core.bundle import NAMESPACE
-    from ordain.core.identity import Target
+    from ordain.core.artifacts.bundle import NAMESPACE
+    from ordain.core.specs.identity import Target
     from ordain.services.bundle import make_bundle
 
     model, _, environment = target.partition("@")
@@ -70,8 +70,8 @@ def _desk(root: Path, key: Path) -> Desk:
     from ordain.adapters.registry import open_registry
     from ordain.adapters.resources import edge_programs
     from ordain.adapters.ssh import signer
-    from ordain.core import sshsig
-    from ordain.core.bundle import NAMESPACE
+    from ordain.core.artifacts.bundle import NAMESPACE
+    from ordain.core.evidence import sshsig
     from ordain.services.bundle import Desk
 
     sign = signer(key, NAMESPACE)

@@ -51,7 +51,7 @@ def command(form: str, as_json: bool, quiet: bool, root: Path) -> int:
     console = Console(as_json=as_json, quiet=quiet)
     if form == "sarif" and not as_json:
         from ordain._version import __version__
-        from ordain.core.sarif import sarif
+        from ordain.core.reports.sarif import sarif
 
         Console(as_json=True, quiet=quiet).result(sarif(checked.problems, __version__))
     elif checked.problems and not as_json:

@@ -10,7 +10,7 @@ import click
 from ordain.cli.console import Console, common_options
 
 if TYPE_CHECKING:
-    from ordain.core.comparison import Comparison
+    from ordain.core.reports.comparison import Comparison
 
 
 @click.command()
@@ -83,10 +83,10 @@ def written(found: Comparison, form: str, metrics: tuple[str, ...]) -> str:
         return json.dumps(msgspec.to_builtins(found), indent=2, sort_keys=True, ensure_ascii=False)
     if form == "html":
         from ordain.adapters.charts import drawer
-        from ordain.core.comparison_html import page
+        from ordain.core.reports.comparison_html import page
 
         return page(found, drawer()).rstrip("\n")
     from ordain.cli.tables import grid
-    from ordain.core.comparison_text import text
+    from ordain.core.reports.comparison_text import text
 
     return text(found, metrics, grid())

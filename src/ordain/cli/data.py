@@ -121,7 +121,7 @@ def check_command(
     import json
 
     from ordain.adapters.files import write_atomic
-    from ordain.core.automation import retrain_pipeline
+    from ordain.core.setup.automation import retrain_pipeline
     from ordain.services import data_pins
     from ordain.services.affected import append_lines
 

@@ -42,7 +42,7 @@ def command(*, remove: bool, as_json: bool, quiet: bool, root: Path) -> None:
 def told(found: Swept) -> str:
     """One line an artifact, and the sum."""
     from ordain.core.escaping import short, visible
-    from ordain.core.report_text import table
+    from ordain.core.reports.report_text import table
 
     rows = [
         ("keep", short(each.digest), ", ".join(each.releases), "; ".join(map(visible, each.reasons)))

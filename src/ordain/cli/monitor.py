@@ -84,7 +84,7 @@ def looked(root: Path, target: str, artifact: Path | None, options: dict[str, An
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the matrices are small: more threads only wait
     import msgspec
 
-    from ordain.core.bounds import decode
+    from ordain.core.specs.bounds import decode
     from ordain.services.monitor import monitor
     from ordain.services.watched import watched
 

@@ -11,7 +11,7 @@ from ordain.cli.console import CHANGES, OK, Console, common_options
 from ordain.cli.tables import colour
 
 if TYPE_CHECKING:
-    from ordain.core.plan import Plan
+    from ordain.core.plans.plan import Plan
 
 _STYLES: dict[str, dict[str, object]] = {
     "good": {"fg": "green"},
@@ -104,7 +104,7 @@ def written(plan: Plan, form: str, *, colour: bool) -> str:
     """The plan in one of its forms; `full` is the comment with nothing left out."""
     import json
 
-    from ordain.core import plan_document, report_html, report_markdown, report_text
+    from ordain.core.reports import plan_document, report_html, report_markdown, report_text
 
     if form == "json":
         return json.dumps(plan_document.document(plan), indent=2, sort_keys=True, ensure_ascii=False)

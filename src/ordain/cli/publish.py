@@ -62,7 +62,7 @@ def _signer(key: Path | None) -> SignModel | None:
     if key is None:
         return None
     from ordain.adapters.pem import model_key
-    from ordain.core.model_signature import sign_model
+    from ordain.core.artifacts.model_signature import sign_model
 
     loaded = model_key(key)
     return lambda name, files: sign_model(name, files, loaded)

@@ -26,7 +26,7 @@ def command(reference: str, folder: Path, as_json: bool, quiet: bool, root: Path
     import msgspec
 
     from ordain.adapters.registry import open_registry
-    from ordain.core.reference import parse_reference
+    from ordain.core.artifacts.reference import parse_reference
     from ordain.services.pull import pull
 
     done = pull(open_registry(), parse_reference(reference), root / folder)

@@ -41,7 +41,7 @@ def command(
     from ordain.adapters.forges.place import read_secret
     from ordain.adapters.webhooks import Hooks
     from ordain.cli import wiring
-    from ordain.core.alerts import BODY_LIMIT
+    from ordain.core.drift.alerts import BODY_LIMIT
     from ordain.core.escaping import visible
     from ordain.services.receive import Receiver
 

@@ -67,7 +67,7 @@ def order(root: Path, key: Path, target: str | None) -> Order:
     from ordain.adapters.ledger_memory import LedgerMemory
     from ordain.adapters.resources import templates
     from ordain.cli import wiring
-    from ordain.core.governance import ledger_branch
+    from ordain.core.specs.governance import ledger_branch
     from ordain.services.reconcile import Order, Place
     from ordain.services.workspace import committed_policy
 

@@ -42,7 +42,7 @@ def command(
       ordain report --out report.md
     """
     from ordain.cli import wiring
-    from ordain.core.report_status import statuses
+    from ordain.core.reports.report_status import statuses
     from ordain.services.plan import plan
     from ordain.services.report import plan_request
 

@@ -98,7 +98,7 @@ def publisher(clone: Repository, model_key: Path | None) -> Callable[[Path, tupl
 def document(evidence: str) -> tuple[bytes, str]:
     """The evidence, given as itself or as its file, and what to call it in an error."""
     from ordain.adapters.files import read_bytes
-    from ordain.core.retraining import EVIDENCE_LIMIT
+    from ordain.core.drift.retraining import EVIDENCE_LIMIT
 
     if evidence.lstrip().startswith("{"):
         return evidence.encode(), "--because"

@@ -134,7 +134,7 @@ def time_left(seconds: Mapping[tuple[str, str], float], jobs: int) -> str:
     A model's stages run one after another and models at most `jobs` at once, so the rest takes as long as
     the longest model, or as all of them shared out, whichever is more.
     """
-    from ordain.core.report import lasting
+    from ordain.core.reports.report import lasting
 
     models: dict[str, float] = {}
     for (model, _), each in seconds.items():

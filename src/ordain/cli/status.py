@@ -50,7 +50,7 @@ def command(*, output: Path | None, gitlab: Path | None, as_json: bool, quiet: b
         append_lines(output, [f"targets={json.dumps(targets)}"])
     if gitlab is not None:
         from ordain.adapters.files import write_atomic
-        from ordain.core.automation import monitor_pipeline
+        from ordain.core.setup.automation import monitor_pipeline
 
         write_atomic(gitlab.absolute(), monitor_pipeline(found.watched).encode())
     Console(as_json=as_json, quiet=quiet).result(msgspec.to_builtins(found), told(found))

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ordain.core.report_text import Grid
+    from ordain.core.reports.report_text import Grid
 
 
 def grid() -> Grid:
     """What draws a table on standard output."""
     if sys.stdout.isatty():
         return rich_grid
-    from ordain.core.report_text import plain_grid
+    from ordain.core.reports.report_text import plain_grid
 
     return plain_grid
 

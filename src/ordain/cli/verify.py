@@ -60,8 +60,8 @@ def command(**options: Any) -> int:
 def told(found: Verified, *, only_failed: bool = False) -> str:
     """One line a proof, and the sum."""
     from ordain.core.escaping import short, visible
-    from ordain.core.report_text import table
-    from ordain.core.verification import tally
+    from ordain.core.reports.report_text import table
+    from ordain.core.reports.verification import tally
 
     shown = [each for each in found.proofs if each.outcome == "FAILED" or not only_failed]
     lines = table([(each.outcome, each.link, each.what, each.detail) for each in shown], "")

@@ -32,8 +32,8 @@ def command(*, what: str, as_json: bool, quiet: bool, root: Path) -> None:
 
     from ordain.adapters.artifacts import store_of
     from ordain.adapters.git import find_repository
-    from ordain.core import passport_text
-    from ordain.core.annotations import LIMIT
+    from ordain.core.ledger.annotations import LIMIT
+    from ordain.core.reports import passport_text
     from ordain.services.why import asked, why
 
     question = asked(what, lambda: sys.stdin.buffer.read(LIMIT + 1))

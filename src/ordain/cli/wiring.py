@@ -15,11 +15,13 @@ from ordain.adapters.git import Repository, find_repository
 from ordain.adapters.requests_local import LocalRequests
 from ordain.adapters.resources import templates
 from ordain.adapters.ssh import public_key, signer
-from ordain.core import attestation, commits, summary
+from ordain.core.approvals import summary
+from ordain.core.artifacts.reference import parse_reference
 from ordain.core.decisions import Decision
+from ordain.core.evidence import attestation
+from ordain.core.git import commits
 from ordain.core.gitnames import page_of
-from ordain.core.governance import Policy
-from ordain.core.reference import parse_reference
+from ordain.core.specs.governance import Policy
 from ordain.errors import UserError
 from ordain.ports import Proposals, Requests
 from ordain.services.approve import Approver

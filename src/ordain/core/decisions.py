@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from msgspec import Struct
-
-from ordain.core.governance import Risk, Waiver
-from ordain.core.identity import ReleaseRef, Target, Transition
 from ordain.core.reasons import Reason
+from ordain.core.specs.governance import Risk, Waiver
+from ordain.core.specs.identity import ReleaseRef, Target, Transition
+from ordain.core.value import Value
 
 Action = Literal["deploy", "change", "rollback", "retire", "policy"]
 EvidenceKind = Literal["signed-by-approver", "attested-by-collector"]
@@ -16,10 +15,6 @@ EvidenceKind = Literal["signed-by-approver", "attested-by-collector"]
 
 # Pods of the last few approved states may still be started again while a rollout or rollback is under way.
 REMEMBERED = 3
-
-
-class Value(Struct, frozen=True, kw_only=True):
-    """Base of recorded values: immutable, named fields only."""
 
 
 class Approval(Value, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ordain.core.statistics import Interval
+from ordain.core.gating.statistics import Interval
 from ordain.learn.metrics import MEASURES, Answers
 
 ROUNDS = 1000

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ordain.core.profile import Dimension, Numbers
+from ordain.core.artifacts.profile import Dimension, Numbers
 
 Codes = NDArray[np.int64]
 FEW = 32  # edges

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ordain.core.gates import Comparison
+from ordain.core.artifacts.signature import Signature
+from ordain.core.gating.gates import Comparison
+from ordain.core.gating.statistics import Interval
 from ordain.core.metrics import METRICS
-from ordain.core.signature import Signature
-from ordain.core.statistics import Interval
 from ordain.errors import UserError
 from ordain.learn.bootstrap import percentile, resamples
 from ordain.learn.evaluate import answers_of

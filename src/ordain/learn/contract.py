@@ -8,7 +8,7 @@ import msgspec
 import pandas as pd
 
 from ordain.core.canonical import rounded
-from ordain.core.spec import ColumnContract, Data
+from ordain.core.specs.spec import ColumnContract, Data
 from ordain.errors import UserError
 from ordain.learn.fairness import group_names
 from ordain.learn.faults import raise_faults, rows_text

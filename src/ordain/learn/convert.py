@@ -14,7 +14,7 @@ from skl2onnx import convert_sklearn, update_registered_converter
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.pipeline import Pipeline
 
-from ordain.core.signature import Signature
+from ordain.core.artifacts.signature import Signature
 from ordain.errors import UserError
 from ordain.learn.pipeline import MissingFlags
 

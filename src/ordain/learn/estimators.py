@@ -7,7 +7,7 @@ import inspect
 from typing import Any
 
 from ordain.core.problems import did_you_mean
-from ordain.core.spec import Candidate
+from ordain.core.specs.spec import Candidate
 from ordain.errors import UserError
 
 ALLOWED = ("sklearn", "xgboost")

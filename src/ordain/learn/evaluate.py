@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ordain.core.gates import finite
-from ordain.core.signature import Signature
-from ordain.core.spec import Data
-from ordain.core.statistics import Interval
+from ordain.core.artifacts.signature import Signature
+from ordain.core.gating.gates import finite
+from ordain.core.gating.statistics import Interval
+from ordain.core.specs.spec import Data
 from ordain.learn.bootstrap import intervals
 from ordain.learn.fairness import describe, expected_groups, group_names, groups
 from ordain.learn.labels import encoded, labels_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pandas as pd
 
-from ordain.core.profile import Profile
+from ordain.core.artifacts.profile import Profile
 from ordain.learn.convert import convert
 from ordain.learn.packing import pack
 from ordain.learn.pipeline import Recipe, predict

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from ordain.core.canonical import rounded
-from ordain.core.gates import LEVEL, Group
-from ordain.core.spec import ColumnContract
-from ordain.core.statistics import Share, critical_value, wilson
+from ordain.core.gating.gates import LEVEL, Group
+from ordain.core.gating.statistics import Share, critical_value, wilson
+from ordain.core.specs.spec import ColumnContract
 from ordain.learn.labels import FALSE_TRUE, labels_of
 from ordain.learn.metrics import Answers
 

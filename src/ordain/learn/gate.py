@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ordain.core import gates as rules
+from ordain.core.artifacts.signature import Signature
 from ordain.core.canonical import bytes_digest
-from ordain.core.signature import Signature
-from ordain.core.spec import Data, FairnessGate, Gates
-from ordain.core.statistics import Interval
-from ordain.core.verdicts import Verdict
+from ordain.core.gating import gates as rules
+from ordain.core.gating.statistics import Interval
+from ordain.core.gating.verdicts import Verdict
+from ordain.core.specs.spec import Data, FairnessGate, Gates
 from ordain.errors import UserError
 from ordain.learn.bootstrap import intervals
 from ordain.learn.curves import Points, curve_files

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ordain.core.signature import Signature
+from ordain.core.artifacts.signature import Signature
 from ordain.errors import UserError
 from ordain.learn.packing import pack
 

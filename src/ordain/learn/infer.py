@@ -14,10 +14,10 @@ from typing import Any, Literal
 import msgspec
 import pandas as pd
 
-from ordain.core.parts import COLUMN_PATTERN
 from ordain.core.problems import did_you_mean
-from ordain.core.spec import Split
-from ordain.core.yamlscalars import HIDDEN
+from ordain.core.specs.parts import COLUMN_PATTERN
+from ordain.core.specs.spec import Split
+from ordain.core.yaml.yamlscalars import HIDDEN
 from ordain.learn.faults import rows_text, shortened
 from ordain.learn.shapes import GROUPED, OTHER_DATE, WHOLE, looks, plain_type, present, raw
 

@@ -14,10 +14,10 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import compute as pc
 
-from ordain.core.celltext import DATE, FALSE, INTEGER, NUMBER, TRUE
+from ordain.core.artifacts.signature import feature_columns
+from ordain.core.data.celltext import DATE, FALSE, INTEGER, NUMBER, TRUE
 from ordain.core.problems import did_you_mean
-from ordain.core.signature import feature_columns
-from ordain.core.spec import ColumnContract, Data
+from ordain.core.specs.spec import ColumnContract, Data
 from ordain.errors import UserError
 from ordain.learn.faults import raise_faults, rows_text
 

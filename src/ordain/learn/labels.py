@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ordain.core.spec import Data
+from ordain.core.specs.spec import Data
 from ordain.errors import UserError
 
 FALSE_TRUE = ("false", "true")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ordain.core.signature import Feature, Signature
+from ordain.core.artifacts.signature import Feature, Signature
 from ordain.errors import UserError
 from ordain.learn.faults import rows_text
 

@@ -22,8 +22,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from ordain.core.signature import Signature
-from ordain.core.spec import Candidate
+from ordain.core.artifacts.signature import Signature
+from ordain.core.specs.spec import Candidate
 from ordain.learn.estimators import build, needs_scaling
 
 MOST_CATEGORIES = 50

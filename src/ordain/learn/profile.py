@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ordain.core.profile import (
+from ordain.core.artifacts.profile import (
     VERSION,
     Categories,
     Column,
@@ -20,7 +20,7 @@ from ordain.core.profile import (
     dimensions,
     pairs,
 )
-from ordain.core.signature import Feature, Signature
+from ordain.core.artifacts.signature import Feature, Signature
 from ordain.learn import coding
 
 BINS = 10

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ordain.core.signature import Feature, Signature
+from ordain.core.artifacts.signature import Feature, Signature
 
 KIND = "_kind"
 PROBED_ROWS = 10

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ordain.core.signature import Signature, Task, build
-from ordain.core.spec import Data
+from ordain.core.artifacts.signature import Signature, Task, build
+from ordain.core.specs.spec import Data
 from ordain.learn.ingest import ID
 from ordain.learn.labels import classes_of, encoded, labels_of
 from ordain.learn.packing import pack

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ordain.core.spec import Data, Split
+from ordain.core.specs.spec import Data, Split
 from ordain.errors import UserError
 from ordain.learn.ingest import ID
 from ordain.learn.labels import labels_of

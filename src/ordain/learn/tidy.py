@@ -18,7 +18,7 @@ import pyarrow as pa
 from pyarrow import compute as pc
 from pyarrow import csv as arrow_csv
 
-from ordain.core.celltext import DATE, NUMBER
+from ordain.core.data.celltext import DATE, NUMBER
 
 SEPARATORS = (",", ";", "\t", "|")
 NAMED = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}

@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from ordain.core.signature import Signature
-from ordain.core.spec import Selection
+from ordain.core.artifacts.signature import Signature
+from ordain.core.specs.spec import Selection
 from ordain.errors import UserError
 from ordain.learn.ingest import ID
 from ordain.learn.pipeline import Recipe, fit, predict

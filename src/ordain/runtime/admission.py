@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from ordain.core.artifacts.signature import Signature
 from ordain.core.problems import did_you_mean
-from ordain.core.signature import Signature
 from ordain.runtime.contract import ABSENT, ALWAYS_REFUSED, Kind, Violation, judge_column
 from ordain.runtime.refusal import Refusal
 

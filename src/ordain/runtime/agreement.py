@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ordain.core.signature import Signature
+from ordain.core.artifacts.signature import Signature
 
 MOST = 1e-5
 """How far another form may be from the graph, measured as the parity gate measures (`learn.reference`)."""

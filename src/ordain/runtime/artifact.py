@@ -15,10 +15,10 @@ from pathlib import Path
 import msgspec
 
 from ordain.adapters.files import read_bytes
-from ordain.core.artifact import BLOBS, FILES, INDEX, LAYOUT, digest_of_files, hostile, read_layout
+from ordain.core.artifacts.artifact import BLOBS, FILES, INDEX, LAYOUT, digest_of_files, hostile, read_layout
+from ordain.core.artifacts.signature import Signature, decode
 from ordain.core.canonical import is_digest
 from ordain.core.reasons import Reason
-from ordain.core.signature import Signature, decode
 from ordain.errors import UserError
 from ordain.runtime.graphcheck import check_graph
 

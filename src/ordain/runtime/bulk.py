@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ordain.core.signature import Feature, Signature
+from ordain.core.artifacts.signature import Feature, Signature
 from ordain.runtime.admission import Packed
 from ordain.runtime.contract import FLOAT_MAX
 from ordain.runtime.decoders import KINDS, NOT_DECODED, Envelope, Question

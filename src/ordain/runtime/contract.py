@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ordain.core.signature import Feature
+from ordain.core.artifacts.signature import Feature
 
 EPOCH = dt.date(1970, 1, 1).toordinal()
 FLOAT_MAX = 3.4028234663852886e38  # the largest finite 32-bit float

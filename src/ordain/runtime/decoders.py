@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from ordain.core.signature import Feature, Signature
+from ordain.core.artifacts.signature import Feature, Signature
 from ordain.runtime.admission import Packed
 from ordain.runtime.contract import FLOAT_MAX, Violation, days
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ordain._version import __version__
-from ordain.core.signature import Feature
+from ordain.core.artifacts.signature import Feature
 from ordain.runtime.model import Model
 from ordain.runtime.protocol import INPUT_DATATYPES
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from ordain.adapters.files import read_bytes, write_tree_atomic
-from ordain.core.artifact import FILES, digest_of_files, read_layout
-from ordain.core.reference import SCHEME, Reference, parse_reference
+from ordain.core.artifacts.artifact import FILES, digest_of_files, read_layout
+from ordain.core.artifacts.reference import SCHEME, Reference, parse_reference
 from ordain.errors import UserError
 
 if TYPE_CHECKING:  # a server that is given a folder starts without all that a registry takes

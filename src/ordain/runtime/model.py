@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from ordain.core.artifacts.signature import Signature
 from ordain.core.reasons import Reason
-from ordain.core.signature import Signature
 from ordain.core.stamp import stamp
 from ordain.errors import UserError
 from ordain.runtime.admission import Packed

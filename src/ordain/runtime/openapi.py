@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ordain._version import __version__
-from ordain.core.signature import Feature, Signature
+from ordain.core.artifacts.signature import Feature, Signature
 from ordain.runtime.contract import FLOAT_MAX
 from ordain.runtime.messages import Limits
 from ordain.runtime.model import Model

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ordain.core.signature import Signature
+from ordain.core.artifacts.signature import Signature
 from ordain.runtime.decoders import NOT_DECODED, Envelope, RequestedOutput
 from ordain.runtime.refusal import Refusal
 from ordain.runtime.tensors import DATATYPES, from_bytes, from_json, to_bytes

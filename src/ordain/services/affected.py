@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ordain.adapters import files as disk
-from ordain.core.identity import training_slice
-from ordain.core.instance import Instance, is_state_path, read_instance
-from ordain.core.pipeline import FOLDER
-from ordain.core.stale import Cause, Stale
+from ordain.core.pipelines.pipeline import FOLDER
+from ordain.core.pipelines.stale import Cause, Stale
+from ordain.core.specs.identity import training_slice
+from ordain.core.state.instance import Instance, is_state_path, read_instance
 from ordain.errors import UserError
 from ordain.services.staleness import in_working_tree, stale_pipelines
 

@@ -13,14 +13,14 @@ import msgspec
 from msgspec import Struct
 
 from ordain.adapters import files as disk
-from ordain.core.appending import Image, appended
-from ordain.core.artifact import read_layout
-from ordain.core.declared import Instance, environment_path
-from ordain.core.edit import set_appended
-from ordain.core.governance import Appended
-from ordain.core.instance import is_state_path, read_instance
-from ordain.core.publishing import Shipment, shipments
-from ordain.core.reference import parse_reference, parse_repository
+from ordain.core.artifacts.appending import Image, appended
+from ordain.core.artifacts.artifact import read_layout
+from ordain.core.artifacts.reference import parse_reference, parse_repository
+from ordain.core.releasing.publishing import Shipment, shipments
+from ordain.core.specs.governance import Appended
+from ordain.core.state.declared import Instance, environment_path
+from ordain.core.state.instance import is_state_path, read_instance
+from ordain.core.yaml.edit import set_appended
 from ordain.services.publish import Desk, layout_of
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from ordain.core import approval, attestation
-from ordain.core.attestation import Signer
+from ordain.core.approvals import approval
 from ordain.core.decisions import Decision
-from ordain.core.governance import Policy
+from ordain.core.evidence import attestation
+from ordain.core.evidence.attestation import Signer
+from ordain.core.people.trust import Keyring
 from ordain.core.reasons import Reason
-from ordain.core.trust import Keyring
+from ordain.core.specs.governance import Policy
 from ordain.errors import UserError
 from ordain.services.workspace import Setting, at_base
 

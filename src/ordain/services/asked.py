@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ordain.adapters.git import PushRacedError, Repository
-from ordain.core import retraining
-from ordain.core.pipeline import FOLDER
-from ordain.core.retraining import Earlier, Retraining
+from ordain.core.drift import retraining
+from ordain.core.drift.retraining import Earlier, Retraining
+from ordain.core.pipelines.pipeline import FOLDER
 from ordain.ports import Proposals
 
 SIZE_LIMIT = 64 * 2**10

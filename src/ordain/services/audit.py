@@ -8,13 +8,13 @@ from typing import Any
 
 from msgspec import Struct
 
+from ordain.core.approvals.summary import fault, summarised
 from ordain.core.decisions import Entry
-from ordain.core.history import Event, history, running, selected
-from ordain.core.ledger import path_of
-from ordain.core.plan import Point
+from ordain.core.ledger.history import Event, history, running, selected
+from ordain.core.ledger.ledger import path_of
+from ordain.core.people.trust import collectors
+from ordain.core.plans.plan import Point
 from ordain.core.reasons import Reason
-from ordain.core.summary import fault, summarised
-from ordain.core.trust import collectors
 from ordain.errors import UserError
 from ordain.services.clone import Clone, open_clone
 

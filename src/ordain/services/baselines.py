@@ -7,12 +7,12 @@ from pathlib import Path
 
 from ordain.adapters import files as disk
 from ordain.adapters.artifacts import Store
-from ordain.core.governance import ledger_branch
-from ordain.core.identity import ReleaseRef
-from ordain.core.instance import Instance, is_state_path, read_instance
+from ordain.core.artifacts.reference import parse_repository
 from ordain.core.reasons import Reason
-from ordain.core.reference import parse_repository
-from ordain.core.releasing import deployed_baseline
+from ordain.core.releasing.releasing import deployed_baseline
+from ordain.core.specs.governance import ledger_branch
+from ordain.core.specs.identity import ReleaseRef
+from ordain.core.state.instance import Instance, is_state_path, read_instance
 from ordain.errors import UserError
 from ordain.ports import Registry
 from ordain.services.release import History

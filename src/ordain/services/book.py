@@ -9,9 +9,9 @@ from msgspec import Struct
 from ordain.adapters.git import Listed
 from ordain.core.canonical import bytes_digest
 from ordain.core.decisions import LedgerState
-from ordain.core.identity import files_digest
-from ordain.core.ledger import FOLDER, Record, check_chain, fold, path_of
+from ordain.core.ledger.ledger import FOLDER, Record, check_chain, fold, path_of
 from ordain.core.reasons import Reason
+from ordain.core.specs.identity import files_digest
 from ordain.errors import UserError
 from ordain.services.states import MANIFESTS, States
 

@@ -9,14 +9,14 @@ from msgspec import Struct
 
 from ordain.adapters.artifacts import Store
 from ordain.adapters.files import write_atomic
-from ordain.core.artifact import Layout, read_layout
-from ordain.core.bundle import Contents, bundle
+from ordain.core.artifacts.artifact import Layout, read_layout
+from ordain.core.artifacts.bundle import Contents, bundle
+from ordain.core.artifacts.reference import parse_repository
 from ordain.core.canonical import bytes_digest
 from ordain.core.decisions import Deployed
-from ordain.core.declared import Instance
-from ordain.core.identity import ReleaseRef, Target
 from ordain.core.reasons import Reason
-from ordain.core.reference import parse_repository
+from ordain.core.specs.identity import ReleaseRef, Target
+from ordain.core.state.declared import Instance
 from ordain.errors import UserError
 from ordain.ports import Registry
 from ordain.services.clone import open_clone

@@ -13,12 +13,12 @@ from msgspec import Struct
 
 from ordain._version import __version__
 from ordain.adapters import files as disk
-from ordain.core import schema
-from ordain.core.instance import Instance, is_state_path, load
-from ordain.core.pipeline import CODE_TOPS, context_of, is_code_path, pipeline_files
+from ordain.core.pipelines.pipeline import CODE_TOPS, context_of, is_code_path, pipeline_files
 from ordain.core.problems import Problem
-from ordain.core.yamldoc import Document
-from ordain.core.yamlscalars import Fault
+from ordain.core.state import schema
+from ordain.core.state.instance import Instance, is_state_path, load
+from ordain.core.yaml.yamldoc import Document
+from ordain.core.yaml.yamlscalars import Fault
 from ordain.errors import UserError
 from ordain.services.check_conflicts import conflict_problems
 from ordain.services.check_history import history_problems

@@ -10,14 +10,14 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ordain.adapters import files as disk
-from ordain.core.conflicts import is_generated_path, mended_by
-from ordain.core.instance import is_state_path
-from ordain.core.looks import FILE as LOOKS
-from ordain.core.pipeline import FOLDER
+from ordain.core.pipelines.looks import FILE as LOOKS
+from ordain.core.pipelines.pipeline import FOLDER
 from ordain.core.problems import Problem
-from ordain.core.yamldoc import Document
-from ordain.core.yamlscalars import Fault
-from ordain.core.yamltext import conflicts
+from ordain.core.state.instance import is_state_path
+from ordain.core.yaml.conflicts import is_generated_path, mended_by
+from ordain.core.yaml.yamldoc import Document
+from ordain.core.yaml.yamlscalars import Fault
+from ordain.core.yaml.yamltext import conflicts
 from ordain.errors import UserError
 
 # What is committed of a pipeline and read again by a later verb; DVC rewrites the rest.

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ordain.adapters import files as disk
-from ordain.core.conflicts import mended_by
 from ordain.core.problems import Problem
-from ordain.core.yamldoc import Document
-from ordain.core.yamlscalars import Fault
-from ordain.core.yamltext import conflicts
+from ordain.core.yaml.conflicts import mended_by
+from ordain.core.yaml.yamldoc import Document
+from ordain.core.yaml.yamlscalars import Fault
+from ordain.core.yaml.yamltext import conflicts
 from ordain.errors import UserError
 
 if TYPE_CHECKING:

@@ -15,12 +15,12 @@ from ordain.adapters.git import Repository, find_repository
 from ordain.adapters.ledger_memory import LedgerMemory
 from ordain.adapters.resources import templates
 from ordain.core.decisions import Entry, LedgerState
-from ordain.core.declared import Instance
-from ordain.core.governance import ledger_branch
-from ordain.core.ledger import Record, check_seen, fold, seen
-from ordain.core.plan import Point
-from ordain.core.release import Release
-from ordain.core.spec import Models, Params
+from ordain.core.gating.release import Release
+from ordain.core.ledger.ledger import Record, check_seen, fold, seen
+from ordain.core.plans.plan import Point
+from ordain.core.specs.governance import ledger_branch
+from ordain.core.specs.spec import Models, Params
+from ordain.core.state.declared import Instance
 from ordain.errors import UserError
 from ordain.services.book import check_ledger
 from ordain.services.states import States

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from ordain.adapters import files as disk
 from ordain.adapters.git import PushRacedError, Repository
-from ordain.core import commits
+from ordain.core.git import commits
 from ordain.errors import RetryLater, UserError
 from ordain.services.workspace import base_branch
 

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from ordain.adapters.compacted import Compacted, Rejects, numbered
 from ordain.adapters.places import Place
-from ordain.core import compaction
-from ordain.core.compaction import JOURNAL_BYTES, Part, Source, is_source
+from ordain.core.data import compaction
+from ordain.core.data.compaction import JOURNAL_BYTES, Part, Source, is_source
 from ordain.errors import UserError
 
 

@@ -10,14 +10,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ordain.adapters.git import Repository
-from ordain.core import comparison as core
-from ordain.core.comparison import Comparison, Run
-from ordain.core.declared import Instance, release_path
-from ordain.core.measured import FILES, measured
+from ordain.core.gating.release import Release
 from ordain.core.metrics import METRICS
-from ordain.core.pipeline import FOLDER
+from ordain.core.pipelines.pipeline import FOLDER
 from ordain.core.problems import did_you_mean
-from ordain.core.release import Release
+from ordain.core.releasing.measured import FILES, measured
+from ordain.core.reports import comparison as core
+from ordain.core.reports.comparison import Comparison, Run
+from ordain.core.state.declared import Instance, release_path
 from ordain.errors import UserError
 from ordain.services.clone import Clone, open_clone
 from ordain.services.measurements import outputs

@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from ordain.adapters import files as disk
 from ordain.adapters.sources import look
-from ordain.core import pins
-from ordain.core.dvcfiles import tracked_md5
-from ordain.core.instance import Instance, is_state_path, read_instance
-from ordain.core.pipeline import FOLDER, UP
+from ordain.core.data import pins
+from ordain.core.pipelines.dvcfiles import tracked_md5
+from ordain.core.pipelines.pipeline import FOLDER, UP
+from ordain.core.state.instance import Instance, is_state_path, read_instance
 from ordain.errors import UserError
 from ordain.services.run import chosen
 from ordain.services.staleness import locked_stages

@@ -17,11 +17,12 @@ from ordain._version import __version__
 from ordain.adapters import dvc, dvc_remote
 from ordain.adapters import files as disk
 from ordain.adapters.git import find_repository
-from ordain.core import lean, yaml12
-from ordain.core.dvcfiles import FOLDER as FOLDER_OF_DVC
-from ordain.core.dvcfiles import check_tracked, tracked_md5
-from ordain.core.instance import Instance, is_state_path, read_instance
-from ordain.core.pipeline import CODE_TOPS, FOLDER, context_of, is_code_path, pipeline_files
+from ordain.core.pipelines import lean
+from ordain.core.pipelines.dvcfiles import FOLDER as FOLDER_OF_DVC
+from ordain.core.pipelines.dvcfiles import check_tracked, tracked_md5
+from ordain.core.pipelines.pipeline import CODE_TOPS, FOLDER, context_of, is_code_path, pipeline_files
+from ordain.core.state.instance import Instance, is_state_path, read_instance
+from ordain.core.yaml import yaml12
 from ordain.errors import UserError
 from ordain.services.evidence import TABLES
 from ordain.services.run import chosen

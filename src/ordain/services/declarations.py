@@ -9,9 +9,12 @@ from msgspec import Struct
 
 from ordain.adapters.git import BLOB_LIMIT, REGULAR, Repository
 from ordain.core import gitnames
-from ordain.core.declared import MODELS, PARAMS, POLICY, Instance
-from ordain.core.governance import Policy
-from ordain.core.instance import (
+from ordain.core.gating.release import Release
+from ordain.core.git.trees import TREE, Entry, changed
+from ordain.core.specs.governance import Policy
+from ordain.core.specs.spec import Models, Params
+from ordain.core.state.declared import MODELS, PARAMS, POLICY, Instance
+from ordain.core.state.instance import (
     STATE_PATHS,
     assembled,
     is_state_path,
@@ -20,9 +23,6 @@ from ordain.core.instance import (
     sound_models,
     sound_part,
 )
-from ordain.core.release import Release
-from ordain.core.spec import Models, Params
-from ordain.core.trees import TREE, Entry, changed
 from ordain.errors import UserError
 
 ENVIRONMENTS, RELEASES = "environments", "releases"

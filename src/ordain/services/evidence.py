@@ -15,20 +15,30 @@ import msgspec
 from ordain._version import __version__
 from ordain.adapters import files as disk
 from ordain.adapters.artifacts import read_folder
-from ordain.core import dvclock, looks, pins, yaml12
-from ordain.core.artifact import Layout
+from ordain.core.artifacts.artifact import Layout
 from ordain.core.canonical import PREFIX, digest
-from ordain.core.identity import training_slice
-from ordain.core.instance import Instance
-from ordain.core.parts import Count
-from ordain.core.pipeline import CODE_TOPS, FOLDER, UP, Context, context_of, is_code_path, pipeline_files
+from ordain.core.data import pins
+from ordain.core.gating.release import Champion, DataRecord, Sha256
+from ordain.core.gating.verdicts import Verdict
+from ordain.core.gating.waivers import complete
+from ordain.core.pipelines import dvclock, looks
+from ordain.core.pipelines.pipeline import (
+    CODE_TOPS,
+    FOLDER,
+    UP,
+    Context,
+    context_of,
+    is_code_path,
+    pipeline_files,
+)
+from ordain.core.pipelines.stale import paths_of, stale
 from ordain.core.reasons import Reason
-from ordain.core.release import Champion, DataRecord, Sha256
-from ordain.core.releasing import Evidence
-from ordain.core.stale import paths_of, stale
-from ordain.core.validate_models import gate_names
-from ordain.core.verdicts import Verdict
-from ordain.core.waivers import complete
+from ordain.core.releasing.releasing import Evidence
+from ordain.core.specs.identity import training_slice
+from ordain.core.specs.parts import Count
+from ordain.core.state.instance import Instance
+from ordain.core.state.validate_models import gate_names
+from ordain.core.yaml import yaml12
 from ordain.errors import UserError
 
 T = TypeVar("T")

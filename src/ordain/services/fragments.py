@@ -14,11 +14,11 @@ from msgspec import Struct
 
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository, find_repository
-from ordain.core import lean
-from ordain.core.instance import Instance, is_state_path, read_instance
-from ordain.core.leftovers import blocks_of
-from ordain.core.looks import FILE as LOOKS
-from ordain.core.pipeline import FOLDER
+from ordain.core.pipelines import lean
+from ordain.core.pipelines.leftovers import blocks_of
+from ordain.core.pipelines.looks import FILE as LOOKS
+from ordain.core.pipelines.pipeline import FOLDER
+from ordain.core.state.instance import Instance, is_state_path, read_instance
 from ordain.errors import UserError
 from ordain.services.data_pull import stages_by_model
 from ordain.services.run import ModelRun, chosen, finish

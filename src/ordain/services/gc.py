@@ -9,10 +9,10 @@ from msgspec import Struct
 
 from ordain.adapters import files as disk
 from ordain.adapters.artifacts import Store
-from ordain.core.declared import Instance
-from ordain.core.instance import STATE_PATHS, is_state_path
-from ordain.core.keeping import Kept, Ledger, Unread, kept, read_tip
-from ordain.core.release import Release
+from ordain.core.gating.release import Release
+from ordain.core.ledger.keeping import Kept, Ledger, Unread, kept, read_tip
+from ordain.core.state.declared import Instance
+from ordain.core.state.instance import STATE_PATHS, is_state_path
 from ordain.errors import UserError
 from ordain.services.clone import Clone, open_clone
 

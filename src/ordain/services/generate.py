@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from ordain.adapters import dvc
 from ordain.adapters import files as disk
-from ordain.core import schema
-from ordain.core.instance import is_state_path, read_instance
-from ordain.core.pipeline import pipeline_files
+from ordain.core.pipelines.pipeline import pipeline_files
+from ordain.core.state import schema
+from ordain.core.state.instance import is_state_path, read_instance
 from ordain.services.evidence import context
 from ordain.services.regenerate import Regenerated, regenerate
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
-from ordain.core.attested import Attested, with_word
+from ordain.core.approvals.attested import Attested, with_word
 from ordain.core.decisions import LedgerState
-from ordain.core.governance import Policy
-from ordain.core.trust import Contribution
+from ordain.core.people.trust import Contribution
+from ordain.core.specs.governance import Policy
 from ordain.services.states import States
 
 NOBODY = Contribution()

@@ -16,11 +16,9 @@ from ordain._version import __version__
 from ordain.adapters import files as disk
 from ordain.adapters import package, ssh
 from ordain.adapters.git import Repository
-from ordain.core import automation, scaffold, schema
 from ordain.core.canonical import bytes_digest
-from ordain.core.dvcconfig import with_extra
-from ordain.core.instance import is_state_path, read_instance
-from ordain.core.pipeline import (
+from ordain.core.pipelines.dvcconfig import with_extra
+from ordain.core.pipelines.pipeline import (
     CODE_TOPS,
     DVC_FILES,
     TRAINING_LOCK,
@@ -28,7 +26,10 @@ from ordain.core.pipeline import (
     is_code_path,
     pipeline_files,
 )
-from ordain.core.render import RENDERER_VERSION
+from ordain.core.rendering.render import RENDERER_VERSION
+from ordain.core.setup import automation, scaffold
+from ordain.core.state import schema
+from ordain.core.state.instance import is_state_path, read_instance
 from ordain.errors import UserError
 from ordain.services import init_again, init_forge, init_model, init_people
 from ordain.services.init_again import Flags

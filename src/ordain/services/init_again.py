@@ -10,9 +10,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from ordain.adapters import files as disk
-from ordain.core.amend import FIX, Wanted, amend
-from ordain.core.dvcfiles import CONFIG
-from ordain.core.instance import is_state_path, read_instance
+from ordain.core.pipelines.dvcfiles import CONFIG
+from ordain.core.setup.amend import FIX, Wanted, amend
+from ordain.core.state.instance import is_state_path, read_instance
 from ordain.errors import UserError
 from ordain.services import init_forge, init_model
 from ordain.services.init_forge import Around, Settled

@@ -12,13 +12,13 @@ from msgspec import Struct
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository
 from ordain.core import gitnames
-from ordain.core.dvcconfig import default_remote, plugin_of
-from ordain.core.dvcfiles import CONFIG
-from ordain.core.governance import REPOSITORY_PATTERN, Policy
-from ordain.core.instance import load
-from ordain.core.parts import GIT_URL_PATTERN, URL_PATTERN
-from ordain.core.scaffold import REGISTRY
-from ordain.core.validate_data import has_credentials
+from ordain.core.pipelines.dvcconfig import default_remote, plugin_of
+from ordain.core.pipelines.dvcfiles import CONFIG
+from ordain.core.setup.scaffold import REGISTRY
+from ordain.core.specs.governance import REPOSITORY_PATTERN, Policy
+from ordain.core.specs.parts import GIT_URL_PATTERN, URL_PATTERN
+from ordain.core.state.instance import load
+from ordain.core.state.validate_data import has_credentials
 from ordain.errors import UserError
 
 Forge = Literal["local", "github", "gitlab"]

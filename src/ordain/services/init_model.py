@@ -12,10 +12,10 @@ import msgspec
 from ordain.adapters import files as disk
 from ordain.adapters import scratch
 from ordain.adapters.datasource import BYTE_LIMIT
-from ordain.core import scaffold
-from ordain.core.instance import Instance
-from ordain.core.parts import NAME_PATTERN, PATH_PATTERN
-from ordain.core.spec import Spec
+from ordain.core.setup import scaffold
+from ordain.core.specs.parts import NAME_PATTERN, PATH_PATTERN
+from ordain.core.specs.spec import Spec
+from ordain.core.state.instance import Instance
 from ordain.errors import UserError
 
 # The team that a drafted model belongs to until somebody says otherwise.

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ordain.adapters import ssh
 from ordain.adapters.git import Repository
-from ordain.core import sshsig
-from ordain.core.scaffold import Person, person_id
+from ordain.core.evidence import sshsig
+from ordain.core.setup.scaffold import Person, person_id
 from ordain.errors import UserError
 
 _NAMED = re.compile(r"(?P<name>[^<>\x00-\x1f]{1,100}?)\s*<(?P<email>[!-;=?A-~]+@[!-;=?A-~]+)>")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from ordain.core.approval import POLICY_TARGET, policy_subject
-from ordain.core.attested import Attested
+from ordain.core.approvals.approval import POLICY_TARGET, policy_subject
+from ordain.core.approvals.attested import Attested
 from ordain.core.decisions import Decision, Entry, LedgerState, Pending
-from ordain.core.governance import Policy
-from ordain.core.identity import Target
-from ordain.core.ledger import JUDGING
-from ordain.core.render import RENDERER_VERSION
+from ordain.core.ledger.ledger import JUDGING
+from ordain.core.rendering.render import RENDERER_VERSION
+from ordain.core.specs.governance import Policy
+from ordain.core.specs.identity import Target
 from ordain.services.states import Snapshot
 
 

@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ordain.core.approval import STATE_TARGET, Evidence, gather, pending, policy_subject
-from ordain.core.attested import Attested, with_word
+from ordain.core.approvals.approval import STATE_TARGET, Evidence, gather, pending, policy_subject
+from ordain.core.approvals.attested import Attested, with_word
+from ordain.core.approvals.judge import Step, judge
+from ordain.core.approvals.quorum import declared_risk, higher
 from ordain.core.decisions import Decision, Entry, LedgerState, Pending
-from ordain.core.declared import Instance
-from ordain.core.governance import Policy, Risk
-from ordain.core.identity import Target, Transition
-from ordain.core.judge import Step, judge
-from ordain.core.ledger import JUDGING, advance
-from ordain.core.quorum import declared_risk, higher
+from ordain.core.ledger.ledger import JUDGING, advance
+from ordain.core.people.trust import Contribution, collectors, contribution, revoked
 from ordain.core.reasons import Reason
-from ordain.core.trust import Contribution, collectors, contribution, revoked
+from ordain.core.specs.governance import Policy, Risk
+from ordain.core.specs.identity import Target, Transition
+from ordain.core.state.declared import Instance
 from ordain.errors import UserError
 from ordain.services.declarations import RELEASES
 from ordain.services.hands import Position

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ordain.adapters.git import Repository
-from ordain.core.declared import POLICY, release_path
-from ordain.core.identity import ReleaseRef
-from ordain.core.trees import Entry
-from ordain.core.trust import Contribution, revoked
+from ordain.core.git.trees import Entry
+from ordain.core.people.trust import Contribution, revoked
+from ordain.core.specs.identity import ReleaseRef
+from ordain.core.state.declared import POLICY, release_path
 from ordain.errors import UserError
 from ordain.services.declarations import Declarations
 

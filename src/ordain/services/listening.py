@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ordain.core.approval import Evidence
+from ordain.core.approvals.approval import Evidence
+from ordain.core.approvals.sighting import sighted
+from ordain.core.approvals.voices import Hearing
 from ordain.core.decisions import Entry, LedgerState
-from ordain.core.governance import Policy
-from ordain.core.sighting import sighted
-from ordain.core.voices import Hearing
+from ordain.core.specs.governance import Policy
 from ordain.services.past import Past, names
 from ordain.services.states import States
 

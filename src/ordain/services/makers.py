@@ -7,14 +7,14 @@ from functools import partial
 
 from msgspec import Struct
 
-from ordain.core.approval import POLICY_TARGET
+from ordain.core.approvals.approval import POLICY_TARGET
+from ordain.core.approvals.texts import Leaves, Written, waiver_text, written
 from ordain.core.decisions import Stood
-from ordain.core.declared import Instance
-from ordain.core.gitops import TOOLS
-from ordain.core.governance import SHARED
-from ordain.core.identity import ReleaseRef, Target
-from ordain.core.texts import Leaves, Written, waiver_text, written
-from ordain.core.trust import Contribution
+from ordain.core.people.trust import Contribution
+from ordain.core.rendering.gitops import TOOLS
+from ordain.core.specs.governance import SHARED
+from ordain.core.specs.identity import ReleaseRef, Target
+from ordain.core.state.declared import Instance
 from ordain.services.hands import NOBODY, Hands, Position
 from ordain.services.states import Snapshot, States
 

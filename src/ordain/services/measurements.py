@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from ordain.adapters.git import Repository
 from ordain.core.decisions import Deployed
-from ordain.core.declared import release_path
-from ordain.core.measured import FILES, Measured, measured
-from ordain.core.pipeline import FOLDER
-from ordain.core.planning import Inputs, pinned, record_of
-from ordain.core.release import Release
+from ordain.core.gating.release import Release
+from ordain.core.pipelines.pipeline import FOLDER
+from ordain.core.plans.planning import Inputs, pinned, record_of
+from ordain.core.releasing.measured import FILES, Measured, measured
+from ordain.core.state.declared import release_path
 from ordain.services.staleness import Read, at_commit
 
 

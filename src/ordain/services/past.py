@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from ordain.core import approval, attested
-from ordain.core.approval import POLICY_TARGET, Evidence
-from ordain.core.attestation import to_bytes
-from ordain.core.attested import Attested
+from ordain.core.approvals import approval, attested
+from ordain.core.approvals.approval import POLICY_TARGET, Evidence
+from ordain.core.approvals.attested import Attested
 from ordain.core.canonical import bytes_digest
 from ordain.core.decisions import Entry, LedgerState
-from ordain.core.ledger import Record, fold
+from ordain.core.evidence.attestation import to_bytes
+from ordain.core.ledger.ledger import Record, fold
 
 
 class Past:

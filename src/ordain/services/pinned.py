@@ -8,11 +8,11 @@ from msgspec import Struct
 
 from ordain.adapters.artifacts import store_of
 from ordain.adapters.files import read_state
-from ordain.core.artifact import read_layout
-from ordain.core.instance import is_state_path, read_instance
-from ordain.core.jobs import watched_log
-from ordain.core.release import Release
-from ordain.core.spec import Spec
+from ordain.core.artifacts.artifact import read_layout
+from ordain.core.gating.release import Release
+from ordain.core.specs.predictionlog import watched_log
+from ordain.core.specs.spec import Spec
+from ordain.core.state.instance import is_state_path, read_instance
 from ordain.services.pins import check_declared
 
 
@@ -38,7 +38,7 @@ def pinned(root: Path, model: str, environment: str) -> Pinned:
     check_declared(instance, model, environment)
     spec, place = instance.models.models[model], instance.environments[environment]
     release = instance.pinned(model, environment)
-    return Pinned(spec=spec, release=release, log=watched_log(model, spec.monitoring, place))
+    return Pinned(spec=spec, release=release, log=watched_log(model, spec.monitoring, place.prediction_log))
 
 
 def stored(root: Path, release: Release) -> dict[str, bytes]:

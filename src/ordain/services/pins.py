@@ -7,9 +7,9 @@ from itertools import count
 from msgspec import Struct
 
 from ordain.adapters.git import Repository
-from ordain.core.declared import Instance, environment_path
-from ordain.core.edit import set_pin
-from ordain.core.instance import STATE_PATHS, read_instance
+from ordain.core.state.declared import Instance, environment_path
+from ordain.core.state.instance import STATE_PATHS, read_instance
+from ordain.core.yaml.edit import set_pin
 from ordain.errors import UserError
 from ordain.services.workspace import Desk, base_branch
 

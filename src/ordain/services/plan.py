@@ -10,17 +10,18 @@ from msgspec.structs import replace
 
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository, scratch
-from ordain.core import commits, planning
-from ordain.core.attested import foreseen
+from ordain.core.approvals.attested import foreseen
 from ordain.core.decisions import Decision, LedgerState
-from ordain.core.declared import Instance
-from ordain.core.identity import Target
-from ordain.core.instance import STATE_PATHS, is_state_path
-from ordain.core.ledger import advance
-from ordain.core.plan import Plan, Point
-from ordain.core.planning import Inputs
-from ordain.core.report import count
-from ordain.core.verification import differing
+from ordain.core.git import commits
+from ordain.core.ledger.ledger import advance
+from ordain.core.plans import planning
+from ordain.core.plans.plan import Plan, Point
+from ordain.core.plans.planning import Inputs
+from ordain.core.reports.report import count
+from ordain.core.reports.verification import differing
+from ordain.core.specs.identity import Target
+from ordain.core.state.declared import Instance
+from ordain.core.state.instance import STATE_PATHS, is_state_path
 from ordain.errors import UserError
 from ordain.ports import Merges
 from ordain.services.book import Book, open_book

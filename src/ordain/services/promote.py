@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ordain.core.identity import Target
 from ordain.core.reasons import Reason
+from ordain.core.specs.identity import Target
 from ordain.errors import UserError
 from ordain.services.pins import Proposal, declared, propose
 from ordain.services.workspace import Setting, at_base

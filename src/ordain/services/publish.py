@@ -12,11 +12,11 @@ from msgspec import Struct
 
 from ordain.adapters import files as disk
 from ordain.adapters.artifacts import Store
-from ordain.core.artifact import Layout, read_layout
-from ordain.core.instance import is_state_path, read_instance
-from ordain.core.model_signature import BUNDLE_TYPE
-from ordain.core.publishing import Shipment, shipments
+from ordain.core.artifacts.artifact import Layout, read_layout
+from ordain.core.artifacts.model_signature import BUNDLE_TYPE
 from ordain.core.reasons import Reason
+from ordain.core.releasing.publishing import Shipment, shipments
+from ordain.core.state.instance import is_state_path, read_instance
 from ordain.errors import UserError
 from ordain.ports import Registry
 

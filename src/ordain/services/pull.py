@@ -7,9 +7,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from ordain.adapters.files import write_atomic, write_tree_atomic
-from ordain.core.artifact import read_layout
-from ordain.core.model_signature import BUNDLE_TYPE
-from ordain.core.reference import Reference
+from ordain.core.artifacts.artifact import read_layout
+from ordain.core.artifacts.model_signature import BUNDLE_TYPE
+from ordain.core.artifacts.reference import Reference
 from ordain.ports import Registry
 
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from ordain.core import alerts
-from ordain.core.alerts import Said
+from ordain.core.drift import alerts
+from ordain.core.drift.alerts import Said
 from ordain.errors import RetryLater, UserError
 from ordain.ports import Dispatches
 from ordain.services.tell import EVENT

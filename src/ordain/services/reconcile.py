@@ -16,17 +16,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ordain.adapters.git import PushRacedError, Repository, scratch
-from ordain.core import commits
-from ordain.core.admission import ADMITTED
-from ordain.core.attestation import Signer
+from ordain.core.approvals.summary import summaries
 from ordain.core.canonical import bytes_digest
 from ordain.core.decisions import Decision, Entry, LedgerState
-from ordain.core.governance import Policy
-from ordain.core.ledger import FOLDER, Seen, advance, check_seen, encode, path_of
+from ordain.core.evidence.attestation import Signer
+from ordain.core.git import commits
+from ordain.core.ledger.ledger import FOLDER, Seen, advance, check_seen, encode, path_of
+from ordain.core.people.trust import collectors
 from ordain.core.reasons import Reason
-from ordain.core.render import admitted_files
-from ordain.core.summary import summaries
-from ordain.core.trust import collectors
+from ordain.core.rendering.admission import ADMITTED
+from ordain.core.rendering.render import admitted_files
+from ordain.core.specs.governance import Policy
 from ordain.errors import RetryLater, UserError
 from ordain.ports import Forge, Objects, Requests
 from ordain.services.book import Book, manifests_digest, open_book

@@ -9,11 +9,11 @@ from pathlib import Path
 import msgspec
 
 from ordain.adapters import files as disk
-from ordain.core import leftovers
-from ordain.core.durations import FILE as DURATIONS
-from ordain.core.layout import SCRIPTS
-from ordain.core.looks import FILE as LOOKS
-from ordain.core.pipeline import DVC_FILES, FOLDER, STAGES
+from ordain.core.pipelines import leftovers
+from ordain.core.pipelines.durations import FILE as DURATIONS
+from ordain.core.pipelines.layout import SCRIPTS
+from ordain.core.pipelines.looks import FILE as LOOKS
+from ordain.core.pipelines.pipeline import DVC_FILES, FOLDER, STAGES
 from ordain.errors import UserError
 
 Say = Callable[[str], None]

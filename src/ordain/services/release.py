@@ -18,24 +18,24 @@ from ordain.adapters.artifacts import store_of
 from ordain.adapters.dvc import exclusive
 from ordain.adapters.dvc_leftovers import sweep
 from ordain.adapters.git import Repository, find_repository
-from ordain.core import gates as rules
-from ordain.core import releasing
-from ordain.core.artifact import Layout, read_layout
+from ordain.core.artifacts.artifact import Layout, read_layout
 from ordain.core.canonical import bytes_digest
 from ordain.core.decisions import LedgerState
-from ordain.core.edit import set_pin
-from ordain.core.governance import ledger_branch
-from ordain.core.identity import ReleaseRef
-from ordain.core.instance import Instance, environment_path, is_state_path, read_instance, release_path
-from ordain.core.ledger import FOLDER as LEDGER
-from ordain.core.ledger import decode, fold
-from ordain.core.looks import FILE as LOOKS
-from ordain.core.pipeline import FOLDER
+from ordain.core.gating import gates as rules
+from ordain.core.gating.release import Baseline, Release, encode
+from ordain.core.gating.verdicts import Verdict
+from ordain.core.gating.waivers import blocking
+from ordain.core.ledger.ledger import FOLDER as LEDGER
+from ordain.core.ledger.ledger import decode, fold
+from ordain.core.pipelines.looks import FILE as LOOKS
+from ordain.core.pipelines.pipeline import FOLDER
 from ordain.core.problems import did_you_mean
-from ordain.core.release import Baseline, Release, encode
-from ordain.core.releasing import Judgement
-from ordain.core.verdicts import Verdict
-from ordain.core.waivers import blocking
+from ordain.core.releasing import releasing
+from ordain.core.releasing.releasing import Judgement
+from ordain.core.specs.governance import ledger_branch
+from ordain.core.specs.identity import ReleaseRef
+from ordain.core.state.instance import Instance, environment_path, is_state_path, read_instance, release_path
+from ordain.core.yaml.edit import set_pin
 from ordain.errors import UserError
 from ordain.services.evidence import Collected, Outputs
 
@@ -252,7 +252,7 @@ class Desk:
 
     def _compare(self, collected: Collected, deployed: ReleaseRef, metric: str) -> rules.Comparison:
         from ordain.adapters.tables import read_frame
-        from ordain.core.signature import decode as decode_signature
+        from ordain.core.artifacts.signature import decode as decode_signature
         from ordain.learn.compare import Packaged, compare
 
         def packaged(layout: Layout, label: str) -> Packaged:

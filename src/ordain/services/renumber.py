@@ -15,14 +15,14 @@ from msgspec import Struct
 
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository, find_repository
-from ordain.core import releasing
-from ordain.core.declared import Instance, environment_path, release_path
-from ordain.core.edit import set_pin
-from ordain.core.governance import ledger_branch
-from ordain.core.instance import STATE_PATHS, read_instance
-from ordain.core.release import encode
-from ordain.core.renumber import Move, moves
-from ordain.core.yamltext import look_at_text
+from ordain.core.gating.release import encode
+from ordain.core.releasing import releasing
+from ordain.core.releasing.renumber import Move, moves
+from ordain.core.specs.governance import ledger_branch
+from ordain.core.state.declared import Instance, environment_path, release_path
+from ordain.core.state.instance import STATE_PATHS, read_instance
+from ordain.core.yaml.edit import set_pin
+from ordain.core.yaml.yamltext import look_at_text
 from ordain.errors import UserError
 from ordain.services.clone import newest
 from ordain.services.release import History

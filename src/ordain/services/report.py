@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from ordain.core.plan import Plan
-from ordain.core.request import Request, standing
+from ordain.core.people.request import Request, standing
+from ordain.core.plans.plan import Plan
 from ordain.ports import Requests
 from ordain.services.plan import plan
 from ordain.services.witness import AsMerged

@@ -18,11 +18,11 @@ from msgspec import Struct
 from ordain.adapters import dvc, dvc_remote
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository
-from ordain.core import retraining
-from ordain.core.instance import Instance, is_state_path, read_instance
-from ordain.core.pipeline import FOLDER
-from ordain.core.request import Draft
-from ordain.core.retraining import Because, Retraining
+from ordain.core.drift import retraining
+from ordain.core.drift.retraining import Because, Retraining
+from ordain.core.people.request import Draft
+from ordain.core.pipelines.pipeline import FOLDER
+from ordain.core.state.instance import Instance, is_state_path, read_instance
 from ordain.errors import UserError
 from ordain.ports import Proposals
 from ordain.services import data_pins

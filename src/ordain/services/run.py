@@ -20,13 +20,13 @@ import msgspec
 from ordain._version import __version__
 from ordain.adapters import dvc
 from ordain.adapters import files as disk
-from ordain.core import durations, looks
 from ordain.core.canonical import is_digest
-from ordain.core.failures import Failure, as_error
-from ordain.core.instance import Instance, is_state_path, read_instance
-from ordain.core.layout import steps
-from ordain.core.pipeline import CODE_TOPS, FOLDER, context_of, is_code_path, pipeline_files
+from ordain.core.pipelines import durations, looks
+from ordain.core.pipelines.failures import Failure, as_error
+from ordain.core.pipelines.layout import steps
+from ordain.core.pipelines.pipeline import CODE_TOPS, FOLDER, context_of, is_code_path, pipeline_files
 from ordain.core.problems import did_you_mean
+from ordain.core.state.instance import Instance, is_state_path, read_instance
 from ordain.errors import RetryLater, UserError
 from ordain.services.regenerate import Regenerated, regenerate, settle_locks
 from ordain.services.staleness import in_working_tree, stale_pipelines

@@ -11,10 +11,9 @@ from typing import Any
 from ordain._version import __version__
 from ordain.adapters import files as disk
 from ordain.adapters.git import BLOB_LIMIT, Repository
-from ordain.core import durations, dvclock, yaml12
-from ordain.core.declared import Instance
-from ordain.core.dvcfiles import tracked_md5
-from ordain.core.pipeline import (
+from ordain.core.pipelines import durations, dvclock
+from ordain.core.pipelines.dvcfiles import tracked_md5
+from ordain.core.pipelines.pipeline import (
     CODE_TOPS,
     FOLDER,
     TRAINING_LOCK,
@@ -23,8 +22,10 @@ from ordain.core.pipeline import (
     is_code_path,
     pipeline_files,
 )
-from ordain.core.releasing import promotion_order
-from ordain.core.stale import Stale, outputs_of, paths_of, stale
+from ordain.core.pipelines.stale import Stale, outputs_of, paths_of, stale
+from ordain.core.releasing.releasing import promotion_order
+from ordain.core.state.declared import Instance
+from ordain.core.yaml import yaml12
 from ordain.errors import UserError
 
 # Files below some tops that a predicate accepts, and the MD5 of one file (None where it is not here).

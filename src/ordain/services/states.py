@@ -7,21 +7,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import Struct
 
 from ordain.adapters.git import Repository
-from ordain.core import trees
-from ordain.core.approval import policy_subject
+from ordain.core.approvals.approval import policy_subject
 from ordain.core.canonical import digest
-from ordain.core.commits import Commit
 from ordain.core.decisions import Entry
-from ordain.core.declared import POLICY, Instance, release_path
-from ordain.core.desired import Desired, desired
-from ordain.core.governance import Policy
-from ordain.core.identity import ReleaseRef, Target
-from ordain.core.instance import STATE_PATHS, is_state_path
-from ordain.core.ledger import Record
+from ordain.core.gating.release import Release
+from ordain.core.git import trees
+from ordain.core.git.commits import Commit
+from ordain.core.ledger.ledger import Record
+from ordain.core.people.trust import Contribution, collectors, contribution
 from ordain.core.reasons import Reason
-from ordain.core.release import Release
-from ordain.core.spec import Models, Params
-from ordain.core.trust import Contribution, collectors, contribution
+from ordain.core.rendering.desired import Desired, desired
+from ordain.core.specs.governance import Policy
+from ordain.core.specs.identity import ReleaseRef, Target
+from ordain.core.specs.spec import Models, Params
+from ordain.core.state.declared import POLICY, Instance, release_path
+from ordain.core.state.instance import STATE_PATHS, is_state_path
 from ordain.errors import UserError
 from ordain.services.declarations import Declarations
 from ordain.services.lineage import Lineage

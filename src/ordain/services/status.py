@@ -6,8 +6,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from ordain.core.plan import Point
-from ordain.core.standing import Standing, standings
+from ordain.core.ledger.standing import Standing, standings
+from ordain.core.plans.plan import Point
 from ordain.errors import UserError
 from ordain.services.clone import open_clone
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from ordain.core import texts
-from ordain.core.declared import MODELS, PARAMS, POLICY, environment_path
-from ordain.core.identity import Target
-from ordain.core.texts import Leaves
+from ordain.core.approvals import texts
+from ordain.core.approvals.texts import Leaves
+from ordain.core.specs.identity import Target
+from ordain.core.state.declared import MODELS, PARAMS, POLICY, environment_path
 from ordain.errors import UserError
 from ordain.services.declarations import Declarations
 

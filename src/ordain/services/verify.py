@@ -16,10 +16,10 @@ from ordain._version import __version__
 from ordain.adapters.artifacts import Store
 from ordain.adapters.copies import processors, spread
 from ordain.adapters.ledger_memory import LedgerMemory
-from ordain.core.identity import ReleaseRef
-from ordain.core.ledger import Record, seen
-from ordain.core.plan import Point
-from ordain.core.verification import Proof, failed, ok
+from ordain.core.ledger.ledger import Record, seen
+from ordain.core.plans.plan import Point
+from ordain.core.reports.verification import Proof, failed, ok
+from ordain.core.specs.identity import ReleaseRef
 from ordain.services.book import Book
 from ordain.services.clone import Clone, bare_clone
 from ordain.services.declarations import RELEASES, TOPS

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ordain.adapters import files as disk
-from ordain.core.pipeline import FOLDER, UP
-from ordain.core.verification import Proof, absent, failed, lock_proof, md5_of, ok
+from ordain.core.pipelines.pipeline import FOLDER, UP
+from ordain.core.reports.verification import Proof, absent, failed, lock_proof, md5_of, ok
 from ordain.errors import UserError
 from ordain.services.clone import Clone
 from ordain.services.staleness import locked_stages

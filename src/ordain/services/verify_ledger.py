@@ -6,17 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository
-from ordain.core import attestation, attested, summary, verification
-from ordain.core.approval import Evidence
-from ordain.core.attested import Attested
+from ordain.core.approvals import attested, summary
+from ordain.core.approvals.approval import Evidence
+from ordain.core.approvals.attested import Attested
+from ordain.core.approvals.voices import Hearing
 from ordain.core.decisions import Entry, LedgerState
-from ordain.core.identity import files_digest
-from ordain.core.ledger import FOLDER, Record, advance, fold
+from ordain.core.evidence import attestation
+from ordain.core.ledger.ledger import FOLDER, Record, advance, fold
+from ordain.core.people.trust import collectors
 from ordain.core.reasons import Reason
-from ordain.core.render import RENDERER_VERSION, admitted_files
-from ordain.core.trust import collectors
-from ordain.core.verification import Proof, absent, failed, ok
-from ordain.core.voices import Hearing
+from ordain.core.rendering.render import RENDERER_VERSION, admitted_files
+from ordain.core.reports import verification
+from ordain.core.reports.verification import Proof, absent, failed, ok
+from ordain.core.specs.identity import files_digest
 from ordain.errors import UserError
 from ordain.services.book import Book, check_ledger, open_book
 from ordain.services.clone import Clone, check_memory

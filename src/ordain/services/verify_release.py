@@ -14,15 +14,11 @@ from msgspec import Struct
 from ordain.adapters import files as disk
 from ordain.adapters.artifacts import Store
 from ordain.adapters.git import Listed
-from ordain.core import yamlplain
 from ordain.core.canonical import PREFIX, bytes_digest, digest
-from ordain.core.declared import release_path
-from ordain.core.identity import ReleaseRef, training_slice
-from ordain.core.pipeline import FOLDER, UP
+from ordain.core.gating.release import Release
+from ordain.core.pipelines.pipeline import FOLDER, UP
 from ordain.core.reasons import Reason
-from ordain.core.release import Release
-from ordain.core.spec import Models, Params
-from ordain.core.verification import (
+from ordain.core.reports.verification import (
     Proof,
     absent,
     declared_proof,
@@ -34,6 +30,10 @@ from ordain.core.verification import (
     release_proof,
     same_bytes,
 )
+from ordain.core.specs.identity import ReleaseRef, training_slice
+from ordain.core.specs.spec import Models, Params
+from ordain.core.state.declared import release_path
+from ordain.core.yaml import yamlplain
 from ordain.errors import UserError
 from ordain.services.clone import Clone
 from ordain.services.staleness import locked_stages

@@ -12,14 +12,14 @@ from msgspec import Struct
 
 from ordain.adapters.artifacts import read_folder
 from ordain.adapters.files import inside, read_bytes
-from ordain.core import profile, signature
-from ordain.core.artifact import FILES, LAYOUT, digest_of_files, read_layout
-from ordain.core.bounds import Bounds, bounds_of
-from ordain.core.profile import Profile
+from ordain.core.artifacts import profile, signature
+from ordain.core.artifacts.artifact import FILES, LAYOUT, digest_of_files, read_layout
+from ordain.core.artifacts.profile import Profile
+from ordain.core.artifacts.signature import Signature
+from ordain.core.gating.verdicts import Verdict
 from ordain.core.reasons import Reason
-from ordain.core.signature import Signature
-from ordain.core.spec import Spec
-from ordain.core.verdicts import Verdict
+from ordain.core.specs.bounds import Bounds, bounds_of
+from ordain.core.specs.spec import Spec
 from ordain.errors import UserError
 
 if TYPE_CHECKING:

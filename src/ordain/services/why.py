@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ordain.adapters import files as disk
-from ordain.core.annotations import LIMIT, annotated, looks_annotated
-from ordain.core.identity import plain
-from ordain.core.passport import Evidence, Passport, merge_of, passport
-from ordain.core.planning import declaration_of
-from ordain.core.question import Found, Question, find, predicted
-from ordain.core.release import Release
+from ordain.core.gating.release import Release
+from ordain.core.ledger.annotations import LIMIT, annotated, looks_annotated
+from ordain.core.ledger.passport import Evidence, Passport, merge_of, passport
+from ordain.core.ledger.question import Found, Question, find, predicted
+from ordain.core.plans.planning import declaration_of
+from ordain.core.specs.identity import plain
 from ordain.errors import UserError
 from ordain.services.clone import Clone, open_clone
 

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from ordain.adapters.git import Repository
-from ordain.core import attested
-from ordain.core.approval import pending
-from ordain.core.attestation import Signer
-from ordain.core.attested import Attested, Branch, Observed, observe
-from ordain.core.governance import Policy
-from ordain.core.identity import Transition
-from ordain.core.request import Request
+from ordain.core.approvals import attested
+from ordain.core.approvals.approval import pending
+from ordain.core.approvals.attested import Attested, Branch, Observed, observe
+from ordain.core.evidence.attestation import Signer
+from ordain.core.people.request import Request
+from ordain.core.specs.governance import Policy
+from ordain.core.specs.identity import Transition
 from ordain.errors import UserError
 from ordain.ports import Merges
 from ordain.services.judged import subjects

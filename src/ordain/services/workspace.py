@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from msgspec import Struct
 
 from ordain.adapters.git import Repository, scratch
-from ordain.core.governance import Policy, ledger_branch
-from ordain.core.instance import load
+from ordain.core.specs.governance import Policy, ledger_branch
+from ordain.core.state.instance import load
 from ordain.errors import UserError
 from ordain.ports import Forge
 from ordain.services.book import Book, open_book

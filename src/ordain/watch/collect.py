@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from ordain.adapters.met import Met
 from ordain.adapters.predictions import Batch, Text
+from ordain.core.artifacts.profile import Profile
+from ordain.core.artifacts.signature import Signature
 from ordain.core.canonical import rounded
 from ordain.core.drift.evidence import Reading
-from ordain.core.profile import Profile
-from ordain.core.signature import Signature
 from ordain.watch.columns import Coder
 from ordain.watch.seen import Seen
 from ordain.watch.spans import Spans

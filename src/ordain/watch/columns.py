@@ -9,8 +9,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from ordain.adapters.predictions import Batch, Shape, Text
-from ordain.core.profile import Categories, Column, Numbers, Profile
-from ordain.core.signature import Signature
+from ordain.core.artifacts.profile import Categories, Column, Numbers, Profile
+from ordain.core.artifacts.signature import Signature
 from ordain.learn import coding
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordain.core.drift.evidence import Estimate, Measurement
-from ordain.core.gates import finite
+from ordain.core.gating.gates import finite
 
 Floats = NDArray[np.float64]
 DRAWS = 400

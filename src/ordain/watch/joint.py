@@ -16,9 +16,9 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from ordain.core.artifacts.profile import Dimension, Fold, Profile, pairs
 from ordain.core.drift.counts import Joint
 from ordain.core.drift.tails import normal_below
-from ordain.core.profile import Dimension, Fold, Profile, pairs
 from ordain.learn import coding
 
 Floats = NDArray[np.float64]

@@ -10,13 +10,13 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from ordain.adapters.outcomes import Outcomes
+from ordain.core.artifacts.profile import Numbers, Profile
+from ordain.core.artifacts.signature import Signature
 from ordain.core.canonical import rounded
 from ordain.core.drift.counts import Counted, counted
 from ordain.core.drift.evidence import Measurement, Performance, Slice
-from ordain.core.gates import Group, ends, finite
-from ordain.core.profile import Numbers, Profile
-from ordain.core.signature import Signature
-from ordain.core.spec import ColumnContract
+from ordain.core.gating.gates import Group, ends, finite
+from ordain.core.specs.spec import ColumnContract
 from ordain.learn import coding
 from ordain.learn.bootstrap import intervals
 from ordain.learn.metrics import MEASURES, Answers, measure

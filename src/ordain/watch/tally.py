@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from ordain.adapters.predictions import Batch
+from ordain.core.artifacts.profile import Column, Dimension, Numbers
 from ordain.core.drift.counts import Counted, Joint, Window, counted
 from ordain.core.drift.evidence import Reading
-from ordain.core.profile import Column, Dimension, Numbers
 from ordain.watch.columns import Coded, Coder
 
 SAMPLED = 10_000  # rows of a window that a domain classifier sees

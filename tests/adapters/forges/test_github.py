@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ordain.adapters.forges.github import GitHub
-from ordain.core.request import Request, standing
+from ordain.core.people.request import Request, standing
 from ordain.errors import UserError
 from tests.adapters.forges.github_world import (
     ACTIVITY,

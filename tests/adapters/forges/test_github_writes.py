@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from ordain.adapters.forges.github import COMMENT_LIMIT, GitHub
 from ordain.adapters.forges.place import Place, Token
-from ordain.core.request import Draft, Opened, Status
+from ordain.core.people.request import Draft, Opened, Status
 from ordain.errors import UserError
 from tests.adapters.forges.github_world import (
     COMMENT,

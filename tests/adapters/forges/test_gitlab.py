@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ordain.adapters.forges.gitlab import GitLab
-from ordain.core.request import Request, Review, standing
+from ordain.core.people.request import Request, Review, standing
 from ordain.errors import UserError
 from tests.adapters.forges.gitlab_world import (
     ASSOCIATED,

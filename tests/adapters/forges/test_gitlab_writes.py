@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from ordain.adapters.forges.gitlab import GitLab
-from ordain.core.request import Draft, Opened, Status
+from ordain.core.people.request import Draft, Opened, Status
 from ordain.errors import RetryLater, UserError
 from tests.adapters.forges.conftest import Slept
 from tests.adapters.forges.gitlab_world import (

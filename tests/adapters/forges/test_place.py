@@ -12,7 +12,7 @@ from ordain.adapters.forges.guard import _below
 from ordain.adapters.forges.place import place_of, read_token
 from ordain.adapters.forges.reading import commit_id, instant, login, stamp, title
 from ordain.adapters.forges.waiting import asked_pause, rate_limited
-from ordain.core.request import ForgeName
+from ordain.core.people.request import ForgeName
 from ordain.errors import UserError
 
 GOOD = "tok-7f3a9c51e8b24d60"

@@ -9,7 +9,7 @@ from pathlib import Path
 import jsonschema
 
 from ordain.core.drift.evidence import Evidence
-from ordain.core.schema import BASE, DIALECT, schema_of
+from ordain.core.state.schema import BASE, DIALECT, schema_of
 
 SCHEMA = Path(__file__).parents[3] / "src/ordain/schemas/evidence.schema.json"
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ordain.core.bounds import Bounds
+from ordain.core.artifacts.profile import Categories, Numbers
 from ordain.core.drift import evidence as documents
 from ordain.core.drift.breach import quality, verdicts
 from ordain.core.drift.causes import suspected
@@ -40,11 +40,11 @@ from ordain.core.drift.season import season
 from ordain.core.drift.summary import Looked, Subject, findings_of, summary
 from ordain.core.drift.tails import Draw
 from ordain.core.drift.text import bar, document, text
-from ordain.core.gates import Group
-from ordain.core.profile import Categories, Numbers
-from ordain.core.spec import FairnessGate, QualityGate
-from ordain.core.statistics import Share
-from ordain.core.verdicts import Verdict
+from ordain.core.gating.gates import Group
+from ordain.core.gating.statistics import Share
+from ordain.core.gating.verdicts import Verdict
+from ordain.core.specs.bounds import Bounds
+from ordain.core.specs.spec import FairnessGate, QualityGate
 from ordain.errors import UserError
 
 SETTINGS = Settings()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ordain.core.signature import Feature
+from ordain.core.artifacts.signature import Feature
 from ordain.runtime.batch.columns import FINE, KINDS, judge_numbers, judge_text
 from ordain.runtime.contract import Kind, judge_column
 from tests.runtime.toy import feature

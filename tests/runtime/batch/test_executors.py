@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import ModelProto, helper, load_from_string
 
-from ordain.core.signature import Signature, Task
+from ordain.core.artifacts.signature import Signature, Task
 from ordain.errors import UserError
 from ordain.learn.reference import largest_difference, reference_answers
 from ordain.runtime.agreement import MOST

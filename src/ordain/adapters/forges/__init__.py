@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ordain.adapters.forges.place import place_of, read_token
-from ordain.core.request import ForgeName
+from ordain.core.people.request import ForgeName
 from ordain.ports import Dispatches, Requests
 
 

@@ -42,7 +42,7 @@ from ordain.adapters.forges.guard import Clock, ForgeError, Guard, Limits
 from ordain.adapters.forges.place import Place, Token
 from ordain.adapters.forges.reading import bounded, read
 from ordain.core import gitnames
-from ordain.core.request import READY, Draft, Opened, Request, Status, first_line, marked
+from ordain.core.people.request import READY, Draft, Opened, Request, Status, first_line, marked
 from ordain.errors import UserError
 
 COMMENT_LIMIT = 65_536

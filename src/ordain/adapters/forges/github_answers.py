@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from ordain.adapters.forges.place import Place
 from ordain.adapters.forges.reading import Part, commit_id, instant, login, stamp, title
-from ordain.core.request import Opened, Request, Review, ReviewState
+from ordain.core.people.request import Opened, Request, Review, ReviewState
 
 # The account under which GitHub itself commits what people press buttons for; nobody's contribution.
 _WEB = "web-flow"

@@ -39,7 +39,7 @@ from ordain.adapters.forges.guard import Clock, ForgeError, Guard, Limits, sessi
 from ordain.adapters.forges.place import Place, Token
 from ordain.adapters.forges.reading import MOST, bounded, instant, read, undrafted
 from ordain.core import gitnames
-from ordain.core.request import READY, Draft, Opened, Request, Status, StatusState, first_line, marked
+from ordain.core.people.request import READY, Draft, Opened, Request, Status, StatusState, first_line, marked
 from ordain.errors import UserError
 
 COMMENT_LIMIT = 1_000_000

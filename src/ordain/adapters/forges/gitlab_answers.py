@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ordain.adapters.forges.place import Place
 from ordain.adapters.forges.reading import Part, commit_id, instant, login, stamp, title
-from ordain.core.request import Opened, Request, Review
+from ordain.core.people.request import Opened, Request, Review
 
 # A system note that a push leaves on a merge request; nobody can write one by hand.
 _PUSHED = re.compile(r"added \d+ (new )?commits?\b")

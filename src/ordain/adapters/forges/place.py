@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ordain.core import gitnames
 from ordain.core.escaping import visible
-from ordain.core.request import ForgeName
+from ordain.core.people.request import ForgeName
 from ordain.errors import UserError
 
 TITLES: Mapping[ForgeName, str] = {"github": "GitHub", "gitlab": "GitLab"}

@@ -10,11 +10,11 @@ from pathlib import Path
 from ordain.adapters.git.command import Command
 from ordain.adapters.git.walking import Walker
 from ordain.core import gitnames
-from ordain.core.cleanmerge import is_clean_merge
-from ordain.core.commitgraph import Graph
-from ordain.core.commits import Commit
-from ordain.core.pathhistory import PathHistory, difference
-from ordain.core.trees import TREE, Tree
+from ordain.core.git.cleanmerge import is_clean_merge
+from ordain.core.git.commitgraph import Graph
+from ordain.core.git.commits import Commit
+from ordain.core.git.pathhistory import PathHistory, difference
+from ordain.core.git.trees import TREE, Tree
 from ordain.errors import UserError
 
 _CHANGES = (

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from ordain.core import gitsettings
+from ordain.core.git import gitsettings
 from ordain.core.reasons import Reason
 from ordain.errors import RetryLater, UserError
 

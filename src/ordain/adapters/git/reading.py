@@ -11,8 +11,9 @@ import msgspec
 
 from ordain.adapters.git.batch import Batch
 from ordain.adapters.git.command import Command, hostile
-from ordain.core import gitnames, trees
-from ordain.core.commits import Commit, parse, tree_of
+from ordain.core import gitnames
+from ordain.core.git import trees
+from ordain.core.git.commits import Commit, parse, tree_of
 from ordain.errors import UserError
 
 T = TypeVar("T")

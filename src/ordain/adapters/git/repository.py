@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ordain.adapters.git.ancestry import Ancestry
-from ordain.core import gitnames, trees
+from ordain.core import gitnames
+from ordain.core.git import trees
 from ordain.errors import UserError
 
 _KINDS = {"40000": "tree", "160000": "commit"}

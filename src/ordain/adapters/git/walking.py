@@ -9,10 +9,11 @@ from pathlib import Path
 from ordain.adapters.git.batch import KEPT
 from ordain.adapters.git.command import hostile
 from ordain.adapters.git.reading import BLOB_LIMIT, REGULAR, Listed, Reader, parsed
-from ordain.core import gitnames, trees
-from ordain.core.commits import tree_of
+from ordain.core import gitnames
+from ordain.core.git import trees
+from ordain.core.git.commits import tree_of
+from ordain.core.git.trees import TREE
 from ordain.core.reasons import Reason
-from ordain.core.trees import TREE
 from ordain.errors import UserError
 
 _PLAIN = "only plain files may stand here: no symlink, no submodule"

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ordain.adapters.files import read_bytes
-from ordain.core.registry_login import ConfigError, Helper, Login, answered, login_in
+from ordain.core.artifacts.registry_login import ConfigError, Helper, Login, answered, login_in
 from ordain.errors import UserError
 
 LIMIT = 2**20

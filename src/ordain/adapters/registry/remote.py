@@ -13,8 +13,8 @@ from typing import TypeVar
 
 from ordain.adapters.registry.logins import find_login
 from ordain.adapters.registry.session import Question, Session
-from ordain.core.appending import Image, parts_of
-from ordain.core.artifact import (
+from ordain.core.artifacts.appending import Image, parts_of
+from ordain.core.artifacts.artifact import (
     INDEX,
     LAYOUT,
     LAYOUT_BYTES,
@@ -31,13 +31,11 @@ from ordain.core.artifact import (
     read_layout,
     to_json,
 )
-from ordain.core.canonical import bytes_digest
-from ordain.core.reasons import Reason
-from ordain.core.reference import Reference, Repository
-from ordain.core.referrers import (
+from ordain.core.artifacts.reference import Reference, Repository
+from ordain.core.artifacts.referrers import (
     INDEX as INDEX_TYPE,
 )
-from ordain.core.referrers import (
+from ordain.core.artifacts.referrers import (
     MANIFEST,
     ReferrerError,
     attachment,
@@ -46,7 +44,9 @@ from ordain.core.referrers import (
     fallback_tag,
     listed,
 )
-from ordain.core.registry_login import Login
+from ordain.core.artifacts.registry_login import Login
+from ordain.core.canonical import bytes_digest
+from ordain.core.reasons import Reason
 from ordain.errors import UserError
 
 PULL, PUSH = "pull", "push"

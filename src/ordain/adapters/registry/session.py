@@ -12,8 +12,8 @@ import httpx
 import msgspec
 
 from ordain._version import __version__
-from ordain.core.reference import is_loopback
-from ordain.core.registry_login import HUBS, Challenge, Login, challenge_of
+from ordain.core.artifacts.reference import is_loopback
+from ordain.core.artifacts.registry_login import HUBS, Challenge, Login, challenge_of
 from ordain.errors import RetryLater, UserError
 
 ATTEMPTS = 5

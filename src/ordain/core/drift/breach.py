@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ordain.core import gates
-from ordain.core.bounds import Bounds
 from ordain.core.drift.evidence import Measurement
-from ordain.core.gates import Group
-from ordain.core.spec import QualityGate
-from ordain.core.verdicts import Outcome, Verdict
+from ordain.core.gating import gates
+from ordain.core.gating.gates import Group
+from ordain.core.gating.verdicts import Outcome, Verdict
+from ordain.core.specs.bounds import Bounds
+from ordain.core.specs.spec import QualityGate
 
 
 def quality(gate: QualityGate, measured: Measurement | None) -> Verdict:

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from msgspec import Struct
 
+from ordain.core.artifacts.profile import Column, Numbers
 from ordain.core.drift.tails import Draw
-from ordain.core.profile import Column, Numbers
 
 
 class Counted(Struct, frozen=True, kw_only=True):

@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from ordain.core.canonical import digest
-from ordain.core.parts import Name, Part
-from ordain.core.verdicts import Outcome, Verdict
+from ordain.core.gating.verdicts import Outcome, Verdict
+from ordain.core.specs.parts import Name, Part
 from ordain.errors import UserError
 
 LIMIT = 4 * 2**20

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from ordain.core.drift.evidence import Finding, Kind, Measurement
-from ordain.core.verdicts import Verdict
+from ordain.core.gating.verdicts import Verdict
 
 # What makes rows mean something else than those that the probabilities were checked on.
 _BROKEN: frozenset[Kind] = frozenset({"schema-change", "missingness"})

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ordain.core.artifacts.signature import Signature
 from ordain.core.problems import did_you_mean
-from ordain.core.signature import Signature
 from ordain.errors import UserError
 from ordain.runtime.admission import Policy
 from ordain.runtime.batch.columns import FINE, KINDS, Kinds, Numbers, Text, judge_numbers, judge_text

@@ -15,8 +15,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import compute as pc
 
-from ordain.core.celltext import DATE, FALSE, INTEGER, NUMBER, TRUE
-from ordain.core.signature import Feature
+from ordain.core.artifacts.signature import Feature
+from ordain.core.data.celltext import DATE, FALSE, INTEGER, NUMBER, TRUE
 from ordain.runtime.contract import FLOAT_MAX, Kind, judge_column
 
 KINDS = tuple(Kind)

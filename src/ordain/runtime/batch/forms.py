@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ordain.core.artifacts.signature import Signature
 from ordain.core.canonical import bytes_digest
-from ordain.core.signature import Signature
 from ordain.runtime.artifact import Verified
 from ordain.runtime.batch.admitting import Admission, Chunk
 from ordain.runtime.batch.executors import Executors

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from ordain.adapters.places import Place
-from ordain.core.signature import Signature
+from ordain.core.artifacts.signature import Signature
 from ordain.runtime.admission import Policy
 from ordain.runtime.model import Identity
 

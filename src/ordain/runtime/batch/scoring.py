@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordain.core.signature import Signature
+from ordain.core.artifacts.signature import Signature
 from ordain.errors import UserError
 from ordain.runtime.batch.admitting import Admission, Admitted, Chunk
 

@@ -10,7 +10,7 @@ import msgspec
 import pyarrow as pa
 
 from ordain.adapters.places import Place
-from ordain.core.signature import Signature
+from ordain.core.artifacts.signature import Signature
 from ordain.errors import UserError
 from ordain.runtime.admission import Policy
 from ordain.runtime.batch.admitting import Chunk, check_columns

@@ -7,8 +7,8 @@ import re
 import shutil
 from pathlib import Path
 
-from ordain.core.admission import ADMITTED
 from ordain.core.canonical import bytes_digest, digest
+from ordain.core.rendering.admission import ADMITTED
 from ordain.errors import UserError
 from ordain.services.demo import pod as pods
 from ordain.services.demo.theatre import Theatre

@@ -1,0 +1,1 @@
+"""What an approval covers, whom it takes, and the verdict on each transition."""

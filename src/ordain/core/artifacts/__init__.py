@@ -1,0 +1,1 @@
+"""Artifacts: their files, signatures, profiles and references in registries."""

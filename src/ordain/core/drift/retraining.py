@@ -1,0 +1,271 @@
+"""When a finding becomes a retraining request, and what the request says."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ordain.core.canonical import PREFIX, digest, is_digest
+from ordain.core.drift.evidence import Evidence, key_of
+from ordain.core.drift.text import document as drift_document
+from ordain.core.escaping import fenced, markdown, visible
+from ordain.core.people.request import Opened
+from ordain.core.value import Value
+from ordain.errors import UserError
+
+FILE = "retraining.json"
+EVIDENCE_LIMIT = 4 * 2**20
+SHOWN_LIMIT = 20_000
+ASKED = "refs/ordain/asked"
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+Answer = Literal["calm", "open", "ready", "resume", "known", "cooling", "same", "ask"]
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """What a monitor or a look at the data found; other members are carried and not read."""
+
+    kind: str
+    alarm: bool = False
+    detail: str = ""
+
+
+class Because(Struct, frozen=True, kw_only=True):
+    """The part of an evidence document that is read here.
+
+    Attributes:
+        key: equal for findings that are one and the same storm; empty where the document is its own key.
+        request: `draft` when findings are a reason to look rather than to act; `none` when they say
+            something of the log, which no training mends.
+    """
+
+    model: str
+    findings: tuple[Finding, ...]
+    environment: str | None = None
+    key: str = ""
+    request: str = ""
+
+    @property
+    def alarms(self) -> tuple[Finding, ...]:
+        """What training might mend."""
+        return () if self.request == "none" else tuple(each for each in self.findings if each.alarm)
+
+    @property
+    def watched(self) -> bool:
+        """Whether it is about a release that runs, and so worth a request even with nothing new to learn."""
+        return self.request in {"draft", "open"}
+
+
+class Retraining(Value, frozen=True, kw_only=True):
+    """`pipelines/<model>/retraining.json`: why a model was trained again; the newest time only.
+
+    Attributes:
+        asked: when, RFC 3339.
+        digest: the evidence's key, or of the evidence itself, which follows as it came.
+    """
+
+    asked: str
+    digest: str
+    evidence: Any
+
+    @property
+    def time(self) -> dt.datetime:
+        """When, as a time; long ago when it can't be read, so that a damaged file holds nothing up."""
+        try:
+            return dt.datetime.strptime(self.asked, _TIME).replace(tzinfo=dt.UTC)
+        except ValueError:
+            return dt.datetime.min.replace(tzinfo=dt.UTC)
+
+    @property
+    def breach(self) -> bool:
+        """Whether labels showed it: a reason to act, and not merely to look."""
+        return isinstance(self.evidence, dict) and self.evidence.get("request") == "open"
+
+    def mark(self, model: str) -> str:
+        """The ref that remembers that this was asked for, whatever becomes of its branch and its request."""
+        return f"{marks(model)}/{self.digest.removeprefix(PREFIX)}{'-breach' if self.breach else ''}"
+
+
+class Earlier(Value, frozen=True, kw_only=True):
+    """A retraining that was asked for before.
+
+    Attributes:
+        branch: where it waits for its request, which was interrupted; None once it had one.
+        marked: whether its mark says so.
+    """
+
+    retraining: Retraining
+    branch: str | None = None
+    marked: bool = True
+
+
+def because(data: bytes, model: str, where: str) -> tuple[Because, Any]:
+    """The evidence as it is read, and as it came.
+
+    Raises:
+        UserError: when it is no evidence, or is of another model.
+    """
+    fix = "give what `ordain monitor --json` or `ordain data check --evidence` wrote"
+    if len(data) > EVIDENCE_LIMIT:
+        raise UserError(f"the evidence is larger than {EVIDENCE_LIMIT} bytes", where=where, fix=fix)
+    try:
+        document = msgspec.json.decode(data)
+        found = msgspec.convert(document, Because)
+        digest("evidence/v1", document)
+    except (
+        msgspec.DecodeError,
+        msgspec.ValidationError,
+        UnicodeDecodeError,
+        ValueError,
+        RecursionError,
+    ) as error:
+        raise UserError(f"this is no evidence: {error}", where=where, fix=fix) from error
+    if found.model != model:
+        what = f"this evidence is of the model {visible(found.model, 60)}, not of {model}"
+        raise UserError(what, where=where, fix=f"name the model it is of, or {fix}")
+    return found, document
+
+
+def retraining(found: Because, document: Any, now: dt.datetime, artifact: str = "") -> Retraining:
+    """The record of a request that is made now.
+
+    Args:
+        artifact: digest of what is pinned in the evidence's environment. An alert about it that has no key
+            of its own belongs to the same storm as what the monitor finds.
+    """
+    asked = now.astimezone(dt.UTC).strftime(_TIME)
+    key = digest("evidence/v1", document)
+    if is_digest(found.key):
+        key = found.key
+    elif found.watched and found.environment and artifact:
+        key = key_of(found.model, found.environment, artifact)
+    return Retraining(asked=asked, digest=key, evidence=document)
+
+
+def encode(record: Retraining) -> bytes:
+    """The file."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+
+
+def decode(data: bytes) -> Retraining | None:
+    """What a file says; None when it is no such file, which then counts for nothing."""
+    try:
+        return msgspec.json.decode(data, type=Retraining)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def marks(model: str) -> str:
+    """Where the marks of one model's requests are, as refs."""
+    return f"{ASKED}/{model}"
+
+
+def essence(record: Retraining) -> Retraining:
+    """What a mark keeps: when, and of what; the evidence itself is in the request."""
+    whole = record.evidence if isinstance(record.evidence, dict) else {}
+    kept = {name: whole[name] for name in ("model", "environment", "request") if name in whole}
+    return replace(record, evidence=kept)
+
+
+def label(model: str) -> str:
+    """What marks the requests for one model."""
+    return f"retrain:{model}"
+
+
+def judge(
+    wanted: Retraining, earlier: Sequence[Earlier], opened: Sequence[Opened], cooldown: dt.timedelta
+) -> tuple[Answer, str]:
+    """Whether to ask, and what stands in the way: a request's page, a branch, or a time.
+
+    One request is open for a model at a time; a breach lets a draft ask for review. The same evidence is good
+    for one request, except that a breach may follow drift which was turned down. After a request, merged or
+    turned down, nothing is asked for a while. A branch whose asking was interrupted is taken up again.
+    """
+    if opened:
+        first = opened[0]
+        return ("ready" if first.draft and wanted.breach else "open"), first.url
+    same = [each for each in earlier if each.retraining.digest == wanted.digest]
+    for each in same:
+        if each.branch is not None:
+            return "resume", each.branch
+    for each in same:
+        if each.retraining.breach or not wanted.breach:
+            return "known", each.retraining.asked
+    newest = max((each.retraining.time for each in earlier), default=None)
+    if newest is not None and wanted.time < newest + cooldown:
+        return "cooling", (newest + cooldown).strftime(_TIME)
+    return "ask", ""
+
+
+def title(model: str, found: Because) -> str:
+    """The request's title: the model and the first reason."""
+    more = f" and {len(found.alarms) - 1} more" if len(found.alarms) > 1 else ""
+    return f"Retrain {model}: {visible(found.alarms[0].kind, 40)}{more}"
+
+
+def body(found: Because, record: Retraining, outcome: str) -> str:
+    """The request's text: what was found, what came of training, and the evidence itself.
+
+    Args:
+        outcome: what training gave, in words; text of ours and of stage errors.
+    """
+    where = f" in {markdown(found.environment)}" if found.environment else ""
+    lines = [f"Something was found about `{found.model}`{where} that a newly trained model may answer:", ""]
+    lines += _alarms(found)
+    lines += ["", outcome, "", "Whoever opened this can't approve it.", ""]
+    lines += [report, ""] if (report := _report(record.evidence)) else []
+    text = msgspec.json.format(msgspec.json.encode(record.evidence), indent=1).decode()
+    shown = text if len(text) <= SHOWN_LIMIT else text[:SHOWN_LIMIT] + "\n(cut; whole in the branch)"
+    lines += [f"<details><summary>Evidence {record.digest[:19]}</summary>", "", fenced(shown, "json")]
+    lines += ["", "</details>"]
+    return "\n".join(lines)
+
+
+def _alarms(found: Because) -> list[str]:
+    return [f"- **{markdown(each.kind)}**: {markdown(each.detail)}" for each in found.alarms[:50]]
+
+
+def breached(found: Because) -> str:
+    """What is said where a draft becomes a request that asks for review."""
+    return "\n".join(["Labels show now what drift suggested, so this asks for review:", "", *_alarms(found)])
+
+
+def unlearnable(found: Because) -> str:
+    """What stands in a request where there is nothing new to learn from: what people can do instead."""
+    where = f" --env {markdown(found.environment)}" if found.environment else ""
+    return "\n".join([
+        "**Nothing was trained**: data, code and parameters are those of the last run, so it would be the",
+        "same model. This request carries the evidence alone. What can be done:",
+        "",
+        "- bring newer data, or labels that are right, to where the model learns from",
+        f"- go back to an earlier release that does better now: ordain rollback {found.model}{where}",
+        "- change how the model is trained, in a request of your own",
+        "- merge this to keep the evidence, or close it: neither is asked again for this release",
+    ])  # fmt: skip
+
+
+def _report(evidence: Any) -> str:
+    """A monitor's evidence as people read it, with the distributions; nothing for other evidence."""
+    try:
+        return drift_document(msgspec.convert(evidence, Evidence)).strip()
+    except msgspec.ValidationError:
+        return ""
+
+
+def outcome_of(released: Mapping[str, str] | None, failure: str) -> str:
+    """What training gave, for the request's text.
+
+    Args:
+        released: `release` and `baseline` of what was recorded; None when nothing was.
+        failure: why not, when training or judging failed.
+    """
+    if failure:
+        quoted = "\n".join(f"> {markdown(line)}" for line in failure.splitlines()[:40])
+        return f"**Training on it failed**, and so will the checks of this request:\n\n{quoted}"
+    told = released or {}
+    against = f", judged against {told['baseline']}" if told.get("baseline") else ""
+    return f"It was trained and passed its gates: `{told.get('release', 'no new release')}`{against}."

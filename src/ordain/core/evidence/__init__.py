@@ -1,0 +1,1 @@
+"""Statements, envelopes and SSH signatures."""

@@ -1,0 +1,1 @@
+"""Git's objects as values: commits, trees, histories, merges."""

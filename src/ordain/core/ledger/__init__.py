@@ -1,0 +1,1 @@
+"""The ledger, and what can be read from it."""

@@ -1,0 +1,154 @@
+"""Whose key, whose address: who somebody is by a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from ordain.core.evidence import sshsig
+from ordain.core.git.commits import Commit, Identity
+from ordain.core.people.request import ForgeName
+from ordain.core.reasons import Reason
+from ordain.core.specs.governance import Key, Policy
+from ordain.core.value import Value
+
+
+class Contribution(Value, frozen=True, kw_only=True):
+    """Who made some commits, as far as can be proven.
+
+    Attributes:
+        people: keys of `policy.people`; the raw e-mail address of anybody else.
+        unproven: commits that nobody whom the policy knows has signed, or whose makers can't be read.
+    """
+
+    people: tuple[str, ...] = ()
+    unproven: tuple[str, ...] = ()
+
+    def joined(self, other: Contribution) -> Contribution:
+        """Both together."""
+        return Contribution(
+            people=tuple(sorted({*self.people, *other.people})),
+            unproven=tuple(sorted({*self.unproven, *other.unproven})),
+        )
+
+    def vouched(self, others: Contribution) -> Contribution:
+        """With a forge's word for who pushed: its people belong to it, and nothing is unproven any more."""
+        return Contribution(people=self.joined(others).people)
+
+
+class Keyring:
+    """The keys of a policy that may speak for a person.
+
+    A key that two people list, that was revoked, or that can't be read, speaks for nobody.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._owners: dict[str, tuple[str, Key] | None] = {}
+        gone = revoked(policy)
+        for name, person in policy.people.items():
+            for key in person.keys:
+                found = fingerprint(key.key)
+                if found is not None and found not in gone:
+                    taken = self._owners.get(found)
+                    alone = found not in self._owners or (taken is not None and taken[0] == name)
+                    self._owners[found] = (name, key) if alone else None
+
+    def owner(self, key: str) -> str | None:
+        """Whose key a fingerprint is, or None."""
+        found = self._owners.get(key)
+        return found[0] if found else None
+
+    def fault(self, key: str) -> Reason | None:
+        """Why this key can't accept anything, or None when it can."""
+        found = self._owners.get(key)
+        if found is None or self._policy.people[found[0]].bot:
+            return Reason.KEY_UNKNOWN
+        return Reason.KEY_INSECURE if self.example(key) and self._policy.forge != "local" else None
+
+    def example(self, key: str) -> bool:
+        """Whether the private half of somebody's key is public."""
+        found = self._owners.get(key)
+        return found is not None and found[1].insecure_example
+
+
+@lru_cache(maxsize=1024)
+def fingerprint(key: str) -> str | None:
+    """`SHA256:…` of a declared key, or None when it can't be read."""
+    try:
+        return sshsig.parse_key(key).fingerprint
+    except sshsig.SignatureError:
+        return None
+
+
+def revoked(policy: Policy) -> frozenset[str]:
+    """Fingerprints of the keys that a policy revokes."""
+    return frozenset(each for each in map(fingerprint, policy.revoked) if each is not None)
+
+
+def collectors(policy: Policy) -> frozenset[str]:
+    """Fingerprints of the keys that may sign ledger entries."""
+    usable = [key for key in policy.collectors if policy.forge == "local" or not key.insecure_example]
+    found = {fingerprint(each.key) for each in usable} - revoked(policy)
+    return frozenset(each for each in found if each is not None)
+
+
+def person_of(policy: Policy, identity: Identity) -> str:
+    """Who an identity is by its e-mail address: a key of `people`, or the address itself.
+
+    One that can't be read is nobody whom the policy knows, whatever stands in it.
+    """
+    if identity.unreadable is not None:
+        return identity.text
+    found, name = person_by_email(policy, identity.email), identity.name.strip().casefold()
+    if not found:
+        # A co-author's line may hold a name alone.
+        named = [key for key, person in policy.people.items() if person.name.casefold() == name]
+        found = named[0] if named else found
+    return found or name or "nobody"
+
+
+def person_by_email(policy: Policy, email: str) -> str:
+    """Whose an e-mail address is: a key of `people`, or the address itself."""
+    wanted = email.strip().casefold()
+    for name, person in policy.people.items():
+        if wanted in {each.strip().casefold() for each in person.emails}:
+            return name
+    return wanted
+
+
+def account_owner(policy: Policy, forge: ForgeName, login: str) -> str | None:
+    """Whose an account is; None when nobody, or more than one person, lists it."""
+    wanted = login.casefold()
+    found = [
+        name for name, person in policy.people.items() if person.logins.get(forge, "").casefold() == wanted
+    ]
+    return found[0] if wanted and len(found) == 1 else None
+
+
+def account_fault(policy: Policy, forge: ForgeName, login: str) -> Reason | None:
+    """Why a review by this account can't count, or None when it can."""
+    owner = account_owner(policy, forge, login)
+    if owner is None or policy.forge != forge or policy.people[owner].bot:
+        return Reason.ACCOUNT_UNKNOWN
+    return None
+
+
+def contribution(policy: Policy, commits: Iterable[Commit]) -> Contribution:
+    """Who made these commits: everyone whom they name, and whoever provably signed them.
+
+    In Git nothing but a signature proves an author, so a commit that no person of the policy signed is
+    unproven, and so is one of which a maker can't be read; a forge may prove it (`vouched`).
+    """
+    keyring = Keyring(policy)
+    people: set[str] = set()
+    unproven: set[str] = set()
+    for commit in commits:
+        people |= {person_of(policy, each) for each in commit.people}
+        key = commit.signer
+        owner = keyring.owner(key.fingerprint) if key else None
+        if owner is not None:
+            people.add(owner)
+        if owner is None or any(each.unreadable is not None for each in commit.people):
+            unproven.add(commit.id)
+    return Contribution(people=tuple(sorted(people)), unproven=tuple(sorted(unproven)))

@@ -1,0 +1,1 @@
+"""The pipeline of each model, as DVC runs it."""

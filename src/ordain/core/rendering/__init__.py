@@ -1,0 +1,1 @@
+"""From desired state to the bytes of Kubernetes manifests."""

@@ -1,0 +1,139 @@
+"""The plan as one comment on a pull request: the verdict first, the diff folded away.
+
+Everything that a spec can hold goes through `escaping`: nothing in it can be markup, a mention or a row.
+A comment has a limit; what matters most is placed first, for every model, before anything else for any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from ordain.core.escaping import code, markdown
+from ordain.core.plans.plan import Item, Plan
+from ordain.core.reports.report import (
+    against,
+    count,
+    movement,
+    remarks,
+    standing,
+    unrepeated,
+    verdict,
+)
+from ordain.core.reports.report_sections import (
+    approvals,
+    charts,
+    fairness,
+    gates,
+    grid,
+    heading,
+    manifests,
+    metrics,
+    pipeline,
+    why,
+)
+
+# By this line the one living comment is found again and updated in place.
+MARKER = "<!-- ordain:plan -->"
+# GitHub takes 65,536 characters and GitLab more; a job's summary on GitHub takes a mebibyte.
+LIMIT = 60_000
+FULL_LIMIT = 1_000_000
+_SIGN = {"approved": "✅", "needs": "⏳", "blocked": "⛔"}
+_URGENCY = ("blocked", "needs", "approved")
+
+
+class Part(Struct, frozen=True):
+    """A piece of the comment.
+
+    Attributes:
+        rank: what matters more has a lower one, and is placed before all that has a higher one.
+    """
+
+    rank: int
+    text: str
+
+
+def comment(plan: Plan, limit: int = LIMIT) -> str:
+    """The comment; with a limit of `FULL_LIMIT`, the report that a job's summary holds.
+
+    Args:
+        plan: what to report.
+        limit: characters; what does not fit is counted and left out, and the full report has it.
+    """
+    head = f"{MARKER}\n### Ordain plan\n\n**{markdown(verdict(plan))}**"
+    closing = f"<sub>{markdown(against(plan))}</sub>"
+    room = limit - len(head) - len(closing) - 400
+    kept, left = _fitting(list(_parts(plan, room * 9 // 10)), room)
+    if left:
+        kept.append(
+            f"**{count(left, 'part')} left out to fit**: the full report is in the job's summary and among "
+            "its files, and `ordain plan` prints it."
+        )
+    return "\n\n".join([head, *kept, closing]) + "\n"
+
+
+def _parts(plan: Plan, room: int) -> Iterator[Part]:
+    """Everything there is to say, in the order in which it is read."""
+    yield Part(0, _overview(plan, room))
+    for each in remarks(plan):
+        yield Part(1, f"_{markdown(each)}_")
+    for item in unrepeated(sorted(plan.changes, key=_urgency)):
+        yield from _section(item)
+    for stale in plan.stale:
+        yield Part(2, pipeline(stale))
+
+
+def _urgency(item: Item) -> int:
+    """What blocks comes first; among equals the plan's own order stays."""
+    return _URGENCY.index(_word(item))
+
+
+def _word(item: Item) -> str:
+    return standing(item).partition(":")[0].partition(" ")[0]
+
+
+def _section(item: Item) -> Iterator[Part]:
+    """One target: why, the numbers, who accepted it; then groups, curves and files."""
+    essential = [heading(item), why(item), metrics(item), gates(item), approvals(item)]
+    yield Part(2, "\n\n".join(each for each in essential if each))
+    yield Part(3, fairness(item))
+    yield Part(4, charts(item))
+    yield Part(5, manifests(item))
+
+
+def _fitting(parts: Sequence[Part], room: int) -> tuple[list[str], int]:
+    """The parts that fit, by rank, in the order in which they are read; how many did not."""
+    chosen = set()
+    said = [place for place, part in enumerate(parts) if part.text]
+    for place in sorted(said, key=lambda place: parts[place].rank):
+        size = len(parts[place].text) + 2
+        if size <= room:
+            chosen.add(place)
+            room -= size
+    return [parts[place].text for place in sorted(chosen)], len(said) - len(chosen)
+
+
+def _overview(plan: Plan, room: int) -> str:
+    """What changes, the blocked first, as many rows as fit; the rest in numbers.
+
+    Environments in which the same happens to a model share a row.
+    """
+    places: dict[tuple[str, ...], list[str]] = {}
+    for each in sorted(plan.changes, key=_urgency):
+        same = (each.target.model, each.action, movement(each), _word(each), standing(each))
+        places.setdefault(same, []).append(each.target.environment)
+    rows, left = [], len(plan.changes)
+    for (model, action, moved, word, words), environments in places.items():
+        cells = [", ".join(code(each) for each in environments), code(model), action, code(moved)]
+        row = [*cells, f"{_SIGN[word]} {markdown(words)}"]
+        room -= sum(len(cell) + 3 for cell in row) + 2
+        if room < 0:
+            break
+        rows.append(row)
+        left -= len(environments)
+    table = grid(["environment", "model", "action", "release", "standing"], rows) if rows else ""
+    rest = [f"{left} more change"] if left else []
+    quiet = len(plan.items) - len(plan.changes)
+    rest += [f"{quiet} up to date"] if quiet else []
+    return "\n\n".join(each for each in (table, f"_{', '.join(rest)}_" if rest else "") if each)

@@ -1,0 +1,1 @@
+"""The declared state as a whole: read, checked, refused with every problem."""
