@@ -119,6 +119,13 @@ class Dispatches(Protocol):
         """
 
 
+class OpenForge(Protocol):
+    """Makes a forge that works through a repository."""
+
+    def __call__(self, objects: Objects, address: str) -> Forge:
+        """The forge at an address."""
+
+
 class Merges(Protocol):
     """What knows of merged requests."""
 

@@ -12,7 +12,7 @@ from ordain.adapters.resources import templates
 from ordain.cli.main import main
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
-from ordain.services.states import States
+from ordain.services.judging.states import States
 from tests.attack.trees import FOLDER, HOSTILE, Objects
 from tests.services.world import World
 

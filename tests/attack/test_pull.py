@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ordain.errors import UserError
-from ordain.services.data_pull import pull
+from ordain.services.training.data_pull import pull
 from tests.services.test_run import Repo, make
 
 HOOK = b"#!/bin/sh\ntouch ran-by-the-hook\n"

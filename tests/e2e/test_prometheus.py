@@ -31,7 +31,7 @@ from ordain.adapters.webhooks import Hooks
 from ordain.core.drift.alerts import BODY_LIMIT
 from ordain.core.specs.deployment import Monitoring
 from ordain.core.specs.identity import Target
-from ordain.services.receive import Receiver
+from ordain.services.monitoring.receive import Receiver
 from tests.adapters.forges.github_world import World
 from tests.adapters.forges.standin import TOKEN, standing_in
 from tests.core.fleet import OTHER

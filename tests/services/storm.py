@@ -26,9 +26,9 @@ from ordain.adapters.requests_local import FOLDER, LocalRequests
 from ordain.core.drift.evidence import key_of
 from ordain.core.people.request import Opened
 from ordain.ports import Proposals
-from ordain.services.commit import Author
-from ordain.services.receive import Receiver
-from ordain.services.retrain import Asked, Bench, Wish, retrain
+from ordain.services.monitoring.receive import Receiver
+from ordain.services.monitoring.retrain import Asked, Bench, Wish, retrain
+from ordain.services.requests.commit import Author
 from tests.adapters.forges import github_world, gitlab_world
 from tests.adapters.forges.standin import TOKEN, standing_in
 from tests.core.test_alerts import alert, message

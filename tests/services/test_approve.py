@@ -16,7 +16,7 @@ from ordain.core.approvals import approval
 from ordain.core.evidence import attestation, sshsig
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
-from ordain.services.approve import approve
+from ordain.services.requests.approve import approve
 
 if TYPE_CHECKING:
     from tests.services.world import World

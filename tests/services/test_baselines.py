@@ -12,7 +12,7 @@ from ordain.core.artifacts.artifact import Layout, build_layout
 from ordain.core.artifacts.reference import Reference
 from ordain.errors import UserError
 from ordain.ports import Registry
-from ordain.services.baselines import fetch, fetch_running
+from ordain.services.releases.baselines import fetch, fetch_running
 from tests.runtime.toy import files
 from tests.services import world as worlds
 from tests.services.world import World

@@ -14,7 +14,7 @@ from ordain.core.pipelines.pipeline import context_of, pipeline_files
 from ordain.core.state.instance import read_instance
 from ordain.core.state.schema import schema_files
 from ordain.errors import UserError
-from ordain.services.check import check
+from ordain.services.checking.check import check
 
 ROOT = Path(__file__).parents[2]
 ENTRY = "manifests/ledger/00000001.json"
@@ -259,7 +259,7 @@ def test_git_around_the_repository_is_not_asked(tmp_path: Path, repository: Path
 def test_it_loads_no_library_of_training_or_serving() -> None:
     heavy = ("pandas", "numpy", "sklearn", "dvc", "onnx", "jsonschema")
     program = (
-        "import sys; from pathlib import Path; from ordain.services.check import check\n"
+        "import sys; from pathlib import Path; from ordain.services.checking.check import check\n"
         f"check(Path({str(ROOT)!r}))\n"
         f"print([each for each in {heavy!r} if each in sys.modules])"
     )

@@ -85,7 +85,7 @@ def test_a_retraining_publishes_where_others_look_for_it(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
-    monkeypatch.setattr("ordain.services.publish.publish", lambda *given: asked.append(given[1]))
+    monkeypatch.setattr("ordain.services.releases.publish.publish", lambda *given: asked.append(given[1]))
     monkeypatch.delenv("ORDAIN_ARTIFACTS", raising=False)
     clone = Repository(world.branch("dana", "work"))
     publisher(clone, None)(tmp_path, ("churn",))

@@ -15,7 +15,7 @@ from ordain.adapters.ssh import signer
 from ordain.cli.keys import KeyFile
 from ordain.core.git import commits
 from ordain.errors import RetryLater, UserError
-from ordain.services.commit import Author, Committed, commit
+from ordain.services.requests.commit import Author, Committed, commit
 from tests.services.world import World
 
 

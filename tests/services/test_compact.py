@@ -27,9 +27,9 @@ from ordain.adapters.places import place_of
 from ordain.adapters.predictions import Batch, Shape, Text, read_log
 from ordain.core.drift.evidence import Evidence, Settings
 from ordain.errors import UserError
-from ordain.services.compact import Report, compact
-from ordain.services.monitor import Ask, monitor
-from ordain.services.watched import Approved, watched
+from ordain.services.monitoring.compact import Report, compact
+from ordain.services.monitoring.monitor import Ask, monitor
+from ordain.services.monitoring.watched import Approved, watched
 from tests.watch.world import DAY, END, NOW, Log, artifact
 
 SHAPE = Shape(
@@ -256,7 +256,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from ordain.adapters.places import Place, place_of
-from ordain.services.compact import compact
+from ordain.services.monitoring.compact import compact
 left = [int(sys.argv[2])]
 def counted(method):
     def call(self, *words):

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from ordain.cli.compare import command
 from ordain.core.reports.comparison import Comparison
 from ordain.errors import UserError
-from ordain.services.compare import Wanted, compare
+from ordain.services.reading.compare import Wanted, compare
 from tests.services.test_run import Repo, make
 from tests.services.world import World
 

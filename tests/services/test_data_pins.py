@@ -13,8 +13,8 @@ from threading import Thread
 import pytest
 
 from ordain.errors import UserError
-from ordain.services import data_pins
-from ordain.services.affected import affected
+from ordain.services.training import data_pins
+from ordain.services.training.affected import affected
 from tests.services.test_run import MODEL, Repo, make
 
 

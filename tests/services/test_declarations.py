@@ -17,7 +17,7 @@ from ordain.core.gating.release import Release
 from ordain.core.state.declared import Instance
 from ordain.core.state.instance import STATE_PATHS, read_instance
 from ordain.errors import UserError
-from ordain.services.declarations import Declarations
+from ordain.services.judging.declarations import Declarations
 
 REGULAR, LINK = "100644", "120000"
 State = dict[str, tuple[str, bytes]]

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from ordain.core.decisions import Decision
 from ordain.core.reasons import Reason
 from ordain.core.rendering import desired as planning
-from ordain.services import judged
-from ordain.services.states import States
+from ordain.services.judging import judged
+from ordain.services.judging.states import States
 from tests.services.test_reconcile import CHURN, SHARED, by_target, merged
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def test_a_render_of_nothing_is_an_error(running: World, monkeypatch: pytest.Mon
         files = {} if lost == "everything" else {"staging/other/x.yaml": b"a: 1\n"}
         return {target: replace(each, files=files) for target, each in found.items()}
 
-    monkeypatch.setattr("ordain.services.states.desired", broken)
+    monkeypatch.setattr("ordain.services.judging.states.desired", broken)
     before = running.manifests()
     reasons = merged(running, running.replicas("dana", 5))
     assert reasons == {"_state/_state": Reason.STATE_INVALID}

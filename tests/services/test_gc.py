@@ -17,7 +17,7 @@ from ordain.cli.main import ordain
 from ordain.core.artifacts.artifact import build_layout
 from ordain.core.canonical import bytes_digest
 from ordain.errors import UserError
-from ordain.services.gc import sweep
+from ordain.services.releases.gc import sweep
 from tests.adapters.test_artifacts import files
 from tests.services.world import record
 

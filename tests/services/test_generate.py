@@ -10,8 +10,8 @@ import pytest
 
 from ordain.cli.main import main
 from ordain.core.state.schema import FOLDER, schema_files
-from ordain.services.check import check
-from ordain.services.commit import GENERATED
+from ordain.services.checking.check import check
+from ordain.services.requests.commit import GENERATED
 from tests.services.test_run import make
 
 

@@ -22,9 +22,9 @@ from ordain.core.setup import scaffold
 from ordain.core.setup.automation import WORKFLOWS
 from ordain.errors import UserError
 from ordain.learn import infer
-from ordain.services import init_model
-from ordain.services.init import RECORD, Request, initialise, settle
-from ordain.services.init_forge import Around
+from ordain.services.setup import init_model
+from ordain.services.setup.init import RECORD, Request, initialise, settle
+from ordain.services.setup.init_forge import Around
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from ordain.errors import UserError
-from ordain.services.init import Outcome, Request, initialise
-from ordain.services.init_forge import Around
+from ordain.services.setup.init import Outcome, Request, initialise
+from ordain.services.setup.init_forge import Around
 
 ROOT = Path(__file__).parents[2]
 CHURN = Request(name="churn", data=ROOT / "data/telco_churn.csv", target="churn")

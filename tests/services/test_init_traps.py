@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from ordain.core.specs.parts import PATH_PATTERN
 from ordain.errors import UserError
 from ordain.learn.tidy import Tidied, tidy
-from ordain.services.check import check
-from ordain.services.init import Outcome, Request, initialise
-from ordain.services.init_model import place_of
+from ordain.services.checking.check import check
+from ordain.services.setup.init import Outcome, Request, initialise
+from ordain.services.setup.init_model import place_of
 
 pytestmark = pytest.mark.usefixtures("somebody")
 ROWS = 240

@@ -12,7 +12,7 @@ from ordain.adapters.artifacts import Store
 from ordain.core.decisions import Decision
 from ordain.core.ledger.ledger import decode
 from ordain.core.reasons import Reason
-from ordain.services.verify import verify
+from ordain.services.proofs.verify import verify
 from tests.services.test_requests import Hosted
 from tests.services.world import World
 

@@ -13,10 +13,10 @@ from ordain.adapters import files as disk
 from ordain.core.pipelines.pipeline import CODE_TOPS, context_of, is_code_path, pipeline_files
 from ordain.core.state.instance import is_state_path, read_instance
 from ordain.errors import UserError
-from ordain.services.affected import affected, append_lines
-from ordain.services.data_pull import Purpose, pull
-from ordain.services.fragments import join, pack
-from ordain.services.regenerate import regenerate
+from ordain.services.training.affected import affected, append_lines
+from ordain.services.training.data_pull import Purpose, pull
+from ordain.services.training.fragments import join, pack
+from ordain.services.training.regenerate import regenerate
 from tests.services.test_run import MODEL, Repo, make
 
 REMOTE = "[core]\n    remote = r\n    analytics = false\n['remote \"r\"']\n    url = {}\n"

@@ -13,7 +13,7 @@ from benchmarks.verify.history import build
 from ordain.adapters.artifacts import Store
 from ordain.adapters.git.command import Command
 from ordain.core.reports.verification import tally
-from ordain.services.verify import Verified, prove_anew, verify
+from ordain.services.proofs.verify import Verified, prove_anew, verify
 
 STEPS = 12
 
@@ -47,8 +47,8 @@ def test_copies_of_the_process_prove_what_one_proves(clone: Path, monkeypatch: p
     prove_anew(clone)
     alone = everything(clone)
     prove_anew(clone)
-    monkeypatch.setattr("ordain.services.verify.MANY", 4)
-    monkeypatch.setattr("ordain.services.verify.processors", lambda: 3)
+    monkeypatch.setattr("ordain.services.proofs.verify.MANY", 4)
+    monkeypatch.setattr("ordain.services.proofs.verify.processors", lambda: 3)
     assert everything(clone) == alone
 
 
@@ -77,7 +77,9 @@ def test_the_number_of_git_processes_follows_no_history(
 
         with monkeypatch.context() as patch:
             patch.setattr(Command, "run", run)
-            patch.setattr("ordain.services.verify.FEW", 0)  # fewer are asked for one by one, which costs less
+            patch.setattr(
+                "ordain.services.proofs.verify.FEW", 0
+            )  # fewer are asked for one by one, which costs less
             assert everything(clone).sound
         counts.append(Counter(ran))
     assert counts[0] == counts[1]

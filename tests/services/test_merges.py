@@ -14,8 +14,8 @@ from ordain.core.pipelines.pipeline import context_of, pipeline_files
 from ordain.core.setup.scaffold import GITATTRIBUTES
 from ordain.core.state.instance import is_state_path, read_instance
 from ordain.core.yaml.edit import set_pin
-from ordain.services.check import check
-from ordain.services.renumber import renumber
+from ordain.services.checking.check import check
+from ordain.services.releases.renumber import renumber
 from tests.services.world import models_file, params_file, record
 
 if TYPE_CHECKING:

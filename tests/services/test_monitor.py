@@ -19,8 +19,8 @@ from ordain.core.drift.evidence import Evidence, Finding, Kind, Settings, encode
 from ordain.core.gating.verdicts import Verdict
 from ordain.core.specs.spec import FairnessGate, Gates, QualityGate
 from ordain.errors import UserError
-from ordain.services.monitor import Ask, monitor
-from ordain.services.watched import Approved, Watched, watched
+from ordain.services.monitoring.monitor import Ask, monitor
+from ordain.services.monitoring.watched import Approved, Watched, watched
 from tests.watch.world import DAY, END, NOW, Log, artifact, columns, trained
 
 ROWS = 600

@@ -67,19 +67,19 @@ def test_nothing_that_is_rendered_gives_anybody_a_role() -> None:
 def test_what_tells_a_forge_has_no_git_no_keys_and_no_reconciler() -> None:
     """The receiver and the telling of a monitor, by what they import."""
     program = (
-        "import sys, ordain.services.receive, ordain.services.tell, ordain.adapters.webhooks,"
-        " ordain.adapters.forges.telling; print(*sys.modules)"
+        "import sys, ordain.services.monitoring.receive, ordain.services.monitoring.tell,"
+        " ordain.adapters.webhooks, ordain.adapters.forges.telling; print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
-    assert "ordain.services.receive" in loaded
+    assert "ordain.services.monitoring.receive" in loaded
     forbidden = (
         "ordain.adapters.git",
         "ordain.adapters.ssh",
         "ordain.adapters.registry",
         "ordain.services.re",
     )
-    allowed = {"ordain.services.receive"}
+    allowed = {"ordain.services.monitoring.receive"}
     assert not {each for each in loaded - allowed if each.startswith(forbidden)}
 
 

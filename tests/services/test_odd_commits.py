@@ -15,7 +15,7 @@ from ordain.cli.main import ordain
 from ordain.core.git import commits
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
-from ordain.services.verify import verify
+from ordain.services.proofs.verify import verify
 
 if TYPE_CHECKING:
     from tests.services.world import World

@@ -8,8 +8,8 @@ import pytest
 
 from ordain.cli.monitor import declared_log
 from ordain.errors import UserError
-from ordain.services.pinned import Pinned, pinned
-from ordain.services.watched import Approved, watched
+from ordain.services.monitoring.watched import Approved, watched
+from ordain.services.requests.pinned import Pinned, pinned
 from tests.watch.world import artifact
 
 REPLICAS = "replicas: {min: 2, max: 4}"

@@ -16,7 +16,7 @@ from ordain.cli.plan import command, paint, written
 from ordain.core.plans.plan import Item, Plan
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
-from ordain.services.plan import plan
+from ordain.services.reading.plan import plan
 
 if TYPE_CHECKING:
     from tests.services.world import World

@@ -16,7 +16,7 @@ from ordain.cli.plan import command
 from ordain.core.canonical import bytes_digest
 from ordain.core.plans.plan import Item
 from ordain.core.releasing.measured import md5
-from ordain.services.plan import plan
+from ordain.services.reading.plan import plan
 
 if TYPE_CHECKING:
     from tests.services.world import World

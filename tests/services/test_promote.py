@@ -12,7 +12,7 @@ from ordain.adapters.git import Repository
 from ordain.cli.main import ordain
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
-from ordain.services.promote import promote
+from ordain.services.requests.promote import promote
 
 if TYPE_CHECKING:
     from tests.services.world import World

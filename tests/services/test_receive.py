@@ -23,7 +23,7 @@ from ordain.adapters.forges.telling import Teller
 from ordain.adapters.webhooks import Hooks
 from ordain.core.drift.alerts import BODY_LIMIT
 from ordain.errors import UserError
-from ordain.services.receive import Receiver
+from ordain.services.monitoring.receive import Receiver
 from tests.adapters.forges.conftest import LIMITS
 from tests.adapters.forges.github_world import DISPATCHES, World
 from tests.adapters.forges.standin import TOKEN, Fault, StandIn, standing_in
@@ -196,7 +196,7 @@ def test_many_at_once_are_one(forge: StandIn) -> None:
 
 
 def test_what_was_passed_on_is_forgotten_in_time(forge: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ordain.services.receive.MOST", 2)
+    monkeypatch.setattr("ordain.services.monitoring.receive.MOST", 2)
     clock = Clock()
     made = receiver(forge, clock)
     for model in ("a", "b", "c"):

@@ -18,8 +18,8 @@ from ordain.core.gating.verdicts import Verdict
 from ordain.core.ledger.ledger import decode
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
-from ordain.services.approve import approve
-from ordain.services.reconcile import Outcome, Place
+from ordain.services.reconciling.reconcile import Outcome, Place
+from ordain.services.requests.approve import approve
 from tests.services.world import World, environment_file
 
 CHURN, SHARED = "staging/churn", "staging/_shared"
@@ -160,7 +160,7 @@ def _publish_as(world: World, branch: str, who: str) -> None:
 
 
 def _previewed(world: World, branch: str) -> tuple[Decision, ...]:
-    from ordain.services.workspace import at_base
+    from ordain.services.judging.workspace import at_base
 
     setting = world.setting("ada")
     world.git("ada", "fetch", "-q", "origin")

@@ -15,7 +15,7 @@ import pytest
 from ordain.adapters.git import PushRacedError, Repository
 from ordain.core.ledger.ledger import decode
 from ordain.errors import RetryLater
-from ordain.services.reconcile import reconcile
+from ordain.services.reconciling.reconcile import reconcile
 from tests.services.world import NOON
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def test_it_gives_up_politely_when_others_always_win(world: World, monkeypatch: 
         raise PushRacedError("again")
 
     monkeypatch.setattr(Repository, "push", lose)
-    monkeypatch.setattr("ordain.services.reconcile.ATTEMPTS", 3)
+    monkeypatch.setattr("ordain.services.reconciling.reconcile.ATTEMPTS", 3)
     waited: list[int] = []
     with pytest.raises(RetryLater):
         world.reconcile(pause=waited.append)

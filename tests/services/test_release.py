@@ -32,9 +32,9 @@ from ordain.core.pipelines.pipeline import CODE_TOPS, context_of, is_code_path, 
 from ordain.core.specs.identity import Target
 from ordain.core.state.instance import Instance, is_state_path, read_instance
 from ordain.errors import UserError
-from ordain.services import release as service
-from ordain.services.regenerate import regenerate
-from ordain.services.release import History, Released, release
+from ordain.services.releases import release as service
+from ordain.services.releases.release import History, Released, release
+from ordain.services.training.regenerate import regenerate
 
 SOURCE = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -412,7 +412,7 @@ RELEASE = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from ordain.services.release import release
+from ordain.services.releases.release import release
 print(release(Path(sys.argv[1]), [], datetime(2026, 11, 20, tzinfo=UTC), lambda _: None)[0].recorded)
 """
 

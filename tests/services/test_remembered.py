@@ -14,8 +14,8 @@ from ordain.adapters.ledger_memory import LedgerMemory
 from ordain.core.ledger.ledger import Seen
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
-from ordain.services.clone import open_clone
-from ordain.services.verify import verify
+from ordain.services.judging.clone import open_clone
+from ordain.services.proofs.verify import verify
 
 if TYPE_CHECKING:
     from tests.services.world import World

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from ordain.cli.main import ordain
 from ordain.core.gating.release import Release
 from ordain.errors import UserError
-from ordain.services.renumber import renumber
+from ordain.services.releases.renumber import renumber
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ from ordain.core.people.request import Request, Review
 from ordain.core.plans.plan import Item, Plan
 from ordain.core.reasons import Reason
 from ordain.ports import Requests
-from ordain.services.plan import plan
-from ordain.services.report import plan_request
+from ordain.services.reading.plan import plan
+from ordain.services.reading.report import plan_request
 from tests.services.test_requests import Hosted
 
 

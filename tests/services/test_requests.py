@@ -16,11 +16,11 @@ from ordain.core.reasons import Reason
 from ordain.core.specs.governance import Policy
 from ordain.core.specs.identity import Transition
 from ordain.errors import RetryLater
-from ordain.services import witness
-from ordain.services.past import Past
-from ordain.services.reconcile import Outcome, Place
-from ordain.services.states import States
-from ordain.services.verify import verify
+from ordain.services.judging import witness
+from ordain.services.judging.past import Past
+from ordain.services.judging.states import States
+from ordain.services.proofs.verify import verify
+from ordain.services.reconciling.reconcile import Outcome, Place
 from tests.services.world import World
 
 

@@ -17,11 +17,11 @@ from ordain.adapters import dvc_remote
 from ordain.adapters.git import Repository
 from ordain.adapters.requests_local import LocalRequests
 from ordain.errors import UserError
-from ordain.services import retrain as service
-from ordain.services.commit import Author
-from ordain.services.release import Released
-from ordain.services.retrain import Asked, Bench, Wish, retrain
-from ordain.services.workspace import committed_policy
+from ordain.services.judging.workspace import committed_policy
+from ordain.services.monitoring import retrain as service
+from ordain.services.monitoring.retrain import Asked, Bench, Wish, retrain
+from ordain.services.releases.release import Released
+from ordain.services.requests.commit import Author
 from tests.services.test_lean import REMOTE, changed
 from tests.services.test_run import Repo, Watcher, make
 from tests.services.world import record
@@ -198,7 +198,7 @@ def test_drift_that_was_turned_down_silences_no_breach(repo: Repo) -> None:
 
 def test_a_mark_that_was_not_left_is_left_the_next_time(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("ordain.services.retrain.remember", killed)
+        patch.setattr("ordain.services.monitoring.retrain.remember", killed)
         with pytest.raises(KeyboardInterrupt):
             ask(repo, request="draft")
     assert repo.git("ls-remote", "origin", "refs/ordain/asked/*") == ""

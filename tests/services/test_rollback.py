@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from ordain.cli.main import ordain
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
-from ordain.services.rollback import rollback
+from ordain.services.requests.rollback import rollback
 
 if TYPE_CHECKING:
     from tests.services.world import World

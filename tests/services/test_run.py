@@ -20,7 +20,7 @@ import yaml
 from ordain.adapters import dvc
 from ordain.core.pipelines import durations, looks
 from ordain.errors import RetryLater, UserError
-from ordain.services.run import LOG, Ran, expected, parts_of, run
+from ordain.services.training.run import LOG, Ran, expected, parts_of, run
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,7 +14,7 @@ import yaml
 from ordain.adapters import dvc
 from ordain.core.yaml import yaml12
 from ordain.errors import UserError
-from ordain.services.run import run
+from ordain.services.training.run import run
 
 ROOT = Path(__file__).parents[2]
 MODEL = {

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from ordain.services import retrain as service
+from ordain.services.monitoring import retrain as service
 from tests.services.storm import HOUR, Kind, Level, Storm, made
 
 KINDS: tuple[Kind, ...] = ("local", "github", "gitlab")

@@ -20,8 +20,8 @@ from ordain.core.approvals.summary import SUMMARY_NAMESPACE, SUMMARY_TYPE
 from ordain.core.decisions import Entry
 from ordain.core.evidence.attestation import pae
 from ordain.core.ledger import ledger
-from ordain.services.clone import open_clone
-from ordain.services.verify_ledger import entry_proofs
+from ordain.services.judging.clone import open_clone
+from ordain.services.proofs.verify_ledger import entry_proofs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,7 +126,7 @@ def test_a_collector_that_lies_in_one_is_named(running: World, monkeypatch: pyte
         turned = tuple(replace(each, approved=True) for each in entry.decisions)
         return summaries(replace(entry, decisions=turned), sign)
 
-    monkeypatch.setattr("ordain.services.reconcile.summaries", lie)
+    monkeypatch.setattr("ordain.services.reconciling.reconcile.summaries", lie)
     running.merge(running.promote("dana").branch)
     running.reconcile()
     running.branch("ada", "look")

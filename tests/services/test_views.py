@@ -22,10 +22,10 @@ from ordain.core.ledger.annotations import annotated
 from ordain.core.reasons import Reason
 from ordain.core.reports import passport_text
 from ordain.errors import UserError
-from ordain.services.audit import audit
-from ordain.services.clone import open_clone
-from ordain.services.status import status
-from ordain.services.why import asked, why
+from ordain.services.judging.clone import open_clone
+from ordain.services.reading.audit import audit
+from ordain.services.reading.status import status
+from ordain.services.reading.why import asked, why
 
 if TYPE_CHECKING:
     from tests.services.world import World

@@ -29,12 +29,12 @@ from ordain.core.gating.verdicts import Verdict
 from ordain.core.git import commits
 from ordain.core.specs.identity import training_slice
 from ordain.core.specs.spec import Models, Params
-from ordain.services.approve import Approved, Approver, approve
-from ordain.services.pins import Proposal
-from ordain.services.promote import promote
-from ordain.services.reconcile import Collector, Order, Outcome, Place, reconcile
-from ordain.services.rollback import rollback
-from ordain.services.workspace import Setting, at_base
+from ordain.services.judging.workspace import Setting, at_base
+from ordain.services.reconciling.reconcile import Collector, Order, Outcome, Place, reconcile
+from ordain.services.requests.approve import Approved, Approver, approve
+from ordain.services.requests.pins import Proposal
+from ordain.services.requests.promote import promote
+from ordain.services.requests.rollback import rollback
 
 PEOPLE = {
     "ada": ("Ada Okafor", ["platform"]),

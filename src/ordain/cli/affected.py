@@ -38,7 +38,7 @@ def command(
     """
     from ordain.adapters.files import write_atomic
     from ordain.core.setup.automation import train_pipeline
-    from ordain.services.affected import affected, append_lines
+    from ordain.services.training.affected import affected, append_lines
 
     found = affected(root)
     names = [each.model for each in found]

@@ -10,7 +10,7 @@ import click
 from ordain.cli.console import Console, common_options
 
 if TYPE_CHECKING:
-    from ordain.services.append import Made
+    from ordain.services.releases.append import Made
 
 
 @click.command()
@@ -32,8 +32,8 @@ def command(models: tuple[str, ...], as_json: bool, quiet: bool, root: Path) -> 
 
     from ordain.adapters.artifacts import store_of
     from ordain.adapters.registry import open_registry
-    from ordain.services.append import append
-    from ordain.services.publish import Desk
+    from ordain.services.releases.append import append
+    from ordain.services.releases.publish import Desk
 
     done = append(root, models, Desk(store=store_of(root), registry=open_registry()))
     text = "\n".join(map(_told, done)) or "no pinned model is delivered by `model_delivery: appended`"

@@ -30,7 +30,7 @@ def command(revision: str, key: Path, as_json: bool, quiet: bool, root: Path) ->
       ordain approve --key ~/.ssh/id_ed25519.pub        # HEAD; the key is in the agent
     """
     from ordain.cli import wiring
-    from ordain.services.approve import approve
+    from ordain.services.requests.approve import approve
 
     console = Console(as_json=as_json, quiet=quiet)
     approved = approve(wiring.setting(root), revision, wiring.approver(key))

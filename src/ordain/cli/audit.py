@@ -12,7 +12,7 @@ from ordain.cli.console import Console, common_options
 
 if TYPE_CHECKING:
     from ordain.core.ledger.history import Event
-    from ordain.services.audit import Audit
+    from ordain.services.reading.audit import Audit
 
 
 @click.command()
@@ -49,7 +49,7 @@ def command(
 
     from ordain.core.ledger.history import as_csv
     from ordain.core.reports.history_html import page
-    from ordain.services.audit import audit, verification_summaries
+    from ordain.services.reading.audit import audit, verification_summaries
 
     if form == "vsa":
         for each in verification_summaries(root, at, environment):

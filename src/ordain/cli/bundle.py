@@ -10,7 +10,7 @@ import click
 from ordain.cli.console import Console, common_options
 
 if TYPE_CHECKING:
-    from ordain.services.bundle import Desk
+    from ordain.services.releases.bundle import Desk
 
 
 @click.command()
@@ -48,7 +48,7 @@ def command(target: str, *, key: Path, out: Path, as_json: bool, quiet: bool, ro
     from ordain.adapters.ssh import public_key
     from ordain.core.artifacts.bundle import NAMESPACE
     from ordain.core.specs.identity import Target
-    from ordain.services.bundle import make_bundle
+    from ordain.services.releases.bundle import make_bundle
 
     model, _, environment = target.partition("@")
     done = make_bundle(root, Target(environment=environment, model=model), out, _desk(root, key))
@@ -72,7 +72,7 @@ def _desk(root: Path, key: Path) -> Desk:
     from ordain.adapters.ssh import signer
     from ordain.core.artifacts.bundle import NAMESPACE
     from ordain.core.evidence import sshsig
-    from ordain.services.bundle import Desk
+    from ordain.services.releases.bundle import Desk
 
     sign = signer(key, NAMESPACE)
     return Desk(

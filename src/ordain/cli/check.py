@@ -12,7 +12,7 @@ from ordain.cli.console import ERROR, OK, Console, common_options
 
 if TYPE_CHECKING:
     from ordain.core.problems import Problem
-    from ordain.services.check import Checked
+    from ordain.services.checking.check import Checked
 
 
 @click.command()
@@ -45,7 +45,7 @@ def command(form: str, as_json: bool, quiet: bool, root: Path) -> int:
     """
     import msgspec
 
-    from ordain.services.check import check
+    from ordain.services.checking.check import check
 
     checked = check(root)
     console = Console(as_json=as_json, quiet=quiet)

@@ -51,8 +51,8 @@ def command(
 
     from ordain.adapters.git import find_repository
     from ordain.cli import wiring
-    from ordain.services.affected import append_lines
-    from ordain.services.commit import commit
+    from ordain.services.requests.commit import commit
+    from ordain.services.training.affected import append_lines
 
     made = commit(find_repository(root), wiring.author(key), message, branch)
     if output is not None:

@@ -31,7 +31,7 @@ def command(log: str, keep_days: int | None, as_json: bool, quiet: bool, root: P
     import msgspec
 
     from ordain.adapters.places import place_of
-    from ordain.services.compact import compact
+    from ordain.services.monitoring.compact import compact
 
     report = compact(place_of(log, root), int(time.time() * 1000), keep_days)
     told = f"{report.files} files became Parquet: {report.rows:,} rows, {report.rejected:,} lines rejected"

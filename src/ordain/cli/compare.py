@@ -62,7 +62,7 @@ def command(
       ordain compare churn --experiments --format html --out experiments.html
       ordain compare churn --json | jq '.runs[0]'
     """
-    from ordain.services.compare import Wanted, compare
+    from ordain.services.reading.compare import Wanted, compare
 
     chosen = metrics[0] if metrics else None
     found = compare(root, Wanted(model=model, what=what, experiments=experiments, metric=chosen))

@@ -10,7 +10,7 @@ import click
 from ordain.cli.console import Console, common_options
 
 if TYPE_CHECKING:
-    from ordain.services.data_pins import SourceState
+    from ordain.services.training.data_pins import SourceState
 
 
 @click.group()
@@ -49,7 +49,7 @@ def pull_command(models: tuple[str, ...], purpose: str, as_json: bool, quiet: bo
     """
     import msgspec
 
-    from ordain.services.data_pull import PURPOSES, Pulled, pull
+    from ordain.services.training.data_pull import PURPOSES, Pulled, pull
 
     console = Console(as_json=as_json, quiet=quiet)
     pulled = Pulled() if purpose == "monitor" else pull(root, models, PURPOSES[purpose], console.say)
@@ -65,7 +65,7 @@ def fetch_baselines(root: Path, models: tuple[str, ...]) -> tuple[str, ...]:
     """What champions are compared with, from the registry where the store has it not."""
     from ordain.adapters.artifacts import store_of
     from ordain.adapters.registry import open_registry
-    from ordain.services.baselines import fetch
+    from ordain.services.releases.baselines import fetch
 
     return fetch(root, models, store_of(root), open_registry)
 
@@ -74,7 +74,7 @@ def fetch_running(root: Path, models: tuple[str, ...]) -> tuple[str, ...]:
     """What runs anywhere, likewise."""
     from ordain.adapters.artifacts import store_of
     from ordain.adapters.registry import open_registry
-    from ordain.services.baselines import fetch_running
+    from ordain.services.releases.baselines import fetch_running
 
     return fetch_running(root, models, store_of(root), open_registry)
 
@@ -122,8 +122,8 @@ def check_command(
 
     from ordain.adapters.files import write_atomic
     from ordain.core.setup.automation import retrain_pipeline
-    from ordain.services import data_pins
-    from ordain.services.affected import append_lines
+    from ordain.services.training import data_pins
+    from ordain.services.training.affected import append_lines
 
     found = data_pins.check(root, models)
     new = [each for each in found if each.state == "new"]
@@ -147,7 +147,7 @@ def pin_command(models: tuple[str, ...], as_json: bool, quiet: bool, root: Path)
     Example:
       ordain data pin churn && ordain run churn
     """
-    from ordain.services import data_pins
+    from ordain.services.training import data_pins
 
     told(Console(as_json=as_json, quiet=quiet), data_pins.pin(root, models))
 

@@ -35,7 +35,7 @@ def pack_command(model: str, to: Path, as_json: bool, quiet: bool, root: Path) -
     """
     import msgspec
 
-    from ordain.services.fragments import pack
+    from ordain.services.training.fragments import pack
 
     packed = pack(root, model, to)
     text = f"{packed.model}: {len(packed.files)} files in {to}"
@@ -56,7 +56,7 @@ def join_command(source: Path, as_json: bool, quiet: bool, root: Path) -> None:
     """
     import msgspec
 
-    from ordain.services.fragments import join
+    from ordain.services.training.fragments import join
 
     joined = join(root, source)
     text = "\n".join(f"{each.model}: {len(each.files)} files" for each in joined)

@@ -10,7 +10,7 @@ import click
 from ordain.cli.console import Console, common_options
 
 if TYPE_CHECKING:
-    from ordain.services.gc import Swept
+    from ordain.services.releases.gc import Swept
 
 
 @click.command()
@@ -33,7 +33,7 @@ def command(*, remove: bool, as_json: bool, quiet: bool, root: Path) -> None:
 
     from ordain.adapters.artifacts import store_of
     from ordain.adapters.git import find_repository
-    from ordain.services.gc import sweep
+    from ordain.services.releases.gc import sweep
 
     found = sweep(root, store_of(find_repository(root).folder), remove=remove)
     Console(as_json=as_json, quiet=quiet).result(msgspec.to_builtins(found), told(found))

@@ -23,7 +23,7 @@ def command(as_json: bool, quiet: bool, root: Path) -> None:
     """
     import msgspec
 
-    from ordain.services.generate import generate
+    from ordain.services.training.generate import generate
 
     console = Console(as_json=as_json, quiet=quiet)
     made = generate(root, console.say)

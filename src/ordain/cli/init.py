@@ -12,7 +12,7 @@ import msgspec
 from ordain.cli.console import Console, common_options
 
 if TYPE_CHECKING:
-    from ordain.services.init import Request
+    from ordain.services.setup.init import Request
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +79,7 @@ def command(folder: Path, as_json: bool, quiet: bool, root: Path, yes: bool, **a
       ordain init . --registry ghcr.io/acme/models --remote s3://acme/dvc
       ordain init .                      # upgrade the schemas, stages and jobs here
     """
-    from ordain.services.init import initialise
+    from ordain.services.setup.init import initialise
 
     console = Console(as_json=as_json, quiet=quiet)
     upgrade = (root / folder / "policy.yaml").exists()  # where everything was answered once
@@ -96,8 +96,8 @@ def command(folder: Path, as_json: bool, quiet: bool, root: Path, yes: bool, **a
 
 def request_of(wanted: Asked, root: Path) -> Request:
     """What was asked for, as the service takes it: an origin is an address, or a folder below `root`."""
-    from ordain.services.init import Request
-    from ordain.services.init_forge import Around, is_address
+    from ordain.services.setup.init import Request
+    from ordain.services.setup.init_forge import Around, is_address
 
     told = msgspec.structs.asdict(wanted)
     around = {key: told.pop(key) for key in Around.__struct_fields__}

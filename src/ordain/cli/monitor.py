@@ -15,8 +15,8 @@ from ordain.cli.monitor_options import Delay, Times, Window, ask_of, horizon_of,
 if TYPE_CHECKING:
     from ordain.core.drift.evidence import Evidence
     from ordain.ports import Dispatches
-    from ordain.services.monitor import Ask
-    from ordain.services.watched import Approved, Watched
+    from ordain.services.monitoring.monitor import Ask
+    from ordain.services.monitoring.watched import Approved, Watched
 
 
 @click.command()
@@ -85,8 +85,8 @@ def looked(root: Path, target: str, artifact: Path | None, options: dict[str, An
     import msgspec
 
     from ordain.core.specs.bounds import decode
-    from ordain.services.monitor import monitor
-    from ordain.services.watched import watched
+    from ordain.services.monitoring.monitor import monitor
+    from ordain.services.monitoring.watched import watched
 
     settings, ask = settings_of(options), ask_of(options, dt.datetime.now(dt.UTC))
     subject = watched(root, target, artifact, approved_of(artifact))
@@ -107,7 +107,7 @@ def tell_of(
     from ordain.adapters.files import write_atomic
     from ordain.core.drift.evidence import encode
     from ordain.core.drift.text import document, text
-    from ordain.services.tell import tell
+    from ordain.services.monitoring.tell import tell
 
     evidence, form, exit_code = how
     if evidence is not None:
@@ -121,7 +121,7 @@ def tell_of(
 
 def approved_of(artifact: Path | None) -> Approved:
     """What a pod's environment says about the artifact that it was given; nothing about a clone's own."""
-    from ordain.services.watched import Approved
+    from ordain.services.monitoring.watched import Approved
 
     told = os.environ if artifact else {}
     return Approved(release=told.get("ORDAIN_RELEASE", ""), artifact=told.get("ORDAIN_ARTIFACT", ""))

@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from ordain.core.drift.evidence import Settings
-    from ordain.services.monitor import Ask
+    from ordain.services.monitoring.monitor import Ask
 
 HORIZON = 30
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -75,7 +75,7 @@ def ask_of(options: dict[str, Any], now: dt.datetime) -> Ask:
         UsageError: for times that do not fit each other.
     """
     from ordain.adapters.outcomes import Names
-    from ordain.services.monitor import Ask
+    from ordain.services.monitoring.monitor import Ask
 
     length, rows = options["window"]
     until = options["until"]

@@ -89,7 +89,7 @@ def command(
       ordain plan --json | jq '.items[] | select(.action != "none")'
     """
     from ordain.cli import wiring
-    from ordain.services.plan import plan
+    from ordain.services.reading.plan import plan
 
     made = plan(wiring.setting(root), revision, base)
     kind, console = "json" if as_json else form, Console(as_json=as_json, quiet=quiet)

@@ -10,7 +10,7 @@ import click
 from ordain.cli.console import Console, common_options
 
 if TYPE_CHECKING:
-    from ordain.services.pins import Proposal
+    from ordain.services.requests.pins import Proposal
 
 
 @click.command()
@@ -29,7 +29,7 @@ def command(model: str, environment: str, as_json: bool, quiet: bool, root: Path
       ordain promote churn --to production
     """
     from ordain.cli import wiring
-    from ordain.services.promote import promote
+    from ordain.services.requests.promote import promote
 
     report(Console(as_json=as_json, quiet=quiet), promote(wiring.setting(root), model, environment))
 

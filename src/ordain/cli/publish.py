@@ -11,7 +11,7 @@ from ordain.cli.console import Console, common_options
 from ordain.cli.keys import model_key_option
 
 if TYPE_CHECKING:
-    from ordain.services.publish import Desk, Published, SignModel
+    from ordain.services.releases.publish import Desk, Published, SignModel
 
 
 @click.command()
@@ -42,7 +42,7 @@ def command(
     """
     import msgspec
 
-    from ordain.services.publish import Wanted, publish
+    from ordain.services.releases.publish import Wanted, publish
 
     done = publish(root, Wanted(models=models, environments=environments), desk(root, model_key))
     text = "\n".join(map(_told, done)) or "no environment pins a release"
@@ -53,7 +53,7 @@ def desk(root: Path, model_key: Path | None) -> Desk:
     """With what is published from a folder."""
     from ordain.adapters.artifacts import store_of
     from ordain.adapters.registry import open_registry
-    from ordain.services.publish import Desk
+    from ordain.services.releases.publish import Desk
 
     return Desk(store=store_of(root), registry=open_registry(), sign=_signer(model_key))
 

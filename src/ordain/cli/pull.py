@@ -27,7 +27,7 @@ def command(reference: str, folder: Path, as_json: bool, quiet: bool, root: Path
 
     from ordain.adapters.registry import open_registry
     from ordain.core.artifacts.reference import parse_reference
-    from ordain.services.pull import pull
+    from ordain.services.releases.pull import pull
 
     done = pull(open_registry(), parse_reference(reference), root / folder)
     lines = [f"{done.digest} is in {done.folder}", *(f"  signature {each}" for each in done.signatures)]

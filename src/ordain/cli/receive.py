@@ -43,7 +43,7 @@ def command(
     from ordain.cli import wiring
     from ordain.core.drift.alerts import BODY_LIMIT
     from ordain.core.escaping import visible
-    from ordain.services.receive import Receiver
+    from ordain.services.monitoring.receive import Receiver
 
     fix = "set it, or ORDAIN_WEBHOOK_SECRET_FILE to a file that holds it; senders show the same"
     secret = read_secret("ORDAIN_WEBHOOK_SECRET", "there is no shared secret", fix)

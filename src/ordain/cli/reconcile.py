@@ -13,7 +13,7 @@ from ordain.cli.console import Console, common_options
 from ordain.cli.keys import KeyFile
 
 if TYPE_CHECKING:
-    from ordain.services.reconcile import Order, Outcome
+    from ordain.services.reconciling.reconcile import Order, Outcome
 
 
 @click.command()
@@ -47,7 +47,7 @@ def command(key: Path, target: str | None, as_json: bool, quiet: bool, root: Pat
       ordain reconcile --target '#live'
     """
     from ordain.cli import wiring
-    from ordain.services.reconcile import reconcile
+    from ordain.services.reconciling.reconcile import reconcile
 
     outcome = reconcile(order(root, key, target))
     body = {
@@ -68,8 +68,8 @@ def order(root: Path, key: Path, target: str | None) -> Order:
     from ordain.adapters.resources import templates
     from ordain.cli import wiring
     from ordain.core.specs.governance import ledger_branch
-    from ordain.services.reconcile import Order, Place
-    from ordain.services.workspace import committed_policy
+    from ordain.services.judging.workspace import committed_policy
+    from ordain.services.reconciling.reconcile import Order, Place
 
     clone = find_repository(root)
     policy = committed_policy(clone)

@@ -10,7 +10,7 @@ import click
 from ordain.cli.console import Console, common_options
 
 if TYPE_CHECKING:
-    from ordain.services.release import Released
+    from ordain.services.releases.release import Released
 
 
 @click.command()
@@ -32,7 +32,7 @@ def command(models: tuple[str, ...], as_json: bool, quiet: bool, root: Path) -> 
 
     import msgspec
 
-    from ordain.services.release import release
+    from ordain.services.releases.release import release
 
     console = Console(as_json=as_json, quiet=quiet)
     done = release(root, models, datetime.now(UTC), console.say)

@@ -10,7 +10,7 @@ import click
 from ordain.cli.console import Console, common_options
 
 if TYPE_CHECKING:
-    from ordain.services.renumber import Renumbered
+    from ordain.services.releases.renumber import Renumbered
 
 
 @click.command()
@@ -30,7 +30,7 @@ def command(model: str, as_json: bool, quiet: bool, root: Path) -> None:
     """
     import msgspec
 
-    from ordain.services.renumber import renumber
+    from ordain.services.releases.renumber import renumber
 
     done = renumber(root, model)
     Console(as_json=as_json, quiet=quiet).result(msgspec.to_builtins(done), "\n".join(told(done)))

@@ -43,8 +43,8 @@ def command(
     """
     from ordain.cli import wiring
     from ordain.core.reports.report_status import statuses
-    from ordain.services.plan import plan
-    from ordain.services.report import plan_request
+    from ordain.services.reading.plan import plan
+    from ordain.services.reading.report import plan_request
 
     setting = wiring.setting(root)
     forge = wiring.forge(setting.clone) if request is not None else None

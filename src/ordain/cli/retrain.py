@@ -66,7 +66,7 @@ def command(
     from ordain.cli import wiring
     from ordain.cli.data import fetch_baselines
     from ordain.cli.run import Lines
-    from ordain.services.retrain import Bench, Wish, retrain
+    from ordain.services.monitoring.retrain import Bench, Wish, retrain
 
     console = Console(as_json=as_json, quiet=quiet)
     clone = find_repository(root)
@@ -87,8 +87,8 @@ def publisher(clone: Repository, model_key: Path | None) -> Callable[[Path, tupl
     """
     from ordain.cli import wiring
     from ordain.cli.publish import desk
-    from ordain.services.publish import Wanted, publish
-    from ordain.services.workspace import committed_policy
+    from ordain.services.judging.workspace import committed_policy
+    from ordain.services.releases.publish import Wanted, publish
 
     if wiring.artifact_place() == "store" and committed_policy(clone).forge == "local":
         return lambda *_: ()

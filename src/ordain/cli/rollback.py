@@ -31,7 +31,7 @@ def command(
       ordain rollback churn --env production --release 3
     """
     from ordain.cli import wiring
-    from ordain.services.rollback import rollback
+    from ordain.services.requests.rollback import rollback
 
     proposal = rollback(wiring.setting(root), model, environment, release)
     report(Console(as_json=as_json, quiet=quiet), proposal)

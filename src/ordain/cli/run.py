@@ -13,7 +13,7 @@ import click
 from ordain.cli.console import Console, common_options
 
 if TYPE_CHECKING:
-    from ordain.services.run import ModelRun, Ran
+    from ordain.services.training.run import ModelRun, Ran
 
 
 @click.command()
@@ -36,7 +36,7 @@ def command(models: tuple[str, ...], jobs: int, as_json: bool, quiet: bool, root
     """
     import msgspec
 
-    from ordain.services.run import expected, run
+    from ordain.services.training.run import expected, run
 
     console = Console(as_json=as_json, quiet=quiet)
     seen = sys.stderr.isatty() and not (as_json or quiet)

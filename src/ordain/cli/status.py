@@ -10,7 +10,7 @@ import click
 from ordain.cli.console import Console, common_options
 
 if TYPE_CHECKING:
-    from ordain.services.status import Status
+    from ordain.services.reading.status import Status
 
 
 @click.command()
@@ -38,13 +38,13 @@ def command(*, output: Path | None, gitlab: Path | None, as_json: bool, quiet: b
     """
     import msgspec
 
-    from ordain.services.status import status
+    from ordain.services.reading.status import status
 
     found = status(root)
     if output is not None:
         import json
 
-        from ordain.services.affected import append_lines
+        from ordain.services.training.affected import append_lines
 
         targets = [{"model": each.partition("@")[0], "name": each} for each in found.watched]
         append_lines(output, [f"targets={json.dumps(targets)}"])

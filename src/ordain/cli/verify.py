@@ -9,7 +9,7 @@ import click
 from ordain.cli.console import ERROR, OK, Console, common_options
 
 if TYPE_CHECKING:
-    from ordain.services.verify import Verified
+    from ordain.services.proofs.verify import Verified
 
 
 @click.command()
@@ -42,7 +42,7 @@ def command(**options: Any) -> int:
 
     from ordain.adapters.artifacts import store_of
     from ordain.adapters.git import find_repository
-    from ordain.services.verify import prove_anew, verify
+    from ordain.services.proofs.verify import prove_anew, verify
 
     root, quiet = options["root"], options["quiet"]
     if options["anew"]:

@@ -34,7 +34,7 @@ def command(*, what: str, as_json: bool, quiet: bool, root: Path) -> None:
     from ordain.adapters.git import find_repository
     from ordain.core.ledger.annotations import LIMIT
     from ordain.core.reports import passport_text
-    from ordain.services.why import asked, why
+    from ordain.services.reading.why import asked, why
 
     question = asked(what, lambda: sys.stdin.buffer.read(LIMIT + 1))
     found = why(root, question, store_of(find_repository(root).folder).has)

@@ -24,10 +24,10 @@ from ordain.core.gitnames import page_of
 from ordain.core.specs.governance import Policy
 from ordain.errors import UserError
 from ordain.ports import Proposals, Requests
-from ordain.services.approve import Approver
-from ordain.services.commit import Author
-from ordain.services.reconcile import Collector
-from ordain.services.workspace import Setting, committed_policy
+from ordain.services.judging.workspace import Setting, committed_policy
+from ordain.services.reconciling.reconcile import Collector
+from ordain.services.requests.approve import Approver
+from ordain.services.requests.commit import Author
 
 
 def now() -> dt.datetime:

@@ -1,0 +1,1 @@
+"""`ordain check`: every problem in the declared state."""

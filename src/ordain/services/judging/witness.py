@@ -1,0 +1,131 @@
+"""The collector's word for what a forge says: which request became a step, and what its reviews covered.
+
+A plan hears the same, and what an open request would add to it; but nobody signs that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from ordain.adapters.git import Repository
+from ordain.core.approvals import attested
+from ordain.core.approvals.approval import pending
+from ordain.core.approvals.attested import Attested, Branch, Observed, observe
+from ordain.core.evidence.attestation import Signer
+from ordain.core.people.request import Request
+from ordain.core.specs.governance import Policy
+from ordain.core.specs.identity import Transition
+from ordain.errors import UserError
+from ordain.ports import Merges
+from ordain.services.judging.judged import subjects
+from ordain.services.judging.past import Past
+from ordain.services.judging.states import States
+
+HEADS = {"github": "refs/pull/{}/head", "gitlab": "refs/merge-requests/{}/head"}
+SEEN = "refs/ordain/requests/{}"
+
+
+Seal = Callable[[Observed, Policy], Attested | None]
+
+
+def signed(sign: Signer) -> Seal:
+    """Vouch for what was heard, with the collector's key."""
+    return lambda observed, _: attested.read(attested.encode(observed, sign))
+
+
+class AsMerged:
+    """A forge that says of an open request what it would say had that been merged as it stands.
+
+    Args:
+        forge: what knows of the others. request: the open one.
+    """
+
+    def __init__(self, forge: Merges, request: Request) -> None:
+        self._forge, self._request = forge, request
+
+    def merged_as(self, commit: str) -> Request | None:
+        """The open request for its newest commit, which then stands for the merge."""
+        if commit == self._request.head:
+            return replace(self._request, merged=commit)
+        return self._forge.merged_as(commit)
+
+
+class Witness:
+    """Asks a forge about each step, and vouches for what it hears.
+
+    A request whose branch can't be had proves nobody's innocence, so nothing is attested of it.
+
+    Args:
+        states: of a scratch repository. address: where its branches come from.
+        forge: what knows of merged requests. past: of the ledger.
+        seal: makes an attestation of what was observed: `signed`, or `attested.foreseen` for a plan.
+    """
+
+    def __init__(self, states: States, address: str, forge: Merges, past: Past, seal: Seal) -> None:
+        self._states = states
+        self._address = address
+        self._forge = forge
+        self._past = past
+        self._seal = seal
+
+    def attest(self, commit: str, parent: str, policy: Policy) -> Attested | None:
+        """What the forge says of the request that a step is, sealed; None where it knows of none.
+
+        Raises:
+            RetryLater: when the forge does not answer: nothing may then be decided.
+        """
+        told = self._forge.merged_as(commit)
+        if told is None or told.forge != policy.forge or told.base != policy.branch:
+            return None
+        repository = self._states.repository
+        if not self._fetched(told) or not repository.is_ancestor(commit, told.merged):
+            return None
+        made = repository.commits(repository.between(parent, told.head))
+        emails = {each.email.strip().casefold() for one in made for each in one.people}
+        branch = Branch(
+            emails=tuple(sorted(emails - {""})),
+            signers=tuple(sorted({one.signer.fingerprint for one in made if one.signer})),
+        )
+        looked = {each.commit for each in told.reviews if each.commit}
+        covered = {each: self._covered(each, parent, policy) for each in sorted(looked)}
+        return self._seal(observe(policy, commit, told, branch, covered), policy)
+
+    def _fetched(self, told: Request) -> bool:
+        """Whether the request's branch is here, as it was when it was merged."""
+        repository = self._states.repository
+        if repository.find(told.head) is None:
+            try:
+                theirs, ours = HEADS[told.forge].format(told.number), SEEN.format(told.number)
+                repository.fetch(self._address, {theirs: ours})
+            except UserError:
+                return False
+        return repository.find(told.head) is not None
+
+    def _covered(self, looked: str, parent: str, policy: Policy) -> tuple[Transition, ...]:
+        """What a commit would have changed when it was looked at, seen from where it left the base branch."""
+        return transitions_of(self._states, self._past, looked, (parent, policy))
+
+
+def transitions_of(
+    states: States, past: Past, looked: str, step: tuple[str, Policy]
+) -> tuple[Transition, ...]:
+    """The transitions that a reviewed commit declares; none when it or its state can't be had.
+
+    What it declares is compared with what ran when it left the base branch: a change of the same target
+    that was approved meanwhile makes it another transition, a change of another target does not.
+
+    Args:
+        step: the commit of the base branch before the request was merged, and the policy that judges.
+    """
+    repository: Repository = states.repository
+    parent, policy = step
+    if repository.find(looked) is None:
+        return ()
+    base = repository.merge_base(looked, parent)
+    snapshot = states.snapshot(looked)
+    if base is None or snapshot.instance is None:
+        return ()
+    state = past.at(repository.reachable(base))
+    return pending(subjects(snapshot, policy), state, policy)

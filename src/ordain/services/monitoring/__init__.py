@@ -1,0 +1,1 @@
+"""From the prediction log to one request for a newly trained model."""

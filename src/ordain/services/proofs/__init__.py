@@ -1,0 +1,1 @@
+"""`ordain verify`: proofs from a clone alone that what was recorded is still true."""

@@ -1,0 +1,1 @@
+"""What people read: plans, comparisons, histories, passports. Nothing is changed."""

@@ -1,0 +1,1 @@
+"""`ordain reconcile`: what was approved becomes manifests and ledger entries."""

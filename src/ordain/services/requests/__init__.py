@@ -1,0 +1,1 @@
+"""What a person puts before others: other pins, generated files, and a signature."""

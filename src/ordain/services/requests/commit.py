@@ -1,0 +1,101 @@
+"""`ordain commit`: record what `run` and `release` generated, and publish it on the branch it belongs to.
+
+Only generated places are looked at, so a bot that runs this can't sweep up anything else. The push is
+never forced: whoever pushed in between wins, and the job runs again on what they pushed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from ordain.adapters import files as disk
+from ordain.adapters.git import PushRacedError, Repository
+from ordain.core.git import commits
+from ordain.errors import RetryLater, UserError
+from ordain.services.judging.workspace import base_branch
+
+# Files, and folders with a `/` at the end.
+GENERATED = (".ordain/schemas/", "dvc.lock", "dvc.yaml", "environments/", "pipelines/", "releases/")
+_IDENTITY = re.compile(r"(?P<name>[^<>\n]*?) ?<(?P<email>[^<>\n]*)>")
+
+Sign = Callable[[bytes], bytes]
+
+
+class Author(Struct, frozen=True):
+    """Who commits: signs with this, or as their own Git settings say where it is None. `now`: the time."""
+
+    sign: Sign | None
+    now: dt.datetime
+
+
+class Committed(Struct, frozen=True, kw_only=True):
+    """The answer: the new commit and its files, or nothing; and the branch it was pushed to."""
+
+    commit: str | None
+    files: tuple[str, ...] = ()
+    pushed: str | None = None
+
+
+def commit(clone: Repository, author: Author, message: str, branch: str | None) -> Committed:
+    """Commit generated files that changed, and push them.
+
+    Args:
+        clone: where they lie. message: the commit's first line. branch: at the origin; None for no push.
+
+    Raises:
+        UserError: when the branch is the base branch, a file is odd, or nobody may commit.
+        RetryLater: when somebody pushed to the branch first.
+    """
+    if branch is not None and branch == base_branch(clone):
+        fix = "push to a branch of its own, and merge that"
+        raise UserError(f"`{branch}` changes by merging only", where="policy.yaml", fix=fix)
+    made = record(clone, author, message, GENERATED)
+    if made.commit is None or branch is None:
+        return made
+    push(clone, made.commit, branch)
+    return Committed(commit=made.commit, files=made.files, pushed=branch)
+
+
+def record(clone: Repository, author: Author, message: str, places: Sequence[str]) -> Committed:
+    """Commit what changed below some places of the working tree, on top of what is checked out."""
+    paths = clone.unrecorded(places)
+    if not paths:
+        return Committed(commit=None)
+    head = clone.resolve("HEAD")
+    tree = clone.with_files(head, {path: _content(clone, path) for path in paths})
+    made = _write(clone, author, (tree, head), message)
+    clone.adopt(made)
+    return Committed(commit=made, files=tuple(paths))
+
+
+def push(clone: Repository, commit_id: str, branch: str) -> None:
+    """Publish a commit on a branch of the origin.
+
+    Raises:
+        RetryLater: when the branch there has something that the commit does not.
+    """
+    try:
+        clone.push(clone.remote(), commit_id, f"refs/heads/{branch}")
+    except PushRacedError as error:
+        raise RetryLater(f"somebody pushed to {branch} first") from error
+
+
+def _content(clone: Repository, path: str) -> bytes | None:
+    target = disk.inside(clone.folder, path)
+    return disk.read_bytes(target, disk.STATE_LIMIT) if target.is_file() else None
+
+
+def _write(clone: Repository, author: Author, tree_and_parent: tuple[str, str], message: str) -> str:
+    tree, parent = tree_and_parent
+    if author.sign is None:
+        return clone.commit_as_user(tree, parent, f"{message}\n")
+    found = _IDENTITY.fullmatch(clone.identity())
+    if found is None:
+        raise UserError("Git knows no name and address", where="git config", fix="git config user.email ...")
+    who = commits.Identity(name=found["name"], email=found["email"])
+    unsigned = commits.compose(tree, (parent,), (who, int(author.now.timestamp())), f"{message}\n")
+    return clone.write_commit(commits.attach(unsigned, author.sign(unsigned)))

@@ -1,0 +1,1 @@
+"""`ordain init`: a folder becomes an Ordain repository."""
