@@ -24,12 +24,17 @@ from ordain.runtime.messages import Limits, Request
 from ordain.runtime.model import Model
 from ordain.runtime.predictionlog import Describe, Entry
 from ordain.runtime.served import Served, Services
-from ordain.runtime.server import Source, load
+from ordain.runtime.server import load
+from ordain.runtime.settings import Source
 from ordain.runtime.stats import ServerStats
 
 HEADERS = {b"content-type": b"application/json", b"content-length": b"500"}
 TOGETHER = 32  # rows of one run when as many clients ask at once
 INFER = "/v2/models/churn/infer"
+
+
+async def _no_metrics(_: str) -> tuple[bytes, str]:
+    return b"", ""
 
 
 def cost(part: Callable[[int], Any], times: int) -> float:
@@ -83,7 +88,7 @@ def application(model: Model, sample: Sample, times: int = 10_000) -> float:
     answers = model.run([Packed(1, *_values(sample))])
     model.run = lambda jobs: answers * len(jobs)  # type: ignore[method-assign]
     services = Services(ThreadPoolExecutor(1), None, b"", Limits())
-    app = App([Served(model, "reject", services)], Limits(), ServerStats(), lambda _: (b"", ""))
+    app = App([Served(model, "reject", services)], Limits(), ServerStats(), _no_metrics)
     scope = {"type": "http", "path": INFER, "method": "POST", "headers": list(HEADERS.items())}
     body = msgspec.json.encode(FORMS["packed"](sample.part(0, 1)))
 

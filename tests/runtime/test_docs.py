@@ -23,16 +23,20 @@ from ordain.runtime.guard import HEAD_BYTES, HEADERS, PIPELINED
 from ordain.runtime.messages import Limits
 from ordain.runtime.metrics import Collector, Counted
 from ordain.runtime.model import Identity, Model
-from ordain.runtime.predictionlog import Describe, Entry, LogStats
+from ordain.runtime.predictionlog import Describe, Entry
 from ordain.runtime.served import Served, Services
 from ordain.runtime.server import DRAIN_LIMIT
 from ordain.runtime.sinks import Rotation
-from ordain.runtime.stats import LATENCY, ServerStats
+from ordain.runtime.stats import LATENCY, LogStats, ServerStats, Tally
 from tests.runtime.toy import files, write
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/serving.md").read_text("utf-8")
 ENTRY_TIME = 1767268800.25
+
+
+async def _no_metrics(_: str) -> tuple[bytes, str]:
+    return b"", ""
 
 
 def table(heading: str) -> list[list[str]]:
@@ -50,7 +54,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
 
 
 def test_every_endpoint_has_its_row(served: Served) -> None:
-    app = App([served], Limits(), ServerStats(), lambda _: (b"", ""))
+    app = App([served], Limits(), ServerStats(), _no_metrics)
     routes = sorted((path, route.method) for path, route in app._routes.items())
     assert [(row[1], row[0]) for row in table("Endpoints")] == [(f"`{path}`", how) for path, how in routes]
 
@@ -61,7 +65,7 @@ def test_every_metric_has_its_row(served: Served) -> None:
         "malformed"
     ] = 1
     stats.count_violations([Violation(Kind.TYPE, "plan", 0, "")], "rejected", frozenset({"plan"}))
-    counted = Counted([(served.model.identity, stats)], server, LogStats())
+    counted = Counted([served.model.identity], Tally([stats], server, LogStats()))
     rows = []
     for family in Collector(counted).collect():
         labels = [name for name in family.samples[0].labels if name != "le"]

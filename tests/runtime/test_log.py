@@ -20,8 +20,9 @@ from ordain.runtime.admission import Packed
 from ordain.runtime.artifact import open_artifact
 from ordain.runtime.endpoints import Scored
 from ordain.runtime.model import Identity, Model
-from ordain.runtime.predictionlog import Describe, Entry, LogStats, PredictionLog
+from ordain.runtime.predictionlog import Describe, Entry, PredictionLog
 from ordain.runtime.sinks import FolderSink, Rotation, Sink, UrlSink, open_sink
+from ordain.runtime.stats import LogStats
 from tests.runtime.toy import ROW, files, serving, tensors, write
 
 

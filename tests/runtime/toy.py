@@ -26,7 +26,8 @@ PROGRAM = "from ordain.cli.main import main; main()"
 LIMITED = """
 import json, logging, pathlib, sys
 from ordain.runtime.messages import Limits
-from ordain.runtime.server import Settings, Source, serve
+from ordain.runtime.server import serve
+from ordain.runtime.settings import Settings, Source
 from ordain.runtime.structured import configure
 configure(logging.INFO)
 limits = Limits(**json.loads(sys.argv[1]))

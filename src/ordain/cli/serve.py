@@ -63,6 +63,9 @@ SALT_BYTES = 4096  # more is no secret that somebody made
 @click.option(
     "--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="Threads of one run."
 )
+@click.option(
+    "--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes at this address."
+)
 @common_options
 def command(artifacts: tuple[str, ...], as_json: bool, quiet: bool, root: Path, **options: Any) -> None:
     """Serve ARTIFACTS over HTTP.
@@ -79,7 +82,7 @@ def command(artifacts: tuple[str, ...], as_json: bool, quiet: bool, root: Path, 
     """
     from ordain.runtime.fetch import located
     from ordain.runtime.messages import Limits
-    from ordain.runtime.server import Settings, serve
+    from ordain.runtime.settings import Settings
     from ordain.runtime.structured import configure
 
     configure(logging.WARNING if quiet else logging.INFO)
@@ -88,6 +91,7 @@ def command(artifacts: tuple[str, ...], as_json: bool, quiet: bool, root: Path, 
     sources = sources_of(places, names, digests, os.environ)
     body = options.pop("max_body") * 2**20
     limits = Limits(rows=options.pop("max_rows"), body=body, bodies=max(Limits().bodies, 2 * body))
+    workers = options.pop("workers")
     settings = Settings(sources=sources, salt=salt_of(os.environ), limits=limits, **options)
     console = Console(as_json=as_json, quiet=quiet)
 
@@ -96,7 +100,14 @@ def command(artifacts: tuple[str, ...], as_json: bool, quiet: bool, root: Path, 
             facts, f"serving {', '.join(facts['models'])} on http://{facts['host']}:{facts['port']}"
         )
 
-    serve(settings, started)
+    if workers > 1:
+        from ordain.runtime.workers.supervisor import supervise
+
+        supervise(settings, workers, started)
+    else:
+        from ordain.runtime.server import serve
+
+        serve(settings, started)
 
 
 def salt_of(environment: Mapping[str, str]) -> str:
@@ -131,7 +142,7 @@ def sources_of(
     places: list[Located], names: tuple[str, ...], digests: tuple[str, ...], environment: Any
 ) -> tuple[Any, ...]:
     """What to serve: arguments first; the pod's environment speaks about one artifact only."""
-    from ordain.runtime.server import Source
+    from ordain.runtime.settings import Source
 
     for given, option in ((names, "--name"), (digests, "--digest")):
         if given and len(given) != len(places):

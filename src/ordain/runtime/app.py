@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -55,7 +54,7 @@ class App:
         models: Sequence[Served],
         limits: Limits,
         stats: ServerStats,
-        metrics: Callable[[str], tuple[bytes, str]],
+        metrics: Callable[[str], Awaitable[tuple[bytes, str]]],
     ) -> None:
         self.draining = False
         self._models = models
@@ -146,9 +145,7 @@ class App:
 
     async def _scrape(self, request: Request) -> Response:
         accept = request.headers.get(b"accept", b"").decode("latin-1")
-        # The first scrape imports the Prometheus client; a thread keeps that off the request path.
-        loop = asyncio.get_running_loop()
-        body, content_type = await loop.run_in_executor(None, self._metrics, accept)
+        body, content_type = await self._metrics(accept)
         return Response(200, body, [(b"content-type", content_type.encode("ascii"))])
 
 

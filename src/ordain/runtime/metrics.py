@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from ordain.runtime.model import Identity
-from ordain.runtime.predictionlog import LogStats
-from ordain.runtime.stats import Histogram, ModelStats, ServerStats
+from ordain.runtime.stats import Histogram, ModelStats, Tally
+from ordain.runtime.workers.siblings import Siblings
+from ordain.runtime.workers.wire import Others
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import HistogramMetricFamily, Metric
@@ -17,27 +20,78 @@ LABELS = ("model", "version")
 
 
 class Counted(NamedTuple):
-    """Everything that is counted, while it is being counted."""
+    """Everything that is counted, by one process or by several.
 
-    models: list[tuple[Identity, ModelStats]]
-    server: ServerStats
-    log: LogStats
+    Attributes:
+        identities: of the models, in the order of the tally.
+    """
+
+    identities: Sequence[Identity]
+    tally: Tally
 
 
-def renderer(counted: Counted) -> Callable[[str], tuple[bytes, str]]:
-    """A function from an Accept header to a body and its content type."""
-    from prometheus_client import CollectorRegistry, ProcessCollector
-    from prometheus_client.exposition import choose_encoder
+class Scrape:
+    """Answers Prometheus: from an Accept header to a body and its content type.
 
-    registry = CollectorRegistry()
-    registry.register(Collector(counted))
-    ProcessCollector(registry=registry)
+    Args:
+        counted: by this process, while it is being counted.
+        siblings: other processes that serve the same models; None without any.
+    """
 
-    def render(accept: str) -> tuple[bytes, str]:
+    def __init__(self, counted: Counted, siblings: Siblings | None = None) -> None:
+        self._counted, self._siblings = counted, siblings
+
+    async def __call__(self, accept: str) -> tuple[bytes, str]:
+        """All counts, of all processes."""
+        others = await self._siblings.others() if self._siblings else None
+        # The first scrape imports the Prometheus client; a thread keeps that off the request path.
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(None, self._rendered, accept, others)
+
+    def _rendered(self, accept: str, others: Others | None) -> tuple[bytes, str]:
+        from prometheus_client import CollectorRegistry, ProcessCollector
+        from prometheus_client.exposition import choose_encoder
+
+        counted, registry = self._counted, CollectorRegistry()
+        if others is None:
+            ProcessCollector(registry=registry)
+        else:
+            tally = Tally.of(len(counted.identities))
+            for each in (counted.tally, others.tally):
+                if each is not None:
+                    tally.add(each)
+            counted = counted._replace(tally=tally)
+            registry.register(Processes(others))
+        registry.register(Collector(counted))
         encode, content_type = choose_encoder(accept)
         return encode(registry), content_type
 
-    return render
+
+class Processes:
+    """The `process_*` metrics of several processes: sums, the earliest start, the lowest limit."""
+
+    def __init__(self, others: Others) -> None:
+        self._others = others
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: that would ask for the metrics."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Every family, now; of a process that has just ended, nothing."""
+        from prometheus_client import ProcessCollector
+
+        families: dict[str, Metric] = {}
+        values: dict[str, list[float]] = {"process_cpu_seconds": [self._others.seconds]}
+        for pid in self._others.pids:
+            for family in ProcessCollector(pid=partial(int, pid), registry=None).collect():
+                families[family.name] = family
+                values.setdefault(family.name, []).append(family.samples[0].value)
+        for name, family in families.items():
+            least = name in {"process_start_time_seconds", "process_max_fds"}
+            value = min(values[name]) if least else sum(values[name])
+            family.samples = [family.samples[0]._replace(value=value)]
+            yield family
 
 
 class Collector:
@@ -66,7 +120,7 @@ class Collector:
             "Values outside the input contract, rejected or accepted.",
             labels=(*LABELS, "column", "kind", "action"),
         )
-        for identity, stats in self._counted.models:
+        for identity, stats in self._models():
             whose = (identity.name, identity.version)
             rows.add_metric(whose, stats.rows)
             for (endpoint, code), count in list(stats.requests.items()):
@@ -78,33 +132,36 @@ class Collector:
         yield from (requests, rows, labels, violations)
         yield from self._server()
 
+    def _models(self) -> Iterator[tuple[Identity, ModelStats]]:
+        return zip(self._counted.identities, self._counted.tally.models, strict=True)
+
     def _server(self) -> Iterator[Metric]:
         """What belongs to the process, whatever its models."""
         from prometheus_client.metrics_core import CounterMetricFamily as Counter
         from prometheus_client.metrics_core import GaugeMetricFamily as Gauge
 
+        server, log = self._counted.tally.server, self._counted.tally.log
         answers = Counter("ordain_http_requests", "HTTP requests of any kind.", labels=("code",))
-        for status, count in list(self._counted.server.requests.items()):
+        for status, count in list(server.requests.items()):
             answers.add_metric((str(status),), count)
         ended = Counter("ordain_connections_ended", "Connections that the server ended.", labels=("reason",))
-        for reason, count in list(self._counted.server.ended.items()):
+        for reason, count in list(server.ended.items()):
             ended.add_metric((reason,), count)
         yield from (answers, ended)
-        busy = self._counted.server.in_flight
-        yield Gauge("ordain_requests_in_flight", "HTTP requests being answered.", value=busy)
-        log = self._counted.log
+        yield Gauge("ordain_requests_in_flight", "HTTP requests being answered.", value=server.in_flight)
         yield Counter("ordain_log_records", "Prediction log records written.", value=log.written)
         yield Counter("ordain_log_dropped", "Prediction log records dropped.", value=log.dropped)
         yield Counter(
             "ordain_log_files_removed", "Prediction log files removed to make room.", value=log.removed
         )
+        yield Counter("ordain_workers_ended", "Processes started anew.", value=server.workers_ended)
 
     def _info(self) -> Metric:
         from prometheus_client.metrics_core import GaugeMetricFamily as Gauge
 
         names = (*LABELS, "intent", "release", "artifact", "environment")
         info = Gauge("ordain_model_info", "What is served; always 1.", labels=names)
-        for each, _ in self._counted.models:
+        for each in self._counted.identities:
             values = (each.name, each.version, each.intent, each.release, each.artifact, each.environment)
             info.add_metric(values, 1)
         return info
@@ -118,7 +175,7 @@ class Collector:
             labels=(*LABELS, "endpoint"),
         )
         batches = HistogramMetricFamily("ordain_run_rows", "Rows scored in one run.", labels=LABELS)
-        for identity, stats in self._counted.models:
+        for identity, stats in self._models():
             whose = (identity.name, identity.version)
             for endpoint, histogram in stats.latency.items():
                 _add(latency, (*whose, endpoint), histogram)

@@ -29,6 +29,7 @@ from ordain.runtime.admission import Packed
 from ordain.runtime.endpoints import Scored
 from ordain.runtime.model import Model
 from ordain.runtime.sinks import Sink
+from ordain.runtime.stats import LogStats
 
 CAPACITY = 50_000  # rows that may wait
 CAPACITY_BYTES = 32 * 2**20  # of the requests that these rows came in; text in them may be of any length
@@ -40,15 +41,6 @@ PAUSE, REST, TICK = 0.05, 0.001, 5.0  # seconds: before a slice, between two, be
 PENDING = 8  # batches that may wait for the disk
 logger = logging.getLogger("ordain.log")
 _ENCODER = msgspec.json.Encoder()
-
-
-class LogStats:
-    """Records written and dropped, and files removed."""
-
-    def __init__(self) -> None:
-        self.written = 0
-        self.dropped = 0
-        self.removed = 0
 
 
 class Entry(msgspec.Struct, frozen=True):

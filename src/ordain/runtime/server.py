@@ -12,72 +12,30 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
-import msgspec
 import uvicorn
 
 from ordain.errors import UserError
-from ordain.runtime.admission import Policy
 from ordain.runtime.app import App
 from ordain.runtime.artifact import Verified, open_artifact
 from ordain.runtime.batch.leafmasks import LeafMasks, leaf_masks
 from ordain.runtime.guard import GuardedProtocol, sweep_forever
-from ordain.runtime.messages import Limits
-from ordain.runtime.metrics import Counted, renderer
+from ordain.runtime.listening import listen
+from ordain.runtime.metrics import Counted, Scrape
 from ordain.runtime.model import Identity, Model
-from ordain.runtime.predictionlog import LogStats, PredictionLog
+from ordain.runtime.predictionlog import PredictionLog
 from ordain.runtime.served import Served, Services
-from ordain.runtime.sinks import Rotation, open_sink
-from ordain.runtime.stats import ServerStats
+from ordain.runtime.settings import Settings, Source
+from ordain.runtime.sinks import open_sink
+from ordain.runtime.stats import LogStats, ServerStats, Tally
+from ordain.runtime.workers.siblings import Siblings
 
 logger = logging.getLogger("ordain.serve")
 DRAIN_LIMIT = 20  # seconds for begun requests; a pod is killed after 30, of which 5 go before SIGTERM
 LARGE_THREADS = 1
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
-
-
-class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """One artifact to serve.
-
-    Attributes:
-        path: an extracted folder or an OCI layout.
-        digest: the approved one; empty when nothing was approved.
-        name: the model's; empty takes the signature's.
-        release: `churn@7`; empty without one.
-        intent, environment: as the rendered Deployment says.
-    """
-
-    path: Path
-    digest: str = ""
-    name: str = ""
-    release: str = ""
-    intent: str = ""
-    environment: str = ""
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """How to serve.
-
-    Attributes:
-        log: folder or URL of the prediction log; empty keeps none.
-        salt: keys the hashes of personal columns in the log; empty leaves these columns out.
-        drain: seconds to go on serving, unready, after SIGTERM, while the cluster takes notice.
-        threads: of ONNX Runtime, for one run.
-    """
-
-    sources: tuple[Source, ...]
-    host: str = "127.0.0.1"
-    port: int = 8080
-    policy: Policy = "reject"
-    log: str = ""
-    salt: str = ""
-    drain: float = 0.0
-    threads: int = 1
-    limits: Limits = Limits()
-    rotation: Rotation = Rotation()
 
 
 def identity_of(source: Source, verified: Verified) -> Identity:
@@ -123,20 +81,31 @@ def load(source: Source, threads: int) -> Loaded:
     return Loaded(Model(identity_of(source, verified), verified, threads), leaf_masks(verified))
 
 
+class Beside(NamedTuple):
+    """What runs beside requests."""
+
+    log: PredictionLog | None
+    siblings: Siblings | None
+    tally: Tally
+
+
 class Server(uvicorn.Server):
     """uvicorn, plus: unready before it stops, a clean exit code, and the log's last lines."""
 
-    def __init__(self, config: uvicorn.Config, app: App, drain: float, log: PredictionLog | None) -> None:
+    def __init__(self, config: uvicorn.Config, app: App, drain: float, beside: Beside) -> None:
         super().__init__(config)
         self._app = app
         self._drain = drain
-        self._log = log
+        self._beside = beside
         self._sweeper: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and start what runs beside requests."""
-        if self._log is not None:
-            self._log.start()
+        log, siblings, tally = self._beside
+        if log is not None:
+            log.start()
+        if siblings is not None:
+            await siblings.start(tally, lambda: self.handle_exit(signal.SIGTERM, None))
         unread = GuardedProtocol.limits.unread
         self._sweeper = asyncio.create_task(sweep_forever(self.server_state.connections, unread))
         await super().startup(sockets)
@@ -146,8 +115,10 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
         if self._sweeper is not None:
             self._sweeper.cancel()
-        if self._log is not None:
-            self._log.close()
+        if self._beside.log is not None:
+            self._beside.log.close()
+        if self._beside.siblings is not None:
+            self._beside.siblings.close()
         logger.info("stopped")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -170,12 +141,15 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def serve(settings: Settings, started: Callable[[dict[str, Any]], None]) -> None:
+def serve(
+    settings: Settings, started: Callable[[dict[str, Any]], None], siblings: Siblings | None = None
+) -> None:
     """Verify, load, listen; returns when a signal has ended it.
 
     Args:
         settings: what and how.
         started: told names, host and port once requests are taken.
+        siblings: other processes that serve the same at the same address.
 
     Raises:
         UserError: an artifact that is refused, two of one version, or an address that is taken.
@@ -184,15 +158,17 @@ def serve(settings: Settings, started: Callable[[dict[str, Any]], None]) -> None
     models = [each.model for each in loaded]
     _check_distinct(models)
     stats, log_stats = ServerStats(), LogStats()
-    log = PredictionLog(open_sink(settings.log, settings.rotation), log_stats) if settings.log else None
+    sink = open_sink(settings.log, settings.rotation, settings.writer) if settings.log else None
+    log = PredictionLog(sink, log_stats) if sink else None
     pool = ThreadPoolExecutor(LARGE_THREADS, "large")
     services = Services(pool, log, settings.salt.encode("utf-8"), settings.limits)
     served = [Served(model, settings.policy, services, masks) for model, masks in loaded]
-    counted = Counted([(each.model.identity, each.stats) for each in served], stats, log_stats)
-    app = App(served, settings.limits, stats, _lazily(counted))
-    listener = _listen(settings.host, settings.port)
+    tally = Tally([each.stats for each in served], stats, log_stats)
+    counted = Counted([each.identity for each in models], tally)
+    app = App(served, settings.limits, stats, Scrape(counted, siblings))
+    listener = listen(settings.host, settings.port, shared=siblings is not None)
     GuardedProtocol.limits, GuardedProtocol.stats = settings.limits, stats
-    server = Server(_config(app, settings), app, settings.drain, log)
+    server = Server(_config(app, settings), app, settings.drain, Beside(log, siblings, tally))
     _tame_garbage_collector()
     host, port = listener.getsockname()[:2]
     named = [f"{each.identity.name}/{each.identity.version}" for each in models]
@@ -229,29 +205,6 @@ def _check_distinct(models: Sequence[Model]) -> None:
                 fix="give them different names with --name",
             )
         seen.add(key)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise UserError(
-            f"cannot listen on {host}:{port}: {error.strerror}",
-            fix="choose another --port, or end what listens there",
-        ) from error
-
-
-def _lazily(counted: Counted) -> Callable[[str], tuple[bytes, str]]:
-    """The metrics, importing the Prometheus client when somebody asks for them."""
-    made: list[Callable[[str], tuple[bytes, str]]] = []
-
-    def render(accept: str) -> tuple[bytes, str]:
-        if not made:
-            made.append(renderer(counted))
-        return made[0](accept)
-
-    return render
 
 
 def _tame_garbage_collector() -> None:

@@ -61,15 +61,20 @@ class Sink(Protocol):
         ...
 
 
-def open_sink(target: str, rotation: Rotation) -> Sink:
+def open_sink(target: str, rotation: Rotation, writer: str = "") -> Sink:
     """The sink for a folder or a URL.
+
+    Args:
+        target: which. rotation: of its files.
+        writer: what its files are told apart by from those of others on this host; empty takes the
+            process's number.
 
     Raises:
         UserError: when the folder cannot be made, or nothing reads such URLs.
     """
     if "://" in target and not target.startswith("file://"):
-        return UrlSink(target, rotation)
-    return FolderSink(Path(target.removeprefix("file://")), rotation)
+        return UrlSink(target, rotation, writer)
+    return FolderSink(Path(target.removeprefix("file://")), rotation, writer)
 
 
 @contextlib.contextmanager
@@ -86,22 +91,22 @@ def _counting(sink: Sink, records: int) -> Iterator[None]:
             sink.dropped += records
 
 
-def _stem() -> str:
-    return f"predictions-{socket.gethostname()}-{os.getpid()}"
+def _stem(writer: str) -> str:
+    return f"predictions-{socket.gethostname()}-{writer or os.getpid()}"
 
 
 class FolderSink:
     """Lines go to one open file; a whole file is renamed, so that a collector never takes half of one."""
 
-    def __init__(self, folder: Path, rotation: Rotation) -> None:
+    def __init__(self, folder: Path, rotation: Rotation, writer: str = "") -> None:
         self.written = self.dropped = self.removed = 0
-        self._folder, self._rotation = folder, rotation
+        self._folder, self._rotation, self._stem = folder, rotation, _stem(writer)
         self._file: IO[bytes] | None = None
         self._path = folder
         self._size, self._since, self._number = 0, 0.0, 0
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for left in folder.glob(f"{_stem()}-*{OPEN}"):  # of a process of this name that was killed
+            for left in folder.glob(f"{self._stem}-*{OPEN}"):  # of a process of this name that was killed
                 left.rename(left.with_name(left.name.removesuffix(OPEN) + WHOLE))
         except OSError as error:
             raise UserError(
@@ -120,7 +125,7 @@ class FolderSink:
     def _append(self, lines: bytes) -> None:
         if self._file is None:
             self._number += 1
-            name = f"{_stem()}-{time.time_ns() // 1_000_000}-{self._number}{OPEN}"
+            name = f"{self._stem}-{time.time_ns() // 1_000_000}-{self._number}{OPEN}"
             self._path = self._folder / name
             self._file = self._path.open("xb", buffering=0)
             self._size, self._since = 0, time.monotonic()
@@ -146,7 +151,7 @@ class FolderSink:
         self._file.close()
         self._file = None
         self._path.rename(self._path.with_name(self._path.name.removesuffix(OPEN) + WHOLE))
-        whole = sorted(self._folder.glob(f"{_stem()}-*{WHOLE}"), key=lambda each: each.stat().st_mtime_ns)
+        whole = sorted(self._folder.glob(f"{self._stem}-*{WHOLE}"), key=lambda each: each.stat().st_mtime_ns)
         for old in whole[: -self._rotation.keep]:
             with contextlib.suppress(FileNotFoundError):
                 old.unlink()
@@ -156,7 +161,7 @@ class FolderSink:
 class UrlSink:
     """Lines gather in memory until they make an object, which is then written whole."""
 
-    def __init__(self, url: str, rotation: Rotation) -> None:
+    def __init__(self, url: str, rotation: Rotation, writer: str = "") -> None:
         import fsspec
 
         try:
@@ -169,7 +174,7 @@ class UrlSink:
                 fix="use a folder, or install the fsspec driver for this URL",
             ) from error
         self.written = self.dropped = self.removed = 0
-        self._rotation = rotation
+        self._rotation, self._stem = rotation, _stem(writer)
         self._lines: list[bytes] = []
         self._size, self._records, self._since, self._number = 0, 0, 0.0, 0
 
@@ -195,6 +200,6 @@ class UrlSink:
         lines, self._lines, self._size = b"".join(self._lines), [], 0
         records, self._records = self._records, 0
         self._number += 1
-        name = f"{_stem()}-{time.time_ns() // 1_000_000}-{self._number}{WHOLE}"
+        name = f"{self._stem}-{time.time_ns() // 1_000_000}-{self._number}{WHOLE}"
         with _counting(self, records):
             self._files.pipe_file(f"{self._root.rstrip('/')}/{name}", lines)
