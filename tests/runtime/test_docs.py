@@ -142,4 +142,5 @@ def test_what_the_page_says_of_the_rendered_deployment() -> None:
     (pause,) = re.findall(r"preStop:\s+sleep:\s+seconds: (\d+)", template)
     assert f"`preStop` hook ({pause} seconds)" in PAGE
     assert f"into the pod's {grace}" in PAGE
-    assert int(pause) + DRAIN_LIMIT < int(grace)
+    assert int(pause) + DRAIN_LIMIT + predictionlog.LAST < int(grace)
+    assert f"{predictionlog.LAST:g} seconds" in PAGE

@@ -33,7 +33,7 @@ DIGEST = "sha256:" + "1" * 64
 SEVERAL = [
     ROW,
     {**ROW, "town": None, "amount": None, "since": None},
-    {**ROW, "plan": "z", "vip": 0, "visits": 60.0, "since": 18321},
+    {**ROW, "plan": "z", "vip": 0, "visits": 60.0, "since": "2020-02-29"},
     {**ROW, "amount": -9000, "town": "Zürich"},
 ]
 

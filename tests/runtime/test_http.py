@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ordain.runtime.guard import HEAD_BYTES, HEADERS, PIPELINED
+from ordain.runtime.guard import HEAD_BYTES, HEADERS, PIPELINED, without_upgrade
 from tests.runtime import schemas
 from tests.runtime.toy import ROW, Running
 
@@ -140,3 +143,58 @@ def test_an_upgrade_is_not_taken_up(server: Running) -> None:
     upgrade = b"connection: upgrade, close\r\nupgrade: websocket\r\nsec-websocket-key: eA==\r\n"
     answer = raw(server, b"GET /v2 HTTP/1.1\r\nhost: x\r\n" + upgrade + b"\r\n")
     assert answer == b"" or answer.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 400 "))
+
+
+H2C = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n"
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.2], ids=["one packet", "two packets"])
+def test_who_offers_another_protocol_is_answered_in_this_one(server: Running, pause: float) -> None:
+    """As Java's client and `curl --http2` do with every request; the body is no request of its own."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        head = post(H2C, LENGTH, body=b"")
+        connection.sendall(head if pause else head + BODY)
+        time.sleep(pause)
+        last = PING.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")
+        connection.sendall(BODY + last if pause else last)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    statuses = [part[:3] for part in answer.split(b"HTTP/1.1 ")[1:]]
+    assert statuses == [b"200", b"200"]
+    assert b'"predictions"' in answer
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        post(b"connection: UPGRADE\r\nUPGRADE: h2c\r\n", LENGTH),
+        post(LENGTH) + post(H2C, LENGTH),
+        b"CONNECT x:80 HTTP/1.1\r\nhost: x\r\n\r\n",
+    ],
+)
+def test_an_offer_that_is_not_understood_ends_the_connection(server: Running, sent: bytes) -> None:
+    """The parser takes the body of such a request for the next one."""
+    answer = raw(server, sent + PING)
+    assert answer.count(b"HTTP/1.1 200 ") <= sent.count(b"/predict") - 1 or b"HTTP/1.1 400 " in answer
+    assert b'"live"' not in answer
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from([b"Upgrade: h2c", b"x: y", b"upgrade:", b"UPGRADE : a", b"x-upgrade: a", b"\r\n"])
+    )
+)
+def test_only_the_name_of_the_header_changes(lines: list[bytes]) -> None:
+    data = b"POST / HTTP/1.1\r\n" + b"\r\n".join(lines) + b"\r\n\r\n" + b"\r\nupgrade: body"
+    made = without_upgrade(data)
+    assert len(made) == len(data)
+    head, end, body = made.partition(b"\r\n\r\n")
+    assert data.endswith(end + body)
+    assert b"\r\nupgrade:" not in head.lower()
+    assert head.replace(b"\r\nignored:", b"\r\nupgrade:").lower() == data.partition(b"\r\n\r\n")[0].lower()
+
+
+@pytest.mark.parametrize("size", [HEAD_BYTES // 2, HEAD_BYTES + 100])
+def test_the_bound_on_headers_holds_for_one_packet(server: Running, size: int) -> None:
+    answer = raw(server, post(LENGTH, b"a: " + b"x" * size + b"\r\n", b"connection: close\r\n"))
+    assert answer.startswith(b"HTTP/1.1 200 " if size < HEAD_BYTES else b"HTTP/1.1 431 ")

@@ -133,6 +133,8 @@ def test_sigterm_drains_and_exits_with_0(folder: Path) -> None:
             time.sleep(0.01)
         before = len(statuses)
         assert (ready.status_code, ready.json()["ready"]) == (503, False)
+        model = running.client.get("/v2/models/toy/ready")
+        assert (model.status_code, model.json()["ready"]) == (503, False)
         assert running.client.get("/v2/health/live").status_code == 200
         assert running.client.post("/predict", json=ROW).status_code == 200
         running.process.wait(timeout=30)
@@ -277,3 +279,31 @@ def test_memory_stays_small_under_load(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a/b", "{x}", "..", "a b", "-a", "é"])
 def test_a_name_that_is_no_path_segment_is_refused(folder: Path, name: str) -> None:
     assert "does not fit into a path" in refused(str(folder), f"--name={name}")
+
+
+HANGING = """
+import time, fsspec
+from fsspec.implementations.memory import MemoryFileSystem
+class Hanging(MemoryFileSystem):
+    protocol = "hang"
+    def pipe_file(self, *_, **__):
+        time.sleep(60)
+fsspec.register_implementation("hang", Hanging)
+from ordain.cli.main import main
+main()
+"""
+
+
+def test_a_store_that_hangs_does_not_keep_the_process(folder: Path) -> None:
+    """The kubelet kills what has not ended in time; the records that are lost are told."""
+    words = ["serve", str(folder), "--port", "0", "--json", "--log", "hang://x/y"]
+    with started([HANGING, *words], {}) as running:
+        for _ in range(3):
+            assert running.client.post("/predict", json=ROW).status_code == 200
+        began = time.monotonic()
+        running.process.terminate()
+        _, errors = running.process.communicate(timeout=30)
+        assert running.process.returncode == 0
+        assert time.monotonic() - began < 20
+    (event,) = [each for each in map(json.loads, errors.splitlines()) if "did not take" in each["message"]]
+    assert event["records"] == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import threading
@@ -12,7 +13,11 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from ordain.runtime.messages import WEIGHED_FROM, Limits, check_weight
+from ordain.runtime.refusal import Refusal
 from tests.runtime.toy import ROW, Running, limited, serving, tensors
 
 BODY = json.dumps(ROW).encode()
@@ -262,3 +267,74 @@ def test_connections_are_bounded(folder: Path) -> None:
                 return connection.recv(65536).startswith(b"HTTP/1.1 200 ")
 
         eventually(admitted)
+
+
+def test_a_shape_of_many_dimensions_is_not_multiplied_out(server: Running) -> None:
+    """Their product is a number of megabytes, and while it is made nobody else is answered."""
+    shape = ",".join(["1099511627776"] * 100_000)
+    tensor = f'{{"name":"amount","datatype":"FP64","data":[1],"shape":[{shape}]}}'
+    body = gzip.compress(f'{{"inputs":[{tensor}]}}'.encode())
+    began = time.monotonic()
+    response = server.client.post("/v2/models/toy/infer", content=body, headers={"content-encoding": "gzip"})
+    assert (response.status_code, time.monotonic() - began < 5) == (413 if len(shape) > 2**20 else 400, True)
+
+
+NESTED = b'{"":' * 500 + b"0" + b"}" * 500
+HEAVY = {  # small as they arrive, at most 16 MiB as text, and beyond any pod as objects
+    "nested objects": b"[" + b",".join([NESTED] * (2**24 // (len(NESTED) + 1) - 1)) + b"]",
+    "empty lists": b"[" + b",".join([b"[]"] * (2**24 // 3 - 2)) + b"]",
+    "many rows": b"[" + b",".join([b'{"":0}'] * (2**24 // 7 - 2)) + b"]",
+    "parameters": b'{"inputs":[],"parameters":{"a":[' + b"[]," * (2**24 // 3 - 20) + b"0]}}",
+    "numbers": b'{"inputs":[{"name":"amount","datatype":"FP64","shape":[1],"data":['
+    + b"1e1," * (2**22 - 40)
+    + b"0]}]}",
+}
+MEMORY = 512 * 0.75  # MB; a pod has 512 unless its spec says otherwise
+
+
+@pytest.mark.parametrize("name", HEAVY)
+def test_no_body_takes_a_pod_beyond_its_memory(folder: Path, name: str) -> None:
+    path = "/v2/models/toy/infer" if HEAVY[name].startswith(b"{") else "/predict"
+    with serving(str(folder)) as running:
+        body, headers = gzip.compress(HEAVY[name]), {"content-encoding": "gzip"}
+        response = running.client.post(path, content=body, headers=headers)
+        assert response.status_code in {400, 413}
+        assert peak(running.process.pid) < MEMORY
+        assert running.client.post("/predict", json=ROW).status_code == 200
+
+
+BINARY = {"INT8": b"\x80", "BOOL": b"\1", "FP16": b"\0\x3c", "BYTES": b"\2\0\0\0ab"}
+
+
+@pytest.mark.parametrize("datatype", BINARY)
+def test_binary_rows_are_counted_before_they_are_objects(folder: Path, datatype: str) -> None:
+    data = BINARY[datatype] * (2**24 // len(BINARY[datatype]) - 200)
+    rows, size = len(data) // len(BINARY[datatype]), {"binary_data_size": len(data)}
+    tensor = {"name": "amount", "datatype": datatype, "shape": [rows], "parameters": size}
+    head = json.dumps({"inputs": [tensor]}).encode()
+    headers = {"inference-header-content-length": str(len(head))}
+    with serving(str(folder)) as running:
+        response = running.client.post("/v2/models/toy/infer", content=head + data, headers=headers)
+        assert (response.status_code, "10000 rows" in response.text) == (413, True)
+        assert peak(running.process.pid) < 200
+
+
+def peak(pid: int) -> float:
+    """MB of memory that a process has had at most."""
+    (line,) = [
+        each for each in Path(f"/proc/{pid}/status").read_text("ascii").splitlines() if "VmHWM" in each
+    ]
+    return int(line.split()[1]) / 1000
+
+
+@given(st.binary(max_size=60), st.lists(st.sampled_from([b"{", b"[", b",", b'"', b"\\", b"a"]), max_size=60))
+def test_text_does_not_weigh(text: bytes, parts: list[bytes]) -> None:
+    """Long texts with commas and brackets in them are ordinary; the rest is counted."""
+    limits = Limits(objects=0)
+    quoted = json.dumps(text.decode("latin-1") * 2000).encode()
+    body = b'"' + b"x" * WEIGHED_FROM + b'"' + quoted
+    check_weight(body, limits)
+    inside = b"".join(parts).decode()
+    check_weight(body + json.dumps(inside).encode(), limits)
+    with pytest.raises(Refusal, match="too many values"):
+        check_weight(body + b"[", limits)

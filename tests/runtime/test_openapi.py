@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,7 +20,7 @@ from ordain.core.artifacts.signature import Feature
 from ordain.runtime.admission import Admission
 from ordain.runtime.openapi import row_schema, value_schema
 from ordain.runtime.refusal import Refusal
-from tests.runtime.toy import ROW, Running, feature, signature, tensors
+from tests.runtime.toy import ROW, Running, feature, files, serving, signature, tensors, write
 
 
 @pytest.fixture(scope="module")
@@ -176,3 +177,22 @@ def test_values_of_a_column(column: Feature, token: str, valid: list[Any], inval
         assert not schema.is_valid(value)
         with pytest.raises(Refusal):
             Admission(whole, "reject").rows([{"a": value}])
+
+
+def test_every_version_of_a_model_is_described(tmp_path: Path) -> None:
+    one = write(tmp_path / "one", files("binary", "one"))
+    other = write(tmp_path / "other", files("multiclass", "one"))
+    with serving(str(one), str(other)) as running:
+        made = running.client.get("/openapi.json").json()
+        versions = running.client.get("/v2/models/one").json()["versions"]
+    schemas = made["components"]["schemas"]
+    labels = [
+        schemas[f"one.{version}.Predictions"]["properties"]["predictions"]["items"]["properties"]["label"]
+        for version in versions
+    ]
+    assert labels == [{"enum": ["No", "Yes"]}, {"enum": ["low", "mid", "high"]}]
+    path = made["paths"][f"/v2/models/one/versions/{versions[0]}/infer"]["post"]
+    body = path["requestBody"]["content"]["application/json"]["schema"]
+    assert body == {"$ref": f"#/components/schemas/one.{versions[0]}.Infer"}
+    last = made["paths"]["/predict/one"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert last == {"$ref": f"#/components/schemas/one.{versions[1]}.Predict"}

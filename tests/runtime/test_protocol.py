@@ -266,3 +266,17 @@ def test_large_answers_are_compressed_for_who_takes_them(client: httpx.Client) -
     assert compressed.json()["outputs"] == plain.json()["outputs"]
     small = client.post(INFER, json=body())
     assert "Content-Encoding" not in small.headers
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"parameters": {"binary_data_output": "false"}},
+        {"outputs": [{"name": "label", "parameters": {"binary_data": 1}}]},
+        {"outputs": [{"name": "label", "parameters": {"binary_data": None}}]},
+    ],
+)
+def test_what_is_neither_true_nor_false_is_refused(client: httpx.Client, asked: dict[str, Any]) -> None:
+    response = client.post("/v2/models/toy/infer", json={"inputs": tensors(ROW), **asked})
+    assert response.status_code == 400
+    assert "must be true or false" in response.json()["error"]

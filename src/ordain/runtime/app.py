@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -24,6 +25,7 @@ from ordain.runtime.messages import (
     json_response,
     read_request,
 )
+from ordain.runtime.model import Identity
 from ordain.runtime.refusal import Refusal
 from ordain.runtime.served import Served
 from ordain.runtime.stats import ServerStats
@@ -77,10 +79,9 @@ class App:
         for served in self._models:
             name, version = served.model.identity.name, served.model.identity.version
             metadata = model_metadata(served.model, versions[name])
-            ready = {"name": name, "version": version, "ready": True}
             for base in (f"/v2/models/{name}", f"/v2/models/{name}/versions/{version}"):
                 routes[base] = Route("GET", _fixed(json_response(metadata)))
-                routes[f"{base}/ready"] = Route("GET", _fixed(json_response(ready)))
+                routes[f"{base}/ready"] = Route("GET", partial(self._model_ready, served.model.identity))
                 routes[f"{base}/infer"] = Route("POST", served.infer)
             routes[f"/predict/{name}"] = Route("POST", served.predict)
         if len(versions) == 1:
@@ -142,6 +143,11 @@ class App:
         # The protocol's own schema calls the key of this answer `live`, its prose `ready`.
         ready = not self.draining
         return json_response({"live": True, "ready": ready}, 200 if ready else 503)
+
+    async def _model_ready(self, identity: Identity, _: Request) -> Response:
+        ready = not self.draining
+        answer = {"name": identity.name, "version": identity.version, "ready": ready}
+        return json_response(answer, 200 if ready else 503)
 
     async def _scrape(self, request: Request) -> Response:
         accept = request.headers.get(b"accept", b"").decode("latin-1")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ordain.core.artifacts.signature import Feature, Signature
 from ordain.runtime.admission import Packed
-from ordain.runtime.contract import FLOAT_MAX
+from ordain.runtime.contract import DAYS, FLOAT_MAX
 from ordain.runtime.decoders import KINDS, NOT_DECODED, Envelope, Question
 
 
@@ -123,6 +123,6 @@ class _TextColumn:
 
 
 def _bound(feature: Feature, limit: float | None, otherwise: float) -> float:
-    if feature.type == "boolean":
-        return 0.0 if otherwise < 0 else 1.0
+    if feature.type in {"boolean", "date"}:
+        return (0.0, 1.0)[otherwise > 0] if feature.type == "boolean" else DAYS[otherwise > 0]
     return otherwise if limit is None else float(np.clip(limit, -FLOAT_MAX, FLOAT_MAX))

@@ -19,6 +19,7 @@ import msgspec
 from ordain.core.artifacts.signature import Feature
 
 EPOCH = dt.date(1970, 1, 1).toordinal()
+DAYS = (dt.date.min.toordinal() - EPOCH, dt.date.max.toordinal() - EPOCH)  # all that are dates
 FLOAT_MAX = 3.4028234663852886e38  # the largest finite 32-bit float
 NAMED_CATEGORIES = 12
 
@@ -168,16 +169,22 @@ def days(day: dt.date) -> float:
     return float(day.toordinal() - EPOCH)
 
 
+def day_of(value: Any) -> Any:
+    """A day as the packed tensor holds it, whole days since 1970-01-01, as a date; else the value itself."""
+    number, kind = _integer(value)
+    return dt.date.fromordinal(EPOCH + number) if kind is None and DAYS[0] <= number <= DAYS[1] else value
+
+
 def _date(value: Any) -> tuple[Any, Kind | None]:
-    """ISO 8601 text, or whole days since 1970-01-01 as the packed tensor holds them."""
-    if isinstance(value, str):
-        try:
-            day = msgspec.convert(value, dt.date)
-        except (msgspec.ValidationError, UnicodeEncodeError):  # half of a surrogate pair is no date either
-            return None, Kind.TYPE
-        return days(day), None
-    day, kind = _integer(value)
-    return (None, kind) if kind else (float(day), None)
+    """ISO 8601 text, or a date. A number is none: days, seconds and 20200229 look alike."""
+    if type(value) is dt.date:
+        return days(value), None
+    if not isinstance(value, str):
+        return None, Kind.TYPE
+    try:
+        return days(msgspec.convert(value, dt.date)), None
+    except (msgspec.ValidationError, UnicodeEncodeError):  # half of a surrogate pair is no date either
+        return None, Kind.TYPE
 
 
 JUDGES: dict[str, Judge] = {

@@ -21,7 +21,7 @@ from msgspec import Meta
 
 from ordain.core.artifacts.signature import Feature, Signature
 from ordain.runtime.admission import Packed
-from ordain.runtime.contract import FLOAT_MAX, Violation, days
+from ordain.runtime.contract import DAYS, FLOAT_MAX, Violation, days
 
 EXACT_INTEGER = 2**53
 # What a whole number in a packed tensor becomes.
@@ -105,6 +105,8 @@ def _text_type(feature: Feature, missing: str) -> Any:
 
 
 def _bounds(feature: Feature, most: float) -> tuple[float, float]:
+    if feature.type == "date":
+        return DAYS
     low = -most if feature.min is None else max(feature.min, -most)
     return low, most if feature.max is None else min(feature.max, most)
 

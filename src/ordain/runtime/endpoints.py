@@ -14,12 +14,21 @@ from ordain.runtime.admission import Admission
 from ordain.runtime.bulk import BulkDecoder
 from ordain.runtime.coalescer import Answers
 from ordain.runtime.decoders import NOT_DECODED, InferDecoder, Question, RowDecoder
-from ordain.runtime.messages import HEADER_LENGTH, Request, Response, check_content_type, json_response
+from ordain.runtime.messages import (
+    HEADER_LENGTH,
+    Limits,
+    Request,
+    Response,
+    check_content_type,
+    check_weight,
+    json_response,
+)
 from ordain.runtime.model import Model
 from ordain.runtime.protocol import (
     InferResponse,
     OutputTensor,
     check_requested,
+    check_rows,
     encode_outputs,
     not_json,
     read_request,
@@ -63,28 +72,28 @@ class InferEndpoint:
     Args:
         model: what answers.
         admission: its contract.
-        most_rows: of one request.
+        limits: of one request.
     """
 
     name: EndpointName = "infer"
 
-    def __init__(self, model: Model, admission: Admission, most_rows: int) -> None:
+    def __init__(self, model: Model, admission: Admission, limits: Limits) -> None:
         self._model = model
         self._admission = admission
-        self._most_rows = most_rows
+        self._limits = limits
         self._decoders = (InferDecoder(model.signature), BulkDecoder(model.signature))
 
     def read(self, request: Request) -> Question:
         """Columns or packed matrices, in JSON or binary."""
         length = _header_length(request.headers)
         check_content_type(request.headers, binary=length is not None)
+        check_weight(request.body if length is None else request.body[:length], self._limits)
         question = self._fast(request.body) if length is None else None
         if question is None:
-            columns = read_request(request.body, length, self._model.signature)
-            _check_rows(columns.rows, self._most_rows)
+            columns = read_request(request.body, length, self._model.signature, self._limits.rows)
             admitted = self._admission.columns(columns.values, columns.rows)
             question = Question(admitted.packed, admitted.violations, columns.envelope)
-        if question.envelope.outputs:
+        if question.envelope.outputs or question.envelope.parameters:
             check_requested(question.envelope, self._model.outputs)
         return question
 
@@ -92,7 +101,7 @@ class InferEndpoint:
         for decoder in self._decoders:
             question = decoder(body)
             if question is not None:
-                _check_rows(question.packed.rows, self._most_rows)
+                check_rows(question.packed.rows, self._limits.rows)
                 return question
         return None
 
@@ -146,19 +155,20 @@ class PredictEndpoint:
 
     name: EndpointName = "predict"
 
-    def __init__(self, model: Model, admission: Admission, most_rows: int) -> None:
+    def __init__(self, model: Model, admission: Admission, limits: Limits) -> None:
         self._model = model
         self._admission = admission
-        self._most_rows = most_rows
+        self._limits = limits
         self._decoder = RowDecoder(model.signature)
         self._shares = _shares_type(model.signature.classes or ())
 
     def read(self, request: Request) -> Question:
         """One row, or a list of rows."""
         check_content_type(request.headers, binary=False)
+        check_weight(request.body, self._limits)
         packed = self._decoder(request.body)
         if packed is not None:
-            _check_rows(packed.rows, self._most_rows)
+            check_rows(packed.rows, self._limits.rows)
             return Question(packed)
         try:
             rows = msgspec.json.decode(request.body)
@@ -169,7 +179,7 @@ class PredictEndpoint:
             raise Refusal(
                 400, "the body must be one row, or a list of rows, each an object of columns by name"
             )
-        _check_rows(len(rows), self._most_rows)
+        check_rows(len(rows), self._limits.rows)
         admitted = self._admission.rows(rows)
         return Question(admitted.packed, admitted.violations)
 
@@ -192,11 +202,6 @@ def _shares_type(classes: tuple[str, ...]) -> Any:
     """A type whose fields are encoded under the names of the classes."""
     fields = [f"c{place}" for place in range(len(classes))]
     return msgspec.defstruct("Shares", fields, rename=dict(zip(fields, classes, strict=True)))
-
-
-def _check_rows(rows: int, most: int) -> None:
-    if rows > most:
-        raise Refusal(413, f"one request may have {most} rows")
 
 
 def _header_length(headers: dict[bytes, bytes]) -> int | None:

@@ -7,6 +7,7 @@ answer, does not bound headers, and answers malformed requests in plain text. A 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -51,10 +52,25 @@ CROWDED = Ending("too_many_connections", _BUSY, "too many connections")
 PIPED = Ending("too_many_pipelined", _BUSY, "too many requests at once")
 MALFORMED = Ending("malformed", "400 Bad Request", "this is not a valid HTTP request")
 LARGE_HEAD = Ending("large_headers", _LARGE, "the headers are too large")
+UPGRADE = Ending("upgrade", "400 Bad Request", "nothing is upgraded to here; ask in HTTP/1.1")
 MANY_HEADERS = Ending("many_headers", _LARGE, "there are too many headers")
 SLOW_HEAD = Ending("slow_headers", _SLOW, "the request took too long to arrive")
 SLOW_BODY = Ending("slow_body", _SLOW, "the body took too long to arrive")
 SLOW_READER, MANY_UNREAD = "slow_reader", "many_unread_answers"  # no answer would reach these
+
+
+_UPGRADE = re.compile(rb"\r\nupgrade(?=:)", re.IGNORECASE)
+
+
+def without_upgrade(data: bytes) -> bytes:
+    """The head of a request, with any header `Upgrade` renamed; the rest is left as it is.
+
+    Nothing is upgraded to here, so the header is to be ignored (RFC 9110, 7.8). The parser can't: for it the
+    request ends at its headers, and a body would be the next request. Java's client sends it with each one.
+    """
+    end = data.find(b"\r\n\r\n")
+    head = data if end < 0 else data[:end]
+    return _UPGRADE.sub(b"\r\nignored", head) + data[len(head) :]
 
 
 class TooMuchError(Exception):
@@ -82,7 +98,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.flow = OneAtATime(transport, self.pipeline)
         self.transport = WholeAnswers(transport)
-        self.head_bytes = 0
+        self.head_bytes = self.fed = 0
         self.waiting_since = self.unread_since = time.monotonic()
         if len(self.connections) > self.limits.connections:
             self.refuse(CROWDED)
@@ -93,6 +109,9 @@ class GuardedProtocol(HttpToolsProtocol):
         in_body = before is not None and before.more_body
         if self.head_bytes == 0 and not in_body:
             self.waiting_since = time.monotonic()
+        if b"grade" in data and not in_body:
+            data = without_upgrade(data)
+        self.fed = self.head_bytes + len(data)
         super().data_received(data)
         after = self.cycle
         if after is not before and after.more_body:
@@ -105,7 +124,13 @@ class GuardedProtocol(HttpToolsProtocol):
             self.refuse(LARGE_HEAD)
 
     def on_headers_complete(self) -> None:
-        """Start on a request, unless it has too many headers or too many wait before it."""
+        """Start on a request, unless its headers are too much or too many requests wait before it."""
+        if self.parser.should_upgrade():
+            self.refuse(UPGRADE)
+            raise TooMuchError
+        if self.fed > HEAD_BYTES and self._head_size() > HEAD_BYTES:
+            self.refuse(LARGE_HEAD)
+            raise TooMuchError
         if len(self.headers) > HEADERS:
             self.refuse(MANY_HEADERS)
             raise TooMuchError
@@ -113,6 +138,9 @@ class GuardedProtocol(HttpToolsProtocol):
             self.refuse(PIPED)
             raise TooMuchError
         super().on_headers_complete()
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     def on_message_complete(self) -> None:
         """The body is whole; uvicorn forgets to note that when the answer came first."""

@@ -22,6 +22,7 @@ HEADER_LENGTH = b"inference-header-content-length"
 GZIP_FROM = 1400  # bytes; a smaller answer fits one packet anyway
 AT_ONCE = 64 * 2**10  # bytes that are compressed or decompressed on the event loop, which takes under 1 ms
 STEP = 2**20  # bytes of a larger body that are decompressed at a time, in a thread
+WEIGHED_FROM = 64 * 2**10  # bytes; a smaller body makes at most a few MiB of objects
 WINDOWS = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
 
 
@@ -32,6 +33,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         body: bytes of one body, before and after decompression.
         bodies: bytes of all bodies, received in part or whole, whose requests are not answered yet.
         unread: bytes of all answers that clients have not read yet.
+        objects: bytes of memory that the JSON of one request may take once it is read; estimated before.
         rows: of one request.
         body_seconds: for one body to arrive, and for an answer to be read.
         head_seconds: for one request's headers to arrive.
@@ -43,6 +45,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     body: int = 16 * 2**20
     bodies: int = 64 * 2**20
     unread: int = 64 * 2**20
+    objects: int = 128 * 2**20
     rows: int = 10_000
     body_seconds: float = 30.0
     head_seconds: float = 10.0
@@ -228,6 +231,31 @@ def _takes_gzip(accepted: bytes) -> bool:
         if name.strip() == b"gzip":
             return weight.strip().replace(b" ", b"") not in {b"q=0", b"q=0.0", b"q=0.00", b"q=0.000"}
     return False
+
+
+def check_weight(body: bytes, limits: Limits) -> None:
+    """Refuse JSON that would take much more memory as objects than as text: 16 MiB of `[[` are 400.
+
+    What stands in quotes weighs nothing, so it is left out where it would decide.
+
+    Raises:
+        Refusal: 413.
+    """
+    if len(body) > WEIGHED_FROM and _weight(body) > limits.objects < _weight(_unquoted(body)):
+        raise Refusal(413, "the body holds too many values; send fewer rows at a time")
+
+
+def _unquoted(body: bytes) -> bytes:
+    """What of JSON stands outside quotes, in memory that does not depend on how many there are."""
+    import numpy as np  # not at the top: the parent of several workers has no use for it
+
+    codes = np.frombuffer(body.replace(b"\\\\", b"").replace(b'\\"', b""), dtype=np.uint8)
+    return codes[~np.logical_xor.accumulate(codes == ord('"'))].tobytes()
+
+
+def _weight(body: bytes) -> int:
+    """Bytes of the objects that CPython makes of JSON: each value has a comma, or is the first of its kin."""
+    return 240 * body.count(b"{") + 90 * body.count(b"[") + 60 * body.count(b",")
 
 
 def check_content_type(headers: dict[bytes, bytes], *, binary: bool) -> None:

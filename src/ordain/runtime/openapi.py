@@ -31,13 +31,14 @@ def document(models: Sequence[Model], limits: Limits) -> Json:
     """The whole document; of several versions of one model the last is described on unversioned paths."""
     paths: Json = _server_paths()
     schemas: Json = _protocol_schemas(limits)
+    names = {each.identity.name for each in models}
     for model in models:
         name, version = model.identity.name, model.identity.version
-        schemas |= _model_schemas(model, limits)
+        own = name if len(names) == len(models) else f"{name}.{version}"
+        schemas |= _model_schemas(model, limits, own)
         for base in (f"/v2/models/{name}", f"/v2/models/{name}/versions/{version}"):
-            paths |= _model_paths(base, name)
-        paths[f"/predict/{name}"] = _posted(name, "Predict", "Predictions", "Score rows, columns by name.")
-    names = {each.identity.name for each in models}
+            paths |= _model_paths(base, own)
+        paths[f"/predict/{name}"] = _posted(own, "Predict", "Predictions", "Score rows, columns by name.")
     if len(names) == 1:
         paths["/predict"] = paths[f"/predict/{models[-1].identity.name}"]
     return {
@@ -92,8 +93,9 @@ def _example(feature: Feature) -> Any:
     return EXAMPLES[feature.type]
 
 
-def _model_schemas(model: Model, limits: Limits) -> Json:
-    signature, name = model.signature, model.identity.name
+def _model_schemas(model: Model, limits: Limits, name: str) -> Json:
+    """What a model's own paths take and give, under names that begin as `name` says."""
+    signature = model.signature
     row = {"$ref": f"#/components/schemas/{name}.Row"}
     rows = {"type": "array", "items": row, "minItems": 1, "maxItems": limits.rows}
     example = {each.name: _example(each) for each in signature.features}
@@ -112,7 +114,7 @@ def _model_schemas(model: Model, limits: Limits) -> Json:
         f"{name}.Predict": {"oneOf": [row, rows], "examples": [example]},
         f"{name}.Predictions": _object(
             {
-                "model": {"const": name},
+                "model": {"const": model.identity.name},
                 "version": TEXT,
                 "id": TEXT,
                 "predictions": {"type": "array", "items": _answer_schema(signature), "minItems": 1},
@@ -181,8 +183,7 @@ def _protocol_schemas(limits: Limits) -> Json:
 
 def _server_paths() -> Json:
     text = {"200": {"description": "Prometheus text.", "content": {"text/plain": {"schema": TEXT}}}}
-    ready = _got("Ready", "Whether requests are wanted.")
-    ready["get"]["responses"]["503"] = _answer("Ready", "It drains.")
+    ready = _got("Ready", "Whether requests are wanted.", drains=True)
     return {
         "/v2": _got("Server", "Name, version and extensions."),
         "/v2/health/live": _got("Live", "Whether the process answers."),
@@ -202,7 +203,7 @@ def _server_paths() -> Json:
 def _model_paths(base: str, name: str) -> Json:
     return {
         base: _got("Model", "Inputs with their contract, and outputs."),
-        f"{base}/ready": _got("ModelReady", "Whether the model is ready."),
+        f"{base}/ready": _got("ModelReady", "Whether the model is ready.", drains=True),
         f"{base}/infer": _posted(name, "Infer", None, "An inference of the Open Inference Protocol."),
     }
 
@@ -219,8 +220,11 @@ def _posted(name: str, request: str, answer: str | None, summary: str) -> Json:
     return {"post": {"summary": summary, "requestBody": body, "responses": responses}}
 
 
-def _got(answer: str, summary: str) -> Json:
-    return {"get": {"summary": summary, "responses": {"200": _answer(answer, "OK")}}}
+def _got(answer: str, summary: str, *, drains: bool = False) -> Json:
+    responses = {"200": _answer(answer, "OK")}
+    if drains:
+        responses["503"] = _answer(answer, "It drains.")
+    return {"get": {"summary": summary, "responses": responses}}
 
 
 def _answer(schema: str, description: str) -> Json:

@@ -17,10 +17,12 @@ import datetime as dt
 import hashlib
 import logging
 import operator
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from functools import partial
+from queue import SimpleQueue
 from typing import Any
 
 import msgspec
@@ -39,6 +41,7 @@ BATCH = 64 * 2**10  # bytes handed to the thread at a time, unless nothing waits
 LARGE, LARGE_BYTES = 256, 64 * 2**10  # an entry with more rows, or of a longer request, is the thread's
 PAUSE, REST, TICK = 0.05, 0.001, 5.0  # seconds: before a slice, between two, between looks at the clock
 PENDING = 8  # batches that may wait for the disk
+LAST = 3.0  # seconds for the last lines; a pod's time is over soon after
 logger = logging.getLogger("ordain.log")
 _ENCODER = msgspec.json.Encoder()
 
@@ -146,6 +149,28 @@ def _picker(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
     return lambda values: [values[each] for each in places]
 
 
+class Writer:
+    """One thread that does one thing after the other, and that the end of the process does not wait for."""
+
+    def __init__(self) -> None:
+        self._work: SimpleQueue[tuple[Callable[[], None], Future[None]]] = SimpleQueue()
+        threading.Thread(target=self._run, name="prediction-log", daemon=True).start()
+
+    def submit(self, work: Callable[[], None]) -> Future[None]:
+        """Do it some time; its errors are the future's."""
+        future: Future[None] = Future()
+        self._work.put((work, future))
+        return future
+
+    def _run(self) -> None:
+        while True:
+            work, future = self._work.get()
+            try:
+                future.set_result(work())
+            except Exception as error:  # noqa: BLE001 - forwarded to whoever settles
+                future.set_exception(error)
+
+
 class PredictionLog:
     """Takes entries on the event loop and hands encoded lines to a sink in a thread."""
 
@@ -157,7 +182,8 @@ class PredictionLog:
         self._rows = self._bytes = self._records = self._refused = 0
         self._timer: asyncio.TimerHandle | None = None
         self._writes: deque[tuple[Future[None], Sequence[Entry]]] = deque()
-        self._thread = ThreadPoolExecutor(1, "prediction-log")
+        self._thread = Writer()
+        self._handed = 0  # records that the sink has been given
         self._ticking: asyncio.TimerHandle | None = None
 
     def add(self, entry: Entry) -> None:
@@ -197,6 +223,7 @@ class PredictionLog:
             entry = self._queue.popleft()
             rows -= entry.packed.rows
             if entry.packed.rows > LARGE or entry.size > LARGE_BYTES:
+                self._handed += 1
                 self._submit(partial(self._write_large, entry), entry)
             else:
                 small.append(entry)
@@ -204,6 +231,7 @@ class PredictionLog:
         self._records += len(small)
         self._forget(small)
         if self._batch and (len(self._batch) >= BATCH or not self._queue):
+            self._handed += self._records
             self._submit(partial(self._sink.write, bytes(self._batch), self._records))
             self._batch.clear()
             self._records = 0
@@ -220,9 +248,9 @@ class PredictionLog:
         self._rows -= sum([each.packed.rows for each in entries])
         self._bytes -= sum([each.size for each in entries])
 
-    def _settle(self, *, wait: bool = False) -> None:
+    def _settle(self) -> None:
         """Count what has been written, and what the sink refused."""
-        while self._writes and (wait or self._writes[0][0].done()):
+        while self._writes and self._writes[0][0].done():
             write, entries = self._writes.popleft()
             error = write.exception()
             self._forget(entries)
@@ -233,12 +261,16 @@ class PredictionLog:
         self._stats.removed = self._sink.removed
 
     def close(self) -> None:
-        """Write everything that waits; called once, after the last request."""
+        """Write everything that waits, unless the store hangs; called once, after the last request."""
         for timer in (self._timer, self._ticking):
             if timer is not None:
                 timer.cancel()
         while self._queue or self._batch:
             self._take(SLICE)
         self._submit(self._sink.close)
-        self._settle(wait=True)
-        self._thread.shutdown()
+        wait([each for each, _ in self._writes], timeout=LAST)
+        self._settle()
+        lost = self._handed - self._sink.written - self._sink.dropped
+        if lost:
+            self._stats.dropped += lost
+            logger.error("the prediction log did not take its last records", extra={"records": lost})

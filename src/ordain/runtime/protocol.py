@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ordain.core.artifacts.signature import Signature
+from ordain.runtime.contract import day_of
 from ordain.runtime.decoders import NOT_DECODED, Envelope, RequestedOutput
 from ordain.runtime.refusal import Refusal
 from ordain.runtime.tensors import DATATYPES, from_bytes, from_json, to_bytes
@@ -70,16 +71,16 @@ class Columns(NamedTuple):
 _REQUEST = msgspec.json.Decoder(InferRequest)
 
 
-def read_request(body: bytes, header_length: int | None, signature: Signature) -> Columns:
+def read_request(body: bytes, header_length: int | None, signature: Signature, most_rows: int) -> Columns:
     """The columns of an inference request in any form that the protocol allows.
 
     Args:
         body: JSON, followed by binary tensors when `header_length` says where the JSON ends.
         header_length: of `Inference-Header-Content-Length`; None without that header.
-        signature: the model's.
+        signature: the model's. most_rows: of one request.
 
     Raises:
-        Refusal: 400 with the tensor and what is wrong with it.
+        Refusal: 400 with the tensor and what is wrong with it, 413 for too many rows.
     """
     header = body if header_length is None else body[:header_length]
     if header_length is not None and header_length > len(body):
@@ -90,11 +91,10 @@ def read_request(body: bytes, header_length: int | None, signature: Signature) -
         raise Refusal(400, not_json(error)) from error
     if not request.inputs:
         raise Refusal(400, "`inputs` is empty")
-    values: dict[str, list[Any]] = {}
+    packed = _check_shapes(request, signature, most_rows)
+    values: dict[str, Sequence[Any]] = {}
     place = len(header)
     for tensor in request.inputs:
-        if tensor.name in values:
-            raise Refusal(400, f"input {tensor.name[:60]!a} is given twice")
         if tensor.datatype not in DATATYPES:
             raise Refusal(400, f"input {tensor.name[:60]!a}: unknown datatype; known: {', '.join(DATATYPES)}")
         size = _binary_size(tensor, header_length is not None)
@@ -108,7 +108,8 @@ def read_request(body: bytes, header_length: int | None, signature: Signature) -
         place += size
     if place != len(body):
         raise Refusal(400, f"{len(body) - place} bytes follow the last tensor")
-    return _columns(request, values, signature)
+    rows = request.inputs[0].shape[0]
+    return Columns(_unpacked(values, signature) if packed else values, rows, request)
 
 
 def not_json(error: Exception) -> str:
@@ -138,27 +139,42 @@ def _binary_size(tensor: InputTensor, has_binary: bool) -> int | None:
     return size
 
 
-def _columns(request: InferRequest, values: dict[str, list[Any]], signature: Signature) -> Columns:
-    """Named columns, from tensors that are columns or packed matrices."""
-    shapes = {each.name: each.shape for each in request.inputs}
-    columns: Mapping[str, Sequence[Any]] = values
-    names = {each.name for each in signature.features}
-    packed = set(values) <= set(PACKED) and not set(values) & names
+def _check_shapes(request: InferRequest, signature: Signature, most_rows: int) -> bool:
+    """Hold all shapes to the model and to each other, before any data are looked at.
+
+    Returns:
+        whether the tensors are the graph's own, not columns.
+    """
+    shapes: dict[str, list[int]] = {}
+    for tensor in request.inputs:
+        if tensor.name in shapes:
+            raise Refusal(400, f"input {tensor.name[:60]!a} is given twice")
+        shapes[tensor.name] = tensor.shape
+    packed = shapes.keys() <= set(PACKED) and not shapes.keys() & {each.name for each in signature.features}
     for name, shape in shapes.items():
         width = len(signature.of("strings" if name == "strings" else "floats")) if packed else 1
         if not (len(shape) == 2 and shape[1] == width) and not (len(shape) == 1 and width == 1):
             wanted = f"[rows, {width}]" if packed else "[rows] or [rows, 1]"
             raise Refusal(400, f"input {name[:60]!a}: its shape must be {wanted}")
     lengths = {shape[0] for shape in shapes.values()}
-    if len(lengths) != 1 or 0 in lengths:
+    if len(lengths) != 1 or min(lengths) < 1:
         raise Refusal(400, "all inputs need the same number of rows, at least one")
-    if packed:
-        if different := sorted(set(values) ^ set(signature.graph.inputs)):
-            raise Refusal(
-                400, f"packed inputs must be {' and '.join(signature.graph.inputs)}: see '{different[0]}'"
-            )
-        columns = _unpacked(values, signature)
-    return Columns(columns, lengths.pop(), request)
+    check_rows(lengths.pop(), most_rows)
+    if packed and (different := sorted(shapes.keys() ^ set(signature.graph.inputs))):
+        raise Refusal(
+            400, f"packed inputs must be {' and '.join(signature.graph.inputs)}: see '{different[0]}'"
+        )
+    return packed
+
+
+def check_rows(rows: int, most: int) -> None:
+    """Refuse more rows than one request may have.
+
+    Raises:
+        Refusal: 413.
+    """
+    if rows > most:
+        raise Refusal(413, f"one request may have {most} rows")
 
 
 def _unpacked(values: Mapping[str, Sequence[Any]], signature: Signature) -> dict[str, Sequence[Any]]:
@@ -167,12 +183,13 @@ def _unpacked(values: Mapping[str, Sequence[Any]], signature: Signature) -> dict
     for tensor in signature.graph.inputs:
         features = signature.of(tensor)
         for feature in features:
-            columns[feature.name] = values[tensor][feature.index :: len(features)]
+            column = values[tensor][feature.index :: len(features)]
+            columns[feature.name] = list(map(day_of, column)) if feature.type == "date" else column
     return columns
 
 
 def check_requested(envelope: Envelope, known: Sequence[str]) -> None:
-    """Refuse, before anything is scored, outputs that the model does not have.
+    """Refuse, before anything is scored, outputs that the model does not have, or in no form that there is.
 
     Raises:
         Refusal: 400, naming the first.
@@ -184,6 +201,13 @@ def check_requested(envelope: Envelope, known: Sequence[str]) -> None:
         if each.name in seen:
             raise Refusal(400, f"the output {each.name[:60]!a} is asked for twice")
         seen.add(each.name)
+        _check_flag(each.parameters, "binary_data")
+    _check_flag(envelope.parameters, "binary_data_output")
+
+
+def _check_flag(parameters: dict[str, Any] | None, name: str) -> None:
+    if not isinstance((parameters or {}).get(name, False), bool):
+        raise Refusal(400, f"the parameter `{name}` must be true or false")
 
 
 def encode_outputs(
@@ -198,7 +222,7 @@ def encode_outputs(
         return outputs, []
     known = {each.name: each for each in outputs}
     wanted = envelope.outputs or [RequestedOutput(name) for name in known]
-    binary_by_default = bool((envelope.parameters or {}).get("binary_data_output"))
+    binary_by_default = (envelope.parameters or {}).get("binary_data_output", False)
     tensors: list[OutputTensor] = []
     binary: list[bytes] = []
     for each in wanted:

@@ -53,7 +53,7 @@ class Served:
         self.policy = policy
         self.stats = ModelStats()
         self._services = services
-        arguments = model, Admission(model.signature, policy), services.limits.rows
+        arguments = model, Admission(model.signature, policy), services.limits
         self.infer = partial(self._answer, InferEndpoint(*arguments))
         self.predict = partial(self._answer, PredictEndpoint(*arguments))
         self._known = frozenset(each.name for each in model.signature.features)

@@ -22,14 +22,17 @@ NUMPY = {
 BRAIN = "BF16"  # the upper half of an FP32; NumPy has no name for it
 DATATYPES = (*NUMPY, BRAIN, "BYTES")
 ELEMENT_LIMIT = 2**40
+DIMENSIONS = 8  # the product of a hundred thousand takes minutes
 
 
 def element_count(name: str, shape: Sequence[int]) -> int:
     """How many elements a shape holds.
 
     Raises:
-        Refusal: 400 for a negative or absurd dimension, or no dimension at all.
+        Refusal: 400 for a negative or absurd dimension, for too many of them, or none.
     """
+    if len(shape) > DIMENSIONS:
+        raise _bad(name, f"`shape` may hold {DIMENSIONS} dimensions")
     if not shape or any(each < 0 or each > ELEMENT_LIMIT for each in shape):
         raise _bad(name, "`shape` must hold at least one dimension, none of them negative")
     count = math.prod(shape)

@@ -178,7 +178,7 @@ def _wide(feature: Feature, array: Any) -> Wide | None:
         return _floats(days.cast(pa.int32())), wrong.to_numpy(zero_copy_only=False)
     if types.is_boolean(kind) and feature.type == "boolean":
         return _floats(array.cast(pa.uint8())), None
-    if types.is_integer(kind) or types.is_floating(kind):
+    if feature.type != "date" and (types.is_integer(kind) or types.is_floating(kind)):
         return _floats(array), None
     return None
 

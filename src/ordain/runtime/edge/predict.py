@@ -157,7 +157,7 @@ def convert(kind: str, value: Any) -> tuple[Any, str]:
     """A value of a column's type as text or number, and the fault when it is of another type."""
     if kind == "string":
         return (value, "") if _is_text(value) else ("", "type")
-    if kind == "date" and isinstance(value, str):
+    if kind == "date":
         return _day(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return (float(value), "") if kind == "boolean" and isinstance(value, bool) else (math.nan, "type")
@@ -168,10 +168,10 @@ def convert(kind: str, value: Any) -> tuple[Any, str]:
     return (float(value), "") if kind == "number" or float(value).is_integer() else (math.nan, "type")
 
 
-def _day(value: str) -> tuple[float, str]:
-    """A date as days since 1970-01-01."""
+def _day(value: Any) -> tuple[float, str]:
+    """A date as days since 1970-01-01. A number is none: days, seconds and 20200229 look alike."""
     try:
-        day = dt.date.fromisoformat(value) if DAY.fullmatch(value) else None
+        day = dt.date.fromisoformat(value) if isinstance(value, str) and DAY.fullmatch(value) else None
     except ValueError:
         day = None
     return (float(day.toordinal() - EPOCH), "") if day else (math.nan, "type")
