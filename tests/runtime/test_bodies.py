@@ -23,7 +23,7 @@ LIMITS = Limits(body=4 * STEP, bodies=6 * STEP)
 class Watched(ServerStats):
     """Counts, and the most that was held at once."""
 
-    most = 0
+    most: int = 0
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
