@@ -64,6 +64,9 @@ SALT_BYTES = 4096  # more is no secret that somebody made
     "--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="Threads of one run."
 )
 @click.option(
+    "--traces", is_flag=True, help="Send a span of each scoring request to an OpenTelemetry collector."
+)
+@click.option(
     "--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes at this address."
 )
 @common_options

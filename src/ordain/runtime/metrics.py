@@ -155,6 +155,7 @@ class Collector:
             "ordain_log_files_removed", "Prediction log files removed to make room.", value=log.removed
         )
         yield Counter("ordain_workers_ended", "Processes started anew.", value=server.workers_ended)
+        yield Counter("ordain_traces_dropped", "Spans of traces dropped.", value=server.traces_dropped)
 
     def _info(self) -> Metric:
         from prometheus_client.metrics_core import GaugeMetricFamily as Gauge

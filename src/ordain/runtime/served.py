@@ -21,6 +21,7 @@ from ordain.runtime.model import Model
 from ordain.runtime.predictionlog import Describe, Entry, PredictionLog
 from ordain.runtime.refusal import Refusal
 from ordain.runtime.stats import ModelStats
+from ordain.runtime.traces import Handler, Traces
 
 LARGE = 256 * 2**10  # bytes; a larger body is decoded in a thread, so that probes are answered meanwhile
 
@@ -32,6 +33,7 @@ class Services(NamedTuple):
     log: PredictionLog | None
     salt: bytes
     limits: Limits
+    traces: Traces | None = None
 
 
 class Served:
@@ -54,13 +56,17 @@ class Served:
         self.stats = ModelStats()
         self._services = services
         arguments = model, Admission(model.signature, policy), services.limits
-        self.infer = partial(self._answer, InferEndpoint(*arguments))
-        self.predict = partial(self._answer, PredictEndpoint(*arguments))
+        self.infer = self._handler(InferEndpoint(*arguments))
+        self.predict = self._handler(PredictEndpoint(*arguments))
         self._known = frozenset(each.name for each in model.signature.features)
         self._coalescer = Coalescer(model, Large(model, masks).run, services.pool, self.stats.batches.observe)
         self._describe = Describe(model, services.salt)
         self._prefix = f"{model.identity.stamp}-{os.urandom(6).hex()}"
         self._numbers = count(1)
+
+    def _handler(self, endpoint: Endpoint) -> Handler:
+        handler, traces = partial(self._answer, endpoint), self._services.traces
+        return handler if traces is None else traces.around(handler, endpoint.name, self.model.identity)
 
     async def _answer(self, endpoint: Endpoint, request: Request) -> Response:
         started = time.perf_counter()

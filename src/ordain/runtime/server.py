@@ -30,6 +30,7 @@ from ordain.runtime.served import Served, Services
 from ordain.runtime.settings import Settings, Source
 from ordain.runtime.sinks import open_sink
 from ordain.runtime.stats import LogStats, ServerStats, Tally
+from ordain.runtime.traces import Traces
 from ordain.runtime.workers.siblings import Siblings
 
 logger = logging.getLogger("ordain.serve")
@@ -161,7 +162,8 @@ def serve(
     sink = open_sink(settings.log, settings.rotation, settings.writer) if settings.log else None
     log = PredictionLog(sink, log_stats) if sink else None
     pool = ThreadPoolExecutor(LARGE_THREADS, "large")
-    services = Services(pool, log, settings.salt.encode("utf-8"), settings.limits)
+    traces = Traces(stats) if settings.traces else None
+    services = Services(pool, log, settings.salt.encode("utf-8"), settings.limits, traces)
     served = [Served(model, settings.policy, services, masks) for model, masks in loaded]
     tally = Tally([each.stats for each in served], stats, log_stats)
     counted = Counted([each.identity for each in models], tally)
@@ -176,6 +178,8 @@ def serve(
     logger.info("serving", extra={"models": named, "host": host, "port": port, "pid": os.getpid()})
     server.run([listener])
     pool.shutdown()
+    if traces is not None:
+        traces.close()
 
 
 def _config(app: App, settings: Settings) -> uvicorn.Config:

@@ -38,6 +38,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         salt: keys the hashes of personal columns in the log; empty leaves these columns out.
         drain: seconds to go on serving, unready, after SIGTERM, while the cluster takes notice.
         threads: of ONNX Runtime, for one run.
+        traces: whether spans of requests go to an OpenTelemetry collector.
         writer: what the files of this process's prediction log are told apart by; empty takes its number.
     """
 
@@ -51,4 +52,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     threads: int = 1
     limits: Limits = Limits()
     rotation: Rotation = Rotation()
+    traces: bool = False
     writer: str = ""

@@ -82,6 +82,7 @@ class ServerStats(msgspec.Struct):
         requests: by status. ended: connections, by why the server ended them.
         in_flight, body_bytes: of requests that are not answered yet.
         workers_ended: worker processes that nobody had asked to end.
+        traces_dropped: spans that were not made, because too many waited.
     """
 
     requests: Counter[int] = msgspec.field(default_factory=Counter)
@@ -89,6 +90,7 @@ class ServerStats(msgspec.Struct):
     in_flight: int = 0
     body_bytes: int = 0
     workers_ended: int = 0
+    traces_dropped: int = 0
 
     def add(self, other: ServerStats) -> None:
         """Count what another process has counted."""
@@ -97,6 +99,7 @@ class ServerStats(msgspec.Struct):
         self.in_flight += other.in_flight
         self.body_bytes += other.body_bytes
         self.workers_ended += other.workers_ended
+        self.traces_dropped += other.traces_dropped
 
 
 class LogStats(msgspec.Struct):
