@@ -52,9 +52,9 @@ def single(model: Model, sample: Sample) -> dict[str, float]:
     """The parts of a request for one row, in microseconds."""
     admission = Admission(model.signature, "reject")
     endpoints: dict[str, tuple[Endpoint, str]] = {
-        "infer, packed": (InferEndpoint(model, admission, 10_000), "packed"),
-        "infer, a tensor a column": (InferEndpoint(model, admission, 10_000), "columns"),
-        "predict": (PredictEndpoint(model, admission, 10_000), "row"),
+        "infer, packed": (InferEndpoint(model, admission, Limits()), "packed"),
+        "infer, a tensor a column": (InferEndpoint(model, admission, Limits()), "columns"),
+        "predict": (PredictEndpoint(model, admission, Limits()), "row"),
     }
     found: dict[str, float] = {}
     jobs: list[Packed] = []
