@@ -50,6 +50,15 @@ class Coalescer:
         self._seen = 0  # small jobs of this turn
         self._lone = True  # whether the last turn had one
 
+    def at_once(self, job: Packed) -> Answers | None:
+        """The answers to a lone small job; None when it is to be submitted, because others may come along."""
+        if self._seen or not self._lone or job.rows > SMALL:
+            return None
+        self._seen = 1
+        self._loop.call_soon(self._end_turn)
+        self._observe(job.rows)
+        return self._model.run([job])
+
     def submit(self, job: Packed) -> asyncio.Future[Answers]:
         """The answers to a job's rows, some time soon.
 
@@ -65,7 +74,7 @@ class Coalescer:
         self._jobs.append(job)
         self._waiting.append(future)
         self._rows += job.rows
-        if self._rows >= BATCH or (self._lone and self._seen == 1):
+        if self._rows >= BATCH:
             self._flush()
         return future
 

@@ -76,7 +76,9 @@ class Served:
             else:
                 loop = asyncio.get_running_loop()
                 question = await loop.run_in_executor(self._services.pool, endpoint.read, request)
-            answers = await self._coalescer.submit(question.packed)
+            answers = self._coalescer.at_once(question.packed)
+            if answers is None:
+                answers = await self._coalescer.submit(question.packed)
         except Refusal as refusal:
             if isinstance(refusal, InvalidInput):
                 self.stats.count_violations(refusal.violations, "rejected", self._known)
