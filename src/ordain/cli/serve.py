@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from ordain.cli.console import Console, common_options
 if TYPE_CHECKING:
     from ordain.ports import Registry
     from ordain.runtime.fetch import Located
+    from ordain.runtime.settings import Settings
 
 SALT_BYTES = 4096  # more is no secret that somebody made
 
@@ -103,14 +104,19 @@ def command(artifacts: tuple[str, ...], as_json: bool, quiet: bool, root: Path, 
             facts, f"serving {', '.join(facts['models'])} on http://{facts['host']}:{facts['port']}"
         )
 
-    if workers > 1:
-        from ordain.runtime.workers.supervisor import supervise
+    _serve(settings, workers, started)
 
-        supervise(settings, workers, started)
-    else:
+
+def _serve(settings: Settings, workers: int, started: Callable[[dict[str, Any]], None]) -> None:
+    """In this process; or in several, of which this one is only the parent and loads nothing heavy."""
+    if workers == 1:
         from ordain.runtime.server import serve
 
         serve(settings, started)
+        return
+    from ordain.runtime.workers.supervisor import supervise
+
+    supervise(settings, workers, started)
 
 
 def salt_of(environment: Mapping[str, str]) -> str:
