@@ -35,14 +35,21 @@ def refused(*arguments: str, **environment: str) -> str:
     return done.stderr
 
 
+def processor_seconds(pid: int) -> float:
+    """What a process has taken of the processors so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def test_what_listens_is_ready(folder: Path) -> None:
     """Verified, loaded and run once, then listening, then told: the first request of all is answered.
 
-    How long that takes is measured in benchmarks/serving.
+    It takes under a second of processor time; by the clock it is measured in benchmarks/serving.
     """
     words = ["serve", str(folder), "--port", "0", "--json"]
     with process([PROGRAM, *words], {}) as server:
         port = told(server)["port"]
+        assert processor_seconds(server.pid) < 1
         for path in ("/v2/health/ready", "/v2/models/toy/ready"):
             assert httpx.get(f"http://127.0.0.1:{port}{path}").status_code == 200
         assert httpx.post(f"http://127.0.0.1:{port}/predict", json=ROW).status_code == 200
