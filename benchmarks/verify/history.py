@@ -148,7 +148,10 @@ def record(model: str, number: int) -> Release:
         champion=Champion(candidate="plain", estimator="sklearn.linear_model.LogisticRegression",
                           metric="roc_auc", score=0.8),
         artifact=named("artifact"), artifact_bytes=1000, metrics={"roc_auc": 0.8},
-        verdicts=(Verdict(gate="quality.roc_auc", outcome="pass", value=0.8, bound=0.7),), looks=1,
+        verdicts=(
+            Verdict(gate="quality.roc_auc", outcome="pass", value=0.8, bound=0.7),
+            Verdict(gate="parity", outcome="pass", value=1e-07, bound=1e-05),
+        ), looks=1,
     )  # fmt: skip
     return msgspec.structs.replace(made, digest=made.computed_digest())
 

@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from ordain.core.approvals.approval import STATE_TARGET, Evidence, gather, pending, policy_subject
 from ordain.core.approvals.attested import Attested, with_word
-from ordain.core.approvals.judge import Step, judge
+from ordain.core.approvals.judge import judge
 from ordain.core.approvals.quorum import declared_risk, higher
+from ordain.core.approvals.step import Step
 from ordain.core.decisions import Decision, Entry, LedgerState, Pending
 from ordain.core.ledger.ledger import JUDGING, advance
 from ordain.core.people.trust import Contribution, collectors, contribution, revoked
