@@ -32,7 +32,8 @@ from ordain.core.rendering.desired import desired
 from ordain.core.specs.identity import Target, Transition, training_slice
 from ordain.core.specs.spec import Models, Params
 from ordain.core.state.instance import assembled, sound_part
-from ordain.services.reconciling.reconcile import Collector, Order, Place, reconcile
+from ordain.services.reconciling.order import Collector, Order, Place
+from ordain.services.reconciling.reconcile import reconcile
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 IMAGE = "registry.ordain.example/ordain/runtime@sha256:" + "0" * 64

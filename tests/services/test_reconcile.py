@@ -18,7 +18,7 @@ from ordain.core.gating.verdicts import Verdict
 from ordain.core.ledger.ledger import decode
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
-from ordain.services.reconciling.reconcile import Outcome, Place
+from ordain.services.reconciling.order import Outcome, Place
 from ordain.services.requests.approve import approve
 from tests.services.world import FAILED, PARITY, World, environment_file
 

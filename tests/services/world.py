@@ -30,7 +30,8 @@ from ordain.core.git import commits
 from ordain.core.specs.identity import training_slice
 from ordain.core.specs.spec import Models, Params
 from ordain.services.judging.workspace import Setting, at_base
-from ordain.services.reconciling.reconcile import Collector, Order, Outcome, Place, reconcile
+from ordain.services.reconciling.order import Collector, Order, Outcome, Place
+from ordain.services.reconciling.reconcile import reconcile
 from ordain.services.requests.approve import Approved, Approver, approve
 from ordain.services.requests.pins import Proposal
 from ordain.services.requests.promote import promote

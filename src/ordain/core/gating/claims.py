@@ -54,9 +54,9 @@ def _possible(verdict: Verdict, release: Release, gates: Gates) -> Iterator[Poss
 
 def _limits(gates: Gates) -> dict[str, float | None]:
     return {
-        "calibration": gates.calibration and gates.calibration.max,
+        "calibration": gates.calibration.max if gates.calibration else None,
         "parity": gates.parity.max_difference,
-        "size": gates.size and gates.size.max_mb,
+        "size": gates.size.max_mb if gates.size else None,
     }  # fmt: skip
 
 
