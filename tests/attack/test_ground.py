@@ -52,7 +52,7 @@ def reconciled(world: World, branch: str = "main", **changes: Any) -> Outcome:
     clone = Repository(fresh(world, branch=branch))
     place = Place(str(world.origin))
     given: dict[str, Any] = {"source": place, "target": place, "borrow": clone.folder}
-    return world.reconcile(**{**given, "head": clone.resolve("HEAD"), **changes})
+    return world.reconcile(**{**given, **changes})
 
 
 def policy(world: World, *people: str, **changes: Any) -> None:
@@ -246,3 +246,17 @@ def test_a_stale_clone_finds_what_moved(hosted: World) -> None:
     reconciled(hosted)
     hosted.git("mei", "fetch", "-q", "origin")
     assert len(open_clone(where).entries) == 4
+
+
+def test_a_shallow_clone_begins_at_the_branch_that_its_policy_names(hosted: World) -> None:
+    where = hosted.root / "shallow"
+    words = ("git", "clone", "-q", "--depth", "1", f"file://{hosted.origin}", str(where))
+    hosted.run(hosted.root, *words)
+    hosted.run(where, "git", "remote", "set-url", "origin", str(hosted.origin))
+    assert governed(Repository(where)).branch == "main"
+    place = Place(str(hosted.origin))
+    assert hosted.reconcile(source=place, target=place, borrow=where).entries == ()
+    hosted.run(where, "git", "rm", "-q", "policy.yaml")
+    hosted.run(where, "git", "commit", "-q", "-m", "No policy")
+    with pytest.raises(UserError, match="this clone is shallow"):
+        governed(Repository(where))

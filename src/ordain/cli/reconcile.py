@@ -79,7 +79,6 @@ def order(root: Path, key: Path, target: str | None) -> Order:
     return Order(
         source=source,
         target=goal,
-        head=clone.resolve("HEAD"),
         borrow=clone.folder,
         memory=lambda genesis: LedgerMemory(clone.git_folder(), f"{genesis}{elsewhere}"),
         collector=wiring.collector(key),

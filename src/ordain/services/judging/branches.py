@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ordain.adapters.git import Repository
 from ordain.core.ledger.places import Place
+from ordain.errors import UserError
+from ordain.services.judging.declarations import Declarations
 from ordain.services.judging.ground import Finders
 
 
@@ -34,6 +36,23 @@ class Branches:
         ours = f"{self._folder}/{len(self._known)}"
         self._repository.fetch(self._address, {theirs: ours})
         return self._repository.resolve(ours)
+
+    def start(self, clone: Repository) -> str:
+        """The newest commit of a clone; or of the branch that its policy names, where the scratch repository
+        borrows nothing of it, as of a shallow one.
+
+        Raises:
+            UserError: when neither can be had.
+        """
+        head = clone.resolve("HEAD")
+        if self._repository.find(head) is not None:
+            return head
+        policy = Declarations(clone).policy(head)
+        found = self.newest(policy.branch) if policy else None
+        if found is None:
+            what = "this clone is shallow, and its newest policy.yaml names no branch of the origin"
+            raise UserError(what, where=str(clone.folder), fix="git fetch --unshallow")
+        return found
 
     def finders(self, ledgers: Branches | None = None) -> Finders:
         """Base branches from here; ledgers from here too, or from another repository."""

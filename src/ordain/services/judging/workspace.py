@@ -83,7 +83,8 @@ def at_base(setting: Setting) -> Iterator[Desk]:
     clone, address = setting.clone, setting.clone.remote()
     with scratch(clone.folder) as repository:
         states = States(repository, setting.templates)
-        found = ground(states, clone.resolve("HEAD"), Branches(repository, address).finders())
+        branches = Branches(repository, address)
+        found = ground(states, branches.start(clone), branches.finders())
         yield Desk(
             repository=repository, address=address, ground=found, states=states,
             book=book_of(states, found), forge=setting.forge(repository, address), setting=setting,
@@ -102,8 +103,8 @@ def governed(clone: Repository) -> Ground:
         UserError: when no policy can be read, or the base branch is not there.
         RetryLater: when the origin does not answer.
     """
-    head = clone.resolve("HEAD")
     if not clone.has_remote():
-        return ground(States(clone, templates()), head, of_clone(clone))
+        return ground(States(clone, templates()), clone.resolve("HEAD"), of_clone(clone))
     with scratch(clone.folder) as repository:
-        return ground(States(repository, templates()), head, Branches(repository, clone.remote()).finders())
+        branches = Branches(repository, clone.remote())
+        return ground(States(repository, templates()), branches.start(clone), branches.finders())

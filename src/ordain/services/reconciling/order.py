@@ -48,8 +48,8 @@ class Order(Struct, frozen=True, kw_only=True):
 
     Attributes:
         source: the base branch. target: where manifests and ledger go; often the same.
-        head: a commit whose policies suggest where to look; the source's branch has to be named without it.
-        borrow: a local repository whose objects need not be fetched again; `head` is in it.
+        borrow: a local repository whose objects need not be fetched again, and whose policies suggest where
+            to look; without it the source's branch has to be named.
         memory: what was seen before of the ledger that begins at a genesis.
         requests: what knows of merged requests, by the policy that judges; None for the local forge.
         templates: of the renderer. present: whether an artifact was published, by its image.
@@ -67,7 +67,6 @@ class Order(Struct, frozen=True, kw_only=True):
     present: Callable[[str], bool]
     clock: Callable[[], dt.datetime]
     pause: Callable[[int], None]
-    head: str | None = None
 
 
 class Outcome(Struct, frozen=True, kw_only=True):

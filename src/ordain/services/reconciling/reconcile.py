@@ -103,8 +103,11 @@ class _Attempt:
 
     def _found(self) -> Ground:
         """Where the repository is governed, by what its branches hold now."""
-        source = self._order.source
-        head = self._order.head or self._bases.newest(source.branch or "")
+        source, borrow = self._order.source, self._order.borrow
+        if source.branch is None and borrow is not None:
+            head: str | None = self._bases.start(Repository(borrow))
+        else:
+            head = self._bases.newest(source.branch or "main")
         if head is None:
             what = f"there is no branch `{source.branch}`"
             raise UserError(what, where=source.address, fix=f"git push origin {source.branch}")
