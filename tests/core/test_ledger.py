@@ -229,12 +229,19 @@ def test_a_deployment_runs_until_it_is_retired() -> None:
     assert state.deployed[CHURN].release == ref(1)
     assert (state.deployed[CHURN].risk, state.deployed[CHURN].source) == ("high", "c1")
     state = folded(one, two, back)
-    assert (state.ran[CHURN], state.subjects[CHURN], state.since[CHURN]) == ((1, 2), frozenset({A, B}), 3)
+    ran = {1: ref(1).record, 2: ref(2).record}
+    assert (state.ran[CHURN], state.subjects[CHURN], state.since[CHURN]) == (ran, frozenset({A, B}), 3)
     state = folded(one, two, back, gone)
     assert state.deployed == {}
-    assert (state.ran[CHURN], state.since[CHURN]) == ((1, 2), 4)
+    assert (state.ran[CHURN], state.since[CHURN]) == (ran, 4)
     assert (state.head, state.sequence, state.cursor) == ("digest 4", 4, "c4")
     assert (state.genesis, state.manifests) == ("c0", B)
+
+
+def test_of_two_records_of_one_number_the_first_is_the_release() -> None:
+    other = ReleaseRef(model="churn", number=1, record=B, artifact=B)
+    state = folded(entry(1, decision(release=ref(1))), entry(2, decision(B, release=other, before=A)))
+    assert state.ran[CHURN] == {1: ref(1).record}
 
 
 @pytest.mark.parametrize("part", ["intent", "files"])

@@ -10,14 +10,12 @@ import pytest
 
 from ordain.adapters.artifacts import Store
 from ordain.core.decisions import Decision
-from ordain.core.gating.verdicts import Verdict
 from ordain.core.reasons import Reason
 from ordain.services.proofs.verify import verify
 from tests.services.test_requests import Hosted, sound
-from tests.services.world import World, environment_file, models_file, params_file, record
+from tests.services.world import FAILED, World, environment_file, models_file, params_file, record
 
 CHURN, PRODUCTION, SHARED = "staging/churn", "production/churn", "production/_shared"
-FAILED = (Verdict(gate="quality.roc_auc", outcome="fail", value=0.6, bound=0.7),)
 WAIVER = {
     "model": "churn", "gate": "quality.roc_auc", "reason": "Known, and accepted.", "expires": "2026-12-31",
 }  # fmt: skip

@@ -17,6 +17,7 @@ from ordain.core.plans.plan import Item, Plan
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
 from ordain.services.reading.plan import plan
+from tests.services.world import FAILED
 
 if TYPE_CHECKING:
     from tests.services.world import World
@@ -150,17 +151,14 @@ def test_merged_but_not_reconciled_is_said(untrained: World) -> None:
 
 
 def test_a_self_approval_and_a_failed_gate_are_said(untrained: World) -> None:
-    from ordain.core.gating.verdicts import Verdict
-
     branch = untrained.replicas("dana", 5)
     untrained.branch("omar", "look")
     untrained.approve(branch, "ravi")
     assert items(look(untrained))["staging/churn"].approved
-    bad = (Verdict(gate="quality.roc_auc", outcome="fail", value=0.6, bound=0.7),)
-    untrained.release("dana", "churn", 2, verdicts=bad)
+    untrained.release("dana", "churn", 2, verdicts=FAILED)
     item = items(look(untrained))["staging/churn"]
     assert (item.reason, item.deployed, item.wanted) == (Reason.GATE_FAILED, "churn@1", "churn@2")
-    assert [each.outcome for each in item.gates] == ["fail"]
+    assert [each.outcome for each in item.gates] == ["fail", "pass"]
     assert "no waiver covers it" in item.detail
 
 

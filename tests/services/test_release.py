@@ -228,7 +228,7 @@ def deploy(root: Path, monkeypatch: pytest.MonkeyPatch, number: int, environment
     running = Deployed(
         target=target, subject="s", intent="i", files="f", release=found.ref, since=1, source="c"
     )
-    state = LedgerState(deployed={target: running}, ran={target: (number,)})
+    state = LedgerState(deployed={target: running}, ran={target: {number: found.digest}})
     monkeypatch.setattr(service, "fold", lambda _: state)
 
 
@@ -360,7 +360,7 @@ def test_numbers_are_never_used_again(
     switch(root, trees["first"])
     assert go(root).release == "churn@5"
     target = Target(environment="staging", model="churn")
-    monkeypatch.setattr(service, "fold", lambda _: LedgerState(ran={target: (7,)}))
+    monkeypatch.setattr(service, "fold", lambda _: LedgerState(ran={target: {7: "r"}}))
     (root / "releases/churn/5.yaml").unlink()
     (root / "environments/staging.yaml").write_text(ENVIRONMENT)
     assert go(root).release == "churn@8"
@@ -613,8 +613,8 @@ def test_one_refused_model_does_not_stop_the_others(work: Callable[[], Path]) ->
 
 def test_the_ledger_of_the_base_branch_is_read(work: Callable[[], Path]) -> None:
     root = work()
-    assert History.around(root, "main").ledger == LedgerState()
-    assert History.around(root / "pipelines", "main").ledger is None
+    assert History.around(root).ledger == LedgerState()
+    assert History.around(root / "pipelines").ledger is None
     disk.write_atomic(root / "manifests/ledger/00000001.json", b"{}")
     git(root, "add", "-A")
     git(root, "commit", "-q", "-m", "A ledger that is none")

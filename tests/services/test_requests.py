@@ -20,7 +20,7 @@ from ordain.services.judging import witness
 from ordain.services.judging.past import Past
 from ordain.services.judging.states import States
 from ordain.services.proofs.verify import verify
-from ordain.services.reconciling.reconcile import Outcome, Place
+from ordain.services.reconciling.order import Outcome, Place
 from tests.services.world import World
 
 

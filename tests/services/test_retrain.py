@@ -17,7 +17,7 @@ from ordain.adapters import dvc_remote
 from ordain.adapters.git import Repository
 from ordain.adapters.requests_local import LocalRequests
 from ordain.errors import UserError
-from ordain.services.judging.workspace import committed_policy
+from ordain.services.judging.workspace import governed
 from ordain.services.monitoring import retrain as service
 from ordain.services.monitoring.retrain import Asked, Bench, Wish, retrain
 from ordain.services.releases.release import Released
@@ -339,8 +339,9 @@ def test_without_a_remote_another_forge_than_the_local_one_asks_for_nothing(
 ) -> None:
     new_data(repo)
     trace = Trace(repo, monkeypatch)
-    policy = committed_policy(Repository(repo.root))
-    monkeypatch.setattr(service, "committed_policy", lambda _: replace(policy, forge="github"))
+    found = governed(Repository(repo.root))
+    hosted = replace(found, policy=replace(found.policy, forge="github"))
+    monkeypatch.setattr(service, "governed", lambda _: hosted)
     with pytest.raises(UserError, match="no remote"):
         trace.ask()
     assert trace.steps == STEPS[:3]

@@ -150,7 +150,7 @@ def test_audit_in_every_form(story: World, world: World) -> None:
     said = run(audit_cli.command, where, "--env", "production")
     assert "2026-11-26T12:00:00Z  production/churn  change  churn@2  refused: approvals-missing" in said
     assert "mei, signed by approver, SHA256:" in said
-    assert "1 of 1 pass" in said
+    assert "2 of 2 pass" in said
     rows = list(csv.DictReader(io.StringIO(run(audit_cli.command, where, "--format", "csv"))))
     assert len(rows) == 6
     document = json.loads(run(audit_cli.command, where, "--format", "json", "--at", "2026-11-24"))

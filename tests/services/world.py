@@ -30,7 +30,8 @@ from ordain.core.git import commits
 from ordain.core.specs.identity import training_slice
 from ordain.core.specs.spec import Models, Params
 from ordain.services.judging.workspace import Setting, at_base
-from ordain.services.reconciling.reconcile import Collector, Order, Outcome, Place, reconcile
+from ordain.services.reconciling.order import Collector, Order, Outcome, Place
+from ordain.services.reconciling.reconcile import reconcile
 from ordain.services.requests.approve import Approved, Approver, approve
 from ordain.services.requests.pins import Proposal
 from ordain.services.requests.promote import promote
@@ -65,7 +66,9 @@ SPEC: dict[str, Any] = {
     "monitoring": {"latency_objective_ms": 50},
 }
 CANDIDATES = {"plain": {"estimator": "sklearn.linear_model.LogisticRegression", "parameters": {"C": 1.0}}}
-PASSED = (Verdict(gate="quality.roc_auc", outcome="pass", value=0.8, bound=0.7),)
+PARITY = Verdict(gate="parity", outcome="pass", value=1e-07, bound=1e-05)
+PASSED = (Verdict(gate="quality.roc_auc", outcome="pass", value=0.8, bound=0.7), PARITY)
+FAILED = (Verdict(gate="quality.roc_auc", outcome="fail", value=0.6, bound=0.7), PARITY)
 
 
 class _Plain(yaml.SafeDumper):
@@ -111,7 +114,11 @@ def record(
                           metric="roc_auc", score=0.8),
         artifact=sha(f"artifact {model} {number} {salt}"),
         artifact_bytes=1000,
-        metrics={"roc_auc": 0.8},
+        metrics={
+            each.gate.removeprefix("quality."): each.value
+            for each in verdicts
+            if each.gate.startswith("quality.") and each.value is not None
+        },
         verdicts=verdicts,
         looks=1,
     )  # fmt: skip
@@ -296,7 +303,8 @@ class World:
             ):
                 known = yaml.safe_load((where / path).read_text())[key] if (where / path).exists() else {}
                 self.write(where, path, {**new, key: {**known, **new[key]}})
-        made = record(model, number, **{"made_of": self.declared_slice(where, model), **options})
+        declared = {"made_of": self.declared_slice(where, model), "verdicts": self.passed(where, model)}
+        made = record(model, number, **{**declared, **options})
         self.write(where, f"releases/{model}/{number}.yaml", msgspec.to_builtins(made))
         self.pin(where, "staging", model, number)
         self.commit(who, f"Release {model}@{number}")
@@ -310,6 +318,11 @@ class World:
         except (msgspec.ValidationError, yaml.YAMLError):
             return plain_slice(model)
         return training_slice(models.models[model], params.candidates.get(model, {}), params.seed)
+
+    def passed(self, where: Path, model: str) -> tuple[Verdict, ...]:
+        """What the gates of a model would say to a champion that passes."""
+        bound = self.models(where)[model]["gates"]["quality"][0]["min"]
+        return msgspec.structs.replace(PASSED[0], bound=bound), PARITY
 
     def models(self, where: Path) -> dict[str, Any]:
         """What is declared in a clone."""

@@ -13,7 +13,7 @@ from ordain.cli.console import Console, common_options
 from ordain.cli.keys import KeyFile
 
 if TYPE_CHECKING:
-    from ordain.services.reconciling.reconcile import Order, Outcome
+    from ordain.services.reconciling.order import Order, Outcome
 
 
 @click.command()
@@ -67,22 +67,20 @@ def order(root: Path, key: Path, target: str | None) -> Order:
     from ordain.adapters.ledger_memory import LedgerMemory
     from ordain.adapters.resources import templates
     from ordain.cli import wiring
-    from ordain.core.specs.governance import ledger_branch
-    from ordain.services.judging.workspace import committed_policy
-    from ordain.services.reconciling.reconcile import Order, Place
+    from ordain.services.reconciling.order import Order, Place
 
     clone = find_repository(root)
-    policy = committed_policy(clone)
-    source = Place(clone.remote(), policy.branch)
+    source = Place(clone.remote())
     place, _, branch = (target or "").partition("#")
     if place and "://" not in place and Path(place).is_dir():
         place = str(Path(place).absolute())
-    goal = Place(place or source.address, branch or ledger_branch(policy))
+    goal = Place(place or source.address, branch or None)
+    elsewhere = f" in {target}" if target else ""
     return Order(
         source=source,
         target=goal,
         borrow=clone.folder,
-        memory=LedgerMemory(clone.git_folder(), f"{goal.address}#{goal.branch}"),
+        memory=lambda genesis: LedgerMemory(clone.git_folder(), f"{genesis}{elsewhere}"),
         collector=wiring.collector(key),
         forge=LocalForge,
         requests=wiring.requests(clone),

@@ -87,10 +87,10 @@ def publisher(clone: Repository, model_key: Path | None) -> Callable[[Path, tupl
     """
     from ordain.cli import wiring
     from ordain.cli.publish import desk
-    from ordain.services.judging.workspace import committed_policy
+    from ordain.services.judging.workspace import governed
     from ordain.services.releases.publish import Wanted, publish
 
-    if wiring.artifact_place() == "store" and committed_policy(clone).forge == "local":
+    if wiring.artifact_place() == "store" and governed(clone).policy.forge == "local":
         return lambda *_: ()
     return lambda root, models: publish(root, Wanted(models=models), desk(root, model_key))
 

@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from ordain.core.approvals.approval import STATE_TARGET, Evidence, gather, pending, policy_subject
 from ordain.core.approvals.attested import Attested, with_word
-from ordain.core.approvals.judge import Step, judge
+from ordain.core.approvals.judge import judge
 from ordain.core.approvals.quorum import declared_risk, higher
+from ordain.core.approvals.step import Step
 from ordain.core.decisions import Decision, Entry, LedgerState, Pending
 from ordain.core.ledger.ledger import JUDGING, advance
 from ordain.core.people.trust import Contribution, collectors, contribution, revoked
@@ -139,7 +140,9 @@ class Walk:
         """Who made a step, by Git's word and by the forge's."""
         made = self._states.contribution(self.parent, commit, self.policy)
         told = self._told.get(commit) or self._context.attest(commit, self.parent, self.policy)
-        if told is not None and told.key in collectors(self.policy):
+        if told is None or told.key in self._listening.revoked(self.state):
+            return made
+        if told.key in collectors(self.policy):
             self._told[commit] = told
             self._attested.append(told)
             self._evidence += told.evidence
@@ -147,7 +150,7 @@ class Walk:
 
     def _heard(self, commit: str) -> Attested | None:
         """What a forge said of a step that was judged before."""
-        return self._told.get(commit) or self._context.past.told(commit)
+        return self._told.get(commit) or self._listening.told(commit)
 
     def _later(self, commit: str) -> tuple[Policy, ...]:
         """The policies that later steps bring, approved: what they take away is known by now."""

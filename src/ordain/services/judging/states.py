@@ -148,21 +148,6 @@ class States:
                 return commit
         raise UserError("no commit of the branch holds a valid policy.yaml", where=POLICY, fix="ordain check")
 
-    def newest_policy(self, head: str) -> Policy:
-        """The newest policy of a branch that can be read, approved or not.
-
-        Raises:
-            UserError: when there is none.
-        """
-        here = self.policy(head)
-        if here is not None:
-            return here
-        for commit in self.repository.changes(head, POLICY):
-            policy = self.policy(commit)
-            if policy is not None:
-                return policy
-        raise UserError("no commit of the branch holds a valid policy.yaml", where=POLICY, fix="ordain check")
-
     def collectors(self, entry: Entry, genesis: str) -> frozenset[str]:
         """Who may have signed an entry: nobody, unless its policy is where it says, from genesis on."""
         if entry.genesis != genesis or (entry.sequence == 1 and entry.policy_source != genesis):

@@ -25,7 +25,7 @@ from ordain.core.pipelines.pipeline import FOLDER
 from ordain.core.state.instance import Instance, is_state_path, read_instance
 from ordain.errors import UserError
 from ordain.ports import Proposals
-from ordain.services.judging.workspace import base_branch, committed_policy
+from ordain.services.judging.workspace import governed
 from ordain.services.monitoring.asked import known, remember, tip
 from ordain.services.releases.release import release
 from ordain.services.requests.commit import GENERATED, Author, push, record
@@ -90,7 +90,7 @@ def retrain(bench: Bench, wish: Wish) -> Asked:
         RetryLater: when the origin, the forge, the registry or a data source does not answer, or another
             run of this was faster.
     """
-    clone, base = bench.clone, base_branch(bench.clone)
+    clone, base = bench.clone, governed(bench.clone).branch
     instance = read_instance(disk.read_state(clone.folder, is_state_path))
     chosen(instance, [wish.model])
     found, document = retraining.because(wish.evidence, wish.model, wish.where)
@@ -242,7 +242,7 @@ def _keep(bench: Bench, model: str, made: tuple[str, ...]) -> None:
     data = (tracked,) if source and disk.inside(root, tracked).is_file() else ()
     if not (made or data):
         return
-    if committed_policy(bench.clone).forge == "local" and not dvc_remote.has_default(root):
+    if governed(bench.clone).policy.forge == "local" and not dvc_remote.has_default(root):
         bench.watcher.note("no DVC remote is set up: outputs stay in the cache of this clone")
         return
     with dvc.exclusive(root, lambda: bench.watcher.note("waiting for an earlier run here to end")) as lock:

@@ -24,14 +24,13 @@ from ordain.core.state.declared import Instance
 from ordain.core.state.instance import STATE_PATHS, is_state_path
 from ordain.errors import UserError
 from ordain.ports import Merges
-from ordain.services.judging.book import Book, open_book
-from ordain.services.judging.clone import base_point, ledger_commit
+from ordain.services.judging.clone import ground_of
 from ordain.services.judging.judged import Judged, entry_of
 from ordain.services.judging.judging import Attest, Walk, nobody
 from ordain.services.judging.past import Past
 from ordain.services.judging.states import MANIFESTS, States
 from ordain.services.judging.witness import Witness
-from ordain.services.judging.workspace import Desk, Setting, at_base, base_branch
+from ordain.services.judging.workspace import Desk, Setting, at_base, book_of
 from ordain.services.reading.measurements import measurements
 from ordain.services.training.staleness import Hash, Read, at_commit, in_working_tree, stale_pipelines
 
@@ -100,18 +99,16 @@ def _desk(setting: Setting, base: str | None) -> Iterator[tuple[Desk, Point]]:
     clone = setting.clone
     if base is None and clone.has_remote():
         with at_base(setting) as desk:
-            yield desk, Point(name=f"origin/{base_branch(clone)}", commit=desk.base)
+            yield desk, Point(name=f"origin/{desk.ground.branch}", commit=desk.base)
         return
-    point = base_point(clone, States(clone, setting.templates), base)
+    found, point = ground_of(clone, States(clone, setting.templates), base)
     with scratch(clone.folder) as repository:
         states = States(repository, setting.templates)
-        commit, address = point.commit or "", str(clone.folder.resolve())
-        ledger = ledger_commit(clone, states, commit)
+        address = str(clone.folder.resolve())
         yield (
             Desk(
-                repository=repository, address=address, base=commit, states=states,
-                book=open_book(states, ledger, states.genesis(commit)) if ledger else Book.empty(),
-                forge=setting.forge(repository, address), setting=setting,
+                repository=repository, address=address, ground=found, states=states,
+                book=book_of(states, found), forge=setting.forge(repository, address), setting=setting,
             ),
             point,
         )  # fmt: skip

@@ -16,7 +16,7 @@ from ordain.adapters import files as disk
 from ordain.adapters.git import PushRacedError, Repository
 from ordain.core.git import commits
 from ordain.errors import RetryLater, UserError
-from ordain.services.judging.workspace import base_branch
+from ordain.services.judging.workspace import governed
 
 # Files, and folders with a `/` at the end.
 GENERATED = (".ordain/schemas/", "dvc.lock", "dvc.yaml", "environments/", "pipelines/", "releases/")
@@ -50,7 +50,7 @@ def commit(clone: Repository, author: Author, message: str, branch: str | None) 
         UserError: when the branch is the base branch, a file is odd, or nobody may commit.
         RetryLater: when somebody pushed to the branch first.
     """
-    if branch is not None and branch == base_branch(clone):
+    if branch is not None and branch == governed(clone).branch:
         fix = "push to a branch of its own, and merge that"
         raise UserError(f"`{branch}` changes by merging only", where="policy.yaml", fix=fix)
     made = record(clone, author, message, GENERATED)
