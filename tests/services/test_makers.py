@@ -261,6 +261,49 @@ def test_a_text_that_nobody_signed_blocks_until_somebody_puts_it_in_place_anew(w
     assert merged(world, again, "ravi")[CHURN].approved
 
 
+STRANGERS = {
+    "by another address": "Ravi Menon <ravi@home.example>",
+    "by their name's key": "ravi <r@home.example>",
+    "by no name that anyone knows": "R. M. <rm@home.example>",
+    "by a nickname alone": "RM",
+}
+
+
+@pytest.mark.parametrize("line", STRANGERS.values(), ids=STRANGERS)
+def test_a_co_author_whom_the_policy_does_not_know_could_be_the_approver(running: World, line: str) -> None:
+    branch = running.replicas("dana", 5)
+    running.git("dana", "commit", "-q", "--amend", "-m", f"Five\n\nCo-authored-by: {line}")
+    running.push("dana")
+    decision = merged(running, branch, "ravi")[CHURN]
+    assert (decision.approved, decision.reason) == (False, Reason.AUTHOR_UNPROVEN)
+    assert ("ravi" in decision.contributors) == ("ravi" in line.casefold())
+
+
+def test_an_author_by_an_address_that_nobody_lists_is_unproven_whoever_signs(running: World) -> None:
+    branch = running.replicas("dana", 5)
+    running.git("dana", "commit", "-q", "--amend", "--author", "Ravi Menon <ravi@home.example>", "--no-edit")
+    running.push("dana")
+    decision = merged(running, branch, "ravi")[CHURN]
+    assert decision.reason == Reason.AUTHOR_UNPROVEN
+    assert {"dana", "ravi"} <= set(decision.contributors)
+
+
+def test_what_was_decided_by_the_rules_before_stays_proven(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ordain.services.judging.judged.JUDGING", 2)
+    monkeypatch.setattr("ordain.core.people.trust._STRANGERS_COUNT", 99)
+    branch = world.release("dana", "churn", 1)
+    world.git("dana", "commit", "-q", "--amend", "-m", "First\n\nCo-authored-by: RM <rm@home.example>")
+    world.push("dana")
+    world.sign(branch, "ravi")
+    world.merge(branch)
+    (entry,) = world.reconcile().entries
+    assert (entry.judging, entry.decisions[-1].approved) == (2, True)
+    monkeypatch.undo()
+    assert merged(world, world.replicas("dana", 6), "mei")[CHURN].approved
+
+
 def test_a_text_is_proven_by_the_key_that_its_author_had_then(world: World) -> None:
     """Dana's key is replaced between writing the spec and deploying it."""
     declared(world, "dana")

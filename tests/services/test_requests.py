@@ -249,6 +249,64 @@ def test_whoever_pushed_for_the_author_cannot_review(hosted: Hosted) -> None:
     assert hosted.verdict().reason == Reason.SELF_APPROVAL
 
 
+@pytest.mark.parametrize(
+    "told",
+    [{"pushers": ("dana-gh", "")}, {"pushers": ("dana-gh", "stranger")}, {"author": None}],
+    ids=["an account that is gone", "an account that nobody lists", "opened by an account that is gone"],
+)
+@pytest.mark.parametrize("signed", [True, False])
+def test_a_push_by_somebody_who_cannot_be_named(hosted: Hosted, told: dict[str, Any], signed: bool) -> None:
+    """It could be the reviewer's other account, whoever signed what was pushed."""
+    if not signed:
+        hosted.unsigned("dana")
+    branch = hosted.world.release("dana", "churn", 1)
+    hosted.merge(branch, hosted.reviews(branch, "ravi"), **told)
+    assert hosted.verdict().reason == Reason.AUTHOR_UNPROVEN
+    sound(hosted)
+
+
+@pytest.mark.parametrize(
+    ("line", "named", "reason"),
+    [
+        ("R <ravi@home.example>", (), Reason.AUTHOR_UNPROVEN),
+        ("R <ravi@home.example>", ("ravi@home.example",), Reason.APPROVED),
+        ("R <7+mei-gh@users.noreply.github.com>", (), Reason.APPROVED),
+        ("R <7+ravi-gh@users.noreply.github.com>", (), Reason.SELF_APPROVAL),
+    ],
+)
+def test_an_address_that_neither_forge_nor_policy_knows(
+    hosted: Hosted, line: str, named: tuple[str, ...], reason: Reason
+) -> None:
+    """The forge names every account behind the commits; the trailer is nobody's, or somebody's account."""
+    hosted.unsigned("dana")
+    branch = hosted.world.release("dana", "churn", 1)
+    hosted.world.git("dana", "commit", "-q", "--amend", "-m", f"Release\n\nCo-authored-by: {line}")
+    hosted.world.push("dana")
+    hosted.merge(branch, hosted.reviews(branch, "ravi"), named=named)
+    assert hosted.verdict().reason == reason
+    sound(hosted)
+
+
+def test_taking_in_the_base_branch_names_nobody(hosted: Hosted) -> None:
+    """The forge's own button updates Dana's branch, by a commit of the forge's own address."""
+    world = hosted.world
+    hosted.unsigned("dana")
+    branch = world.release("dana", "churn", 1)
+    where = world.branch("mei", "other")
+    world.write(where, "README.md", "Hello")
+    world.commit("mei", "Say hello")
+    world.merge(world.push("mei"))
+    world.git("dana", "fetch", "-q", "origin")
+    forge = ("-c", "user.name=Forge", "-c", "user.email=noreply@forge.example")
+    # What Git takes from the environment goes before what it is told to.
+    words = ["env", *(f"-uGIT_{role}_{key}" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL"))]
+    merge = (*words, "git", *forge, "merge", "-q", "--no-ff", "-m", "Update", "origin/main")
+    world.run(world.enter("dana"), *merge, who="dana")
+    world.push("dana")
+    hosted.merge(branch, hosted.reviews(branch, "ravi"))
+    assert hosted.verdict().reason == Reason.APPROVED
+
+
 def test_merging_is_no_contribution(hosted: Hosted) -> None:
     branch = hosted.world.release("dana", "churn", 1)
     hosted.merge(branch, hosted.reviews(branch, "ravi"), merged_by="ravi-gh")

@@ -89,10 +89,24 @@ class PullReview(Part, frozen=True, kw_only=True):
     submitted_at: str | None = None
 
 
+class Maker(Part, frozen=True, kw_only=True):
+    """Whom a commit itself names."""
+
+    email: str | None = None
+
+
+class Makers(Part, frozen=True, kw_only=True):
+    """What a commit itself says of its making."""
+
+    author: Maker | None = None
+    committer: Maker | None = None
+
+
 class PullCommit(Part, frozen=True, kw_only=True):
     """A commit of a pull request, with the accounts to which its addresses belong."""
 
     sha: str
+    commit: Makers
     author: Account | None = None
     committer: Account | None = None
 
@@ -196,6 +210,7 @@ def request(place: Place, evidence: Evidence, now: dt.datetime) -> Request:
         merged_at=stamp(pull.merged_at),
         author=_login(pull.user),
         pushers=_pushers(place, evidence),
+        named=_named(evidence.commits),
         reviews=_reviews(evidence.reviews),
         bypasses=_bypasses(pull, evidence.suites or ()),
         unsafe=_sorted(name for name, holds in unsafe.items() if holds),
@@ -250,12 +265,33 @@ def _bypasses(pull: Pull, suites: Sequence[Suite]) -> tuple[str, ...]:
 
 
 def _pushers(place: Place, evidence: Evidence) -> tuple[str, ...]:
-    """Accounts of the commits' addresses, and whoever moved the branch from its creation to the merge."""
-    accounts = [account for each in evidence.commits for account in (each.author, each.committer)]
+    """Accounts of the commits' addresses, and whoever moved the branch from its creation to the merge.
+
+    An empty name stands for whoever can't be told: an account that is gone, or an author behind GitHub's own.
+    """
+    commits = evidence.commits
+    accounts = [each.author for each in commits if _known(each.author)]
+    accounts += [each.committer for each in commits if _known(each.committer) and not _web(each.committer)]
     if not local(evidence.pull, place):
         accounts.append(evidence.pull.head.user)
     accounts += _movers(evidence.pull, evidence.moves or ())
-    return _sorted(name for name in map(_login, accounts) if name is not None and name != _WEB)
+    return _sorted("" if _web(each) else _login(each) or "" for each in accounts)
+
+
+def _named(commits: Sequence[PullCommit]) -> tuple[str, ...]:
+    """The addresses that GitHub attributes to an account, its own among them."""
+    pairs = [(each.author, each.commit.author) for each in commits]
+    pairs += [(each.committer, each.commit.committer) for each in commits]
+    return _sorted(maker.email for account, maker in pairs if _known(account) and maker and maker.email)
+
+
+def _known(account: Account | None) -> bool:
+    """Whether GitHub attributes an address to an account at all."""
+    return account is not None and account.login is not None
+
+
+def _web(account: Account | None) -> bool:
+    return account is not None and account.login == _WEB
 
 
 def _movers(pull: Pull, moves: Sequence[Activity]) -> list[Account | None]:

@@ -266,7 +266,10 @@ def _newest(versions: Sequence[Version], then: dt.datetime | None) -> str | None
 
 
 def _pushers(evidence: Evidence) -> tuple[str, ...]:
-    """Whoever opened it, whose pushes GitLab noted on it, and who pushed to its branch before."""
+    """Whoever opened it, whose pushes GitLab noted on it, and who pushed to its branch before.
+
+    An empty name stands for whoever can't be told: an account that is gone, as is a fork's whose project is.
+    """
     branch = evidence.merged.source_branch
     noted = [each.author for each in evidence.notes if each.system and _PUSHED.match(each.body)]
     pushed = [
@@ -274,8 +277,10 @@ def _pushers(evidence: Evidence) -> tuple[str, ...]:
         for each in evidence.pushes or ()
         if each.push_data is not None and each.push_data.ref in {branch, None}
     ]
-    found = [*map(_login, [evidence.merged.author, *noted]), *map(login, pushed)]
-    return _sorted(name for name in found if name is not None)
+    gone = [None] if evidence.merged.source_project_id is None else []
+    return _sorted(
+        name or "" for name in (*map(_login, [evidence.merged.author, *noted]), *map(login, pushed), *gone)
+    )
 
 
 def _unsafe(evidence: Evidence) -> tuple[str, ...]:

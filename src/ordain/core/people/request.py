@@ -43,7 +43,9 @@ class Request(Value, frozen=True, kw_only=True):
         merged: the commit of the base branch that it became: a merge, a squash, the last of a rebase; empty
             while it is open.
         merged_by, author: logins; None for an account that is gone. merged_at: ISO 8601, or empty.
-        pushers: logins that the forge names for any of its commits, and that pushed to its branch.
+        pushers: logins that the forge names for any of its commits, and that pushed to its branch; an empty
+            one for somebody whose account is gone.
+        named: e-mail addresses of its commits that the forge attributes to an account.
         reviews: every review, oldest first.
         bypasses: logins that merged past the forge's own rules.
         unsafe: settings by which the forge lets an approval outlive a change, and evidence on its makers
@@ -63,6 +65,7 @@ class Request(Value, frozen=True, kw_only=True):
     merged_at: str
     author: str | None
     pushers: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
     reviews: tuple[Review, ...] = ()
     bypasses: tuple[str, ...] = ()
     unsafe: tuple[str, ...] = ()

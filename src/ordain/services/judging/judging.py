@@ -143,7 +143,7 @@ class Walk:
             self._told[commit] = told
             self._attested.append(told)
             self._evidence += told.evidence
-        return with_word(self.policy, made, told)
+        return with_word(self.policy, made, told).by(self._context.judging)
 
     def _heard(self, commit: str) -> Attested | None:
         """What a forge said of a step that was judged before."""
@@ -223,6 +223,7 @@ class Walk:
         if self._before.instance is None:
             return {}
         made = contribution(self.policy, self._states.repository.commits([self.genesis]))
+        made = made.by(self._context.judging)
         if self.policy.forge != "local":
             made = made.vouched(Contribution())
         waiting = pending(subjects(self._before, self.policy), self.state, self.policy)
@@ -250,7 +251,7 @@ class Walk:
         if self._context.judging == 1:
             made = makers.by_first_rules(waiting.target, self._before.instance)
         else:
-            made = makers.of(waiting.target)
+            made = makers.of(waiting.target).by(self._context.judging)
         made = made.joined(Contribution(people=waiting.contributors, unproven=waiting.unproven))
         return replace(waiting, contributors=made.people, unproven=made.unproven)
 

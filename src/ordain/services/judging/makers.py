@@ -170,7 +170,7 @@ class Makers:
             found = found.joined(self._hands.made(recorded[:1]))
         head = parent if judged or not recorded else recorded[0]
         wrote = self._of_training(release.model, stood, head, judged=judged)
-        return found.joined(Contribution(people=wrote.people) if proven else wrote)
+        return found.joined(wrote.named if proven else wrote)
 
     def _of_training(self, model: str, stood: Stood | None, head: str, *, judged: bool) -> Contribution:
         """Who wrote what decided a release that a commit, or the step that is judged, recorded."""

@@ -178,7 +178,12 @@ class States:
         A merge that is the clean automatic result of its two parents is no contribution, and neither
         is a commit of the reconciler's own, which changes nothing outside `manifests/`.
         """
-        return self.made_by(self.repository.commits(self.repository.between(after, until)), policy)
+        return contribution(policy, self.contributing(after, until, policy))
+
+    def contributing(self, after: str, until: str, policy: Policy) -> list[Commit]:
+        """The commits that one commit has and another has not, without those that are no contribution."""
+        commits = self.repository.commits(self.repository.between(after, until))
+        return [each for each in commits if not self._neutral(each, policy)]
 
     def made_by(self, commits: Iterable[Commit], policy: Policy) -> Contribution:
         """Who made some commits, by themselves."""

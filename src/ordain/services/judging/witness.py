@@ -5,7 +5,7 @@ A plan hears the same, and what an open request would add to it; but nobody sign
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
@@ -14,6 +14,7 @@ from ordain.core.approvals import attested
 from ordain.core.approvals.approval import pending
 from ordain.core.approvals.attested import Attested, Branch, Observed, observe
 from ordain.core.evidence.attestation import Signer
+from ordain.core.git.commits import Commit
 from ordain.core.people.request import Request
 from ordain.core.specs.governance import Policy
 from ordain.core.specs.identity import Transition
@@ -82,12 +83,7 @@ class Witness:
         repository = self._states.repository
         if not self._fetched(told) or not repository.is_ancestor(commit, told.merged):
             return None
-        made = repository.commits(repository.between(parent, told.head))
-        emails = {each.email.strip().casefold() for one in made for each in one.people}
-        branch = Branch(
-            emails=tuple(sorted(emails - {""})),
-            signers=tuple(sorted({one.signer.fingerprint for one in made if one.signer})),
-        )
+        branch = _branch(self._states.contributing(parent, told.head, policy), told)
         looked = {each.commit for each in told.reviews if each.commit}
         covered = {each: self._covered(each, parent, policy) for each in sorted(looked)}
         return self._seal(observe(policy, commit, told, branch, covered), policy)
@@ -106,6 +102,16 @@ class Witness:
     def _covered(self, looked: str, parent: str, policy: Policy) -> tuple[Transition, ...]:
         """What a commit would have changed when it was looked at, seen from where it left the base branch."""
         return transitions_of(self._states, self._past, looked, (parent, policy))
+
+
+def _branch(made: Sequence[Commit], told: Request) -> Branch:
+    """Whom the commits of a request's branch name, without those that only take in the base branch."""
+    emails = {each.email.strip().casefold() for one in made for each in one.people} - {""}
+    return Branch(
+        emails=tuple(sorted(emails)),
+        signers=tuple(sorted({one.signer.fingerprint for one in made if one.signer})),
+        unnamed=tuple(sorted(emails - {each.strip().casefold() for each in told.named})),
+    )
 
 
 def transitions_of(
