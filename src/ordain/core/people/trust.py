@@ -14,7 +14,8 @@ from ordain.core.reasons import Reason
 from ordain.core.specs.governance import Key, Policy
 from ordain.core.value import Value
 
-_STRANGERS_COUNT = 3
+# Version of the rules since which strangers count, and people are tied across policies (ADR 0024).
+IDENTITIES = 3
 # The addresses that GitHub and GitLab make up for whoever shows none: of them, the account is told.
 _GITHUB = re.compile(r"(?:[0-9]+\+)?([^+@]+)@users\.noreply\.[^@]+")
 _GITLAB = re.compile(r"[0-9]+-([^@]+)@users\.noreply\.[^@]+")
@@ -54,8 +55,8 @@ class Contribution(Value, frozen=True, kw_only=True):
         return self.named.joined(others)
 
     def by(self, judging: int) -> Contribution:
-        """What counts by a version of the rules: since the third, strangers leave it unproven (ADR 0024)."""
-        if judging < _STRANGERS_COUNT:
+        """What counts by a version of the rules: since ADR 0024, strangers leave it unproven."""
+        if judging < IDENTITIES:
             return Contribution(people=self.people, unproven=self.unproven)
         return Contribution(
             people=_union(self.people, self.likely), unproven=_union(self.unproven, self.strangers)

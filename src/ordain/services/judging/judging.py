@@ -13,7 +13,7 @@ from ordain.core.approvals.judge import Step, judge
 from ordain.core.approvals.quorum import declared_risk, higher
 from ordain.core.decisions import Decision, Entry, LedgerState, Pending
 from ordain.core.ledger.ledger import JUDGING, advance
-from ordain.core.people.trust import Contribution, collectors, contribution, revoked
+from ordain.core.people.trust import IDENTITIES, Contribution, collectors, contribution, revoked
 from ordain.core.reasons import Reason
 from ordain.core.specs.governance import Policy, Risk
 from ordain.core.specs.identity import Target, Transition
@@ -253,7 +253,8 @@ class Walk:
         else:
             made = makers.of(waiting.target).by(self._context.judging)
         made = made.joined(Contribution(people=waiting.contributors, unproven=waiting.unproven))
-        return replace(waiting, contributors=made.people, unproven=made.unproven)
+        people = makers.everybody(made.people) if self._context.judging >= IDENTITIES else made.people
+        return replace(waiting, contributors=people, unproven=made.unproven)
 
     def _risks(self, waiting: Sequence[Transition], now: Instance | None) -> dict[Target, Risk | None]:
         found: dict[Target, Risk | None] = {}
