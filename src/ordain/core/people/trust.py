@@ -194,7 +194,7 @@ def likely(policy: Policy, identity: Identity) -> set[str]:
 
 
 def _stranger(policy: Policy, identity: Identity) -> bool:
-    """Whether somebody is named whom the policy does not know; by name alone only where no address stands."""
+    """Whether nobody is named whom the policy knows; by name alone only where no address stands."""
     if identity.email.strip():
         return not listed(policy, identity.email)
     return person_of(policy, identity) not in policy.people
@@ -218,8 +218,7 @@ def contribution(policy: Policy, commits: Iterable[Commit]) -> Contribution:
         people |= {owner} if owner else set()
         if owner is None or any(each.unreadable is not None for each in commit.people):
             unproven.add(commit.id)
-        makers[commit.id] = frozenset(each for each in commit.people if each.unreadable is None)
-        people |= {each.text for each in commit.people if each.unreadable is not None}
+        makers[commit.id] = frozenset(commit.people)
         named |= makers[commit.id]
     strange = {each for each in named if _stranger(policy, each)}
     return Contribution(
