@@ -313,6 +313,39 @@ def test_merging_is_no_contribution(hosted: Hosted) -> None:
     assert hosted.verdict().reason == Reason.APPROVED
 
 
+@pytest.mark.parametrize("way", ["in the merge", "on top of it"])
+@pytest.mark.parametrize("gone", [False, True], ids=["by Ravi", "by an account that is gone"])
+def test_what_a_merge_by_hand_brings_beside_the_branch_is_the_mergers(
+    hosted: Hosted, way: str, gone: bool
+) -> None:
+    """Ravi pushes the merge himself, with a text of his own under Dana's name, and lets Omar pin that."""
+    world = hosted.world
+    hosted.unsigned("dana")
+    branch = world.release("dana", "churn", 1)
+    reviews = hosted.reviews(branch, "mei")
+    head = world.run(world.origin, "git", "rev-parse", branch)
+    where = world.branch("dana", "by-hand")
+    world.git("dana", "merge", "-q", "--no-ff", "-m", "Merge", f"origin/{branch}")
+    clean = world.git("dana", "rev-parse", "HEAD")
+    world.edit(where, "models.yaml", lambda value: value["models"].update(fraud=value["models"]["churn"]))
+    world.edit(
+        where, "params.yaml", lambda value: value["candidates"].update(fraud=value["candidates"]["churn"])
+    )
+    amend = ("--amend",) if way == "in the merge" else ()
+    merged = world.commit("dana", "Merge", *amend)
+    world.git("dana", "push", "-q", "origin", "HEAD:main")
+    merger = None if gone else "ravi-gh"
+    if not amend:
+        hosted.tell(clean, head, reviews, merged_by=merger)
+    hosted.tell(merged, head, reviews, merged_by=merger)
+    assert hosted.verdict().reason == (Reason.AUTHOR_UNPROVEN if gone and amend else Reason.APPROVED)
+    hosted.unsigned("omar")
+    pinned = world.release("omar", "fraud", 1)
+    hosted.merge(pinned, hosted.reviews(pinned, "ravi"), author="omar-gh", pushers=("omar-gh",))
+    assert hosted.verdict("fraud").reason == (Reason.AUTHOR_UNPROVEN if gone else Reason.SELF_APPROVAL)
+    sound(hosted)
+
+
 def test_two_accounts_of_one_person_count_once_and_shared_accounts_never(tmp_path: Path) -> None:
     hosted = Hosted(tmp_path, rules=[{"approvals": {"reviewer": 2}}])
     branch = hosted.world.release("dana", "churn", 1)

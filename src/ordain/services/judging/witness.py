@@ -83,10 +83,24 @@ class Witness:
         repository = self._states.repository
         if not self._fetched(told) or not repository.is_ancestor(commit, told.merged):
             return None
+        told = self._with_merger(told, parent, commit, policy)
         branch = _branch(self._states.contributing(parent, told.head, policy), told)
         looked = {each.commit for each in told.reviews if each.commit}
         covered = {each: self._covered(each, parent, policy) for each in sorted(looked)}
         return self._seal(observe(policy, commit, told, branch, covered), policy)
+
+    def _with_merger(self, told: Request, parent: str, commit: str, policy: Policy) -> Request:
+        """Whoever merged by hand made what came along beside the branch; a forge's own merge brings nothing.
+
+        Squashed and rebased commits are made by the forge alone: their branch is not among their ancestors.
+        """
+        repository = self._states.repository
+        if not repository.is_ancestor(told.head, commit):
+            return told
+        branch = set(repository.between(parent, told.head))
+        if all(each.id in branch for each in self._states.contributing(parent, commit, policy)):
+            return told
+        return replace(told, pushers=tuple(sorted({*told.pushers, told.merged_by or ""})))
 
     def _fetched(self, told: Request) -> bool:
         """Whether the request's branch is here, as it was when it was merged."""
