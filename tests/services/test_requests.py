@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from ordain.adapters.artifacts import Store
 from ordain.core.decisions import Decision
-from ordain.core.people.request import Request, Review
+from ordain.core.people.request import Hand, Request, Review
 from ordain.core.reasons import Reason
 from ordain.core.specs.governance import Policy
 from ordain.core.specs.identity import Transition
@@ -305,6 +305,48 @@ def test_taking_in_the_base_branch_names_nobody(hosted: Hosted) -> None:
     world.push("dana")
     hosted.merge(branch, hosted.reviews(branch, "ravi"))
     assert hosted.verdict().reason == Reason.APPROVED
+
+
+@pytest.mark.parametrize(
+    ("way", "reason"),
+    [
+        ("clean", Reason.APPROVED),
+        ("a clean one, by force", Reason.SELF_APPROVAL),
+        ("with a text of his own", Reason.SELF_APPROVAL),
+        ("and more on another day", Reason.SELF_APPROVAL),
+    ],
+)
+def test_taking_in_the_base_branch_is_no_contribution(hosted: Hosted, way: str, reason: Reason) -> None:
+    """Ravi presses the forge's button on Dana's branch, and reviews what comes of it."""
+    world = hosted.world
+    hosted.unsigned("dana")
+    branch = world.release("dana", "churn", 1)
+    before = world.git("dana", "rev-parse", "HEAD")
+    where = world.branch("mei", "other")
+    world.write(where, "README.md", "Hello")
+    world.commit("mei", "Say hello")
+    world.merge(world.push("mei"))
+    world.git("dana", "fetch", "-q", "origin")
+    world.git("dana", "merge", "-q", "--no-ff", "-m", "Update", "origin/main")
+    if way == "with a text of his own":
+        world.write(world.enter("dana"), "README.md", "Bye")
+        world.commit("dana", "Update", "--amend")
+    after = world.git("dana", "rev-parse", "HEAD")
+    if way == "and more on another day":
+        world.write(world.enter("dana"), "README.md", "Bye")
+        world.commit("dana", "Say bye")
+    head = world.git("dana", "rev-parse", "HEAD")
+    world.push("dana")
+    update = {"before": "", "after": ""} if "force" in way else {"before": before, "after": after}
+    more = (Hand(login="ravi-gh", before=after, after=head),) if head != after else ()
+    hands = (
+        Hand(login="dana-gh", after=before), Hand(login="ravi-gh", after=after), *more,
+        Hand(login="ravi-gh", **update),
+    )  # fmt: skip
+    reviews = hosted.reviews(branch, "ravi")
+    hosted.merge(branch, reviews, pushers=("dana-gh", "ravi-gh"), hands=hands)
+    assert hosted.verdict().reason == reason
+    sound(hosted)
 
 
 def test_merging_is_no_contribution(hosted: Hosted) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ordain.adapters.forges.github import GitHub
-from ordain.core.people.request import Request, standing
+from ordain.core.people.request import Hand, Request, standing
 from ordain.errors import UserError
 from tests.adapters.forges.github_world import (
     ACTIVITY,
@@ -211,6 +211,24 @@ def test_deleted_accounts_are_somebody_who_can_not_be_named(github: GitHub, gith
     github_world.commits = [github_world.commit(HEAD, None, None)]
     found = asked(github)
     assert (found.author, found.merged_by, found.pushers) == (None, None, ("",))
+
+
+def test_what_each_account_did_is_told_where_github_tells_it(github: GitHub, github_world: World) -> None:
+    github_world.commits = [github_world.commit(HEAD, "dana", "web-flow")]
+    move = github_world.move
+    github_world.activity = [
+        move("ravi", "push", "2026-11-21T00:00:00Z") | {"before": OLD, "after": HEAD},
+        move("mei", "force_push", "2026-11-21T00:00:00Z") | {"before": OLD, "after": HEAD},
+        move("lee", "push", "2026-11-21T00:00:00Z") | {"before": "0" * 7, "after": HEAD},
+    ]
+    assert asked(github).hands == (
+        Hand(login="dana", after=HEAD),
+        Hand(login="ravi", before=OLD, after=HEAD),
+        Hand(login="mei"),
+        Hand(login="lee"),
+    )
+    github_world.pull |= {"head": github_world.side("retrain", HEAD, "mallory/churn")}
+    assert asked(github).hands == (Hand(login="dana", after=HEAD), Hand(login="mallory"))
 
 
 def test_addresses_are_named_that_github_attributes_to_an_account(

@@ -16,7 +16,7 @@ from ordain.adapters.forges.github_types import (
 )
 from ordain.adapters.forges.place import Place
 from ordain.adapters.forges.reading import commit_id, distinct, instant, login, stamp, title
-from ordain.core.people.request import Opened, Request, Review, ReviewState
+from ordain.core.people.request import Hand, Opened, Request, Review, ReviewState
 
 # The account under which GitHub itself commits what people press buttons for; nobody's contribution.
 _WEB = "web-flow"
@@ -26,7 +26,8 @@ _STATES: dict[str, ReviewState] = {
     "DISMISSED": "dismissed",
     "COMMENTED": "commented",
 }
-_PUSHES = {"push", "force_push", "branch_creation"}
+_ONWARD = "push"
+_PUSHES = {_ONWARD, "force_push", "branch_creation"}
 # GitHub keeps rule suites for a month; a day or two less is certain.
 _SUITES_KEPT = dt.timedelta(days=28)
 # A merge queue pushes a whole group at once, under the newest commit's name.
@@ -68,7 +69,7 @@ def request(place: Place, evidence: Evidence, now: dt.datetime) -> Request:
     Args:
         now: decides whether GitHub still had the rule suites of that day.
     """
-    pull = evidence.pull
+    pull, hands = evidence.pull, _hands(place, evidence)
     when = instant(pull.merged_at)
     old = when is None or now - when > _SUITES_KEPT
     unsafe = {
@@ -87,7 +88,8 @@ def request(place: Place, evidence: Evidence, now: dt.datetime) -> Request:
         merged_by=_login(pull.merged_by),
         merged_at=stamp(pull.merged_at),
         author=_login(pull.user),
-        pushers=_pushers(place, evidence),
+        pushers=distinct(each.login for each in hands),
+        hands=hands,
         named=_named(evidence.commits),
         reviews=_reviews(evidence.reviews),
         bypasses=_bypasses(pull, evidence.suites or ()),
@@ -142,18 +144,22 @@ def _bypasses(pull: Pull, suites: Sequence[Suite]) -> tuple[str, ...]:
     return distinct(login(each.actor_name) or "unknown" for each in suites if concerns(each))
 
 
-def _pushers(place: Place, evidence: Evidence) -> tuple[str, ...]:
+def _hands(place: Place, evidence: Evidence) -> tuple[Hand, ...]:
     """Accounts of the commits' addresses, and whoever moved the branch from its creation to the merge.
 
     An empty name stands for whoever can't be told: an account that is gone, or an author behind GitHub's own.
     """
     commits = evidence.commits
-    accounts = [each.author for each in commits if _known(each.author)]
-    accounts += [each.committer for each in commits if _known(each.committer) and not _web(each.committer)]
+    named = [(each.author, each.sha) for each in commits]
+    named += [(each.committer, each.sha) for each in commits if not _web(each.committer)]
+    found = [Hand(login=_name(account), after=sha) for account, sha in named if _known(account)]
     if not local(evidence.pull, place):
-        accounts.append(evidence.pull.head.user)
-    accounts += _movers(evidence.pull, evidence.moves or ())
-    return distinct("" if _web(each) else _login(each) or "" for each in accounts)
+        found.append(Hand(login=_name(evidence.pull.head.user)))
+    return (*found, *_moved(evidence.pull, evidence.moves or ()))
+
+
+def _name(account: Account | None) -> str:
+    return "" if _web(account) else _login(account) or ""
 
 
 def _named(commits: Sequence[PullCommit]) -> tuple[str, ...]:
@@ -172,19 +178,25 @@ def _web(account: Account | None) -> bool:
     return account is not None and account.login == _WEB
 
 
-def _movers(pull: Pull, moves: Sequence[Activity]) -> list[Account | None]:
-    """Who moved the branch, read from the newest move to the creation of this branch of that name."""
+def _moved(pull: Pull, moves: Sequence[Activity]) -> list[Hand]:
+    """Who moved the branch, read from the newest move to the creation of this branch of that name.
+
+    A push that goes on from what was there tells what it added; any other may have taken something away.
+    """
     merged, created = instant(pull.merged_at), instant(pull.created_at)
-    movers = []
+    found = []
     for move in moves:
         when = instant(move.timestamp)
         if when is not None and merged is not None and when > merged:
             continue
-        if move.activity_type in _PUSHES:
-            movers.append(move.actor)
+        before, after = commit_id(move.before), commit_id(move.after)
+        if move.activity_type == _ONWARD and before and after:
+            found.append(Hand(login=_name(move.actor), before=before, after=after))
+        elif move.activity_type in _PUSHES:
+            found.append(Hand(login=_name(move.actor)))
         if move.activity_type == "branch_creation" and when is not None and created and when <= created:
             break
-    return movers
+    return found
 
 
 def _login(account: Account | None) -> str | None:

@@ -99,6 +99,8 @@ class Activity(Part, frozen=True, kw_only=True):
 
     activity_type: str
     timestamp: str
+    before: str = ""
+    after: str = ""
     actor: Account | None = None
 
 

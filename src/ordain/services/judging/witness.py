@@ -15,7 +15,7 @@ from ordain.core.approvals.approval import pending
 from ordain.core.approvals.attested import Attested, Branch, Observed, observe
 from ordain.core.evidence.attestation import Signer
 from ordain.core.git.commits import Commit
-from ordain.core.people.request import Request
+from ordain.core.people.request import Hand, Request
 from ordain.core.specs.governance import Policy
 from ordain.core.specs.identity import Transition
 from ordain.errors import UserError
@@ -83,11 +83,32 @@ class Witness:
         repository = self._states.repository
         if not self._fetched(told) or not repository.is_ancestor(commit, told.merged):
             return None
-        told = self._with_merger(told, parent, commit, policy)
-        branch = _branch(self._states.contributing(parent, told.head, policy), told)
+        made = self._states.contributing(parent, told.head, policy)
+        told = self._with_merger(self._with_makers(told, made), parent, commit, policy)
+        branch = _branch(made, told)
         looked = {each.commit for each in told.reviews if each.commit}
         covered = {each: self._covered(each, parent, policy) for each in sorted(looked)}
         return self._seal(observe(policy, commit, told, branch, covered), policy)
+
+    def _with_makers(self, told: Request, made: Sequence[Commit]) -> Request:
+        """Without pushers who did nothing but take in the base branch, as far as the forge tells that.
+
+        Args:
+            made: the commits of the branch that are a contribution.
+        """
+        counting = {each.id for each in made}
+        idle = {each.login for each in told.hands} - {
+            each.login for each in told.hands if self._reach(each) & counting or not self._reach(each)
+        }
+        return replace(told, pushers=tuple(each for each in told.pushers if each not in idle))
+
+    def _reach(self, hand: Hand) -> set[str]:
+        """The commits that a hand brought to a branch; none where that can't be told."""
+        repository = self._states.repository
+        ends = [each for each in (hand.before, hand.after) if each]
+        if not ends or any(repository.find(each) is None for each in ends):
+            return set()
+        return set(repository.between(*ends)) if hand.before else {hand.after}
 
     def _with_merger(self, told: Request, parent: str, commit: str, policy: Policy) -> Request:
         """Whoever merged by hand made what came along beside the branch; a forge's own merge brings nothing.
