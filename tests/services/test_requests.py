@@ -287,6 +287,32 @@ def test_an_address_that_neither_forge_nor_policy_knows(
     sound(hosted)
 
 
+@pytest.mark.parametrize(
+    ("trailer", "reason"),
+    [
+        ("Co-authored-by: RM", Reason.AUTHOR_UNPROVEN),
+        ("Co-authored-by: Mei Tanaka", Reason.APPROVED),
+        ("Co-authored-by: Ravi Menon", Reason.SELF_APPROVAL),
+        ("Co-authored-by: R <7+ravi-gh@users.noreply.github.com>", Reason.SELF_APPROVAL),
+    ],
+)
+def test_whom_a_squash_hides_the_branch_still_names(hosted: Hosted, trailer: str, reason: Reason) -> None:
+    """By a name alone, or by an address of the forge's making; the squash itself names Dana alone."""
+    world = hosted.world
+    hosted.unsigned("dana")
+    branch = world.release("dana", "churn", 1)
+    world.git("dana", "commit", "-q", "--amend", "-m", f"Release\n\n{trailer}")
+    world.push("dana")
+    head, reviews = world.run(world.origin, "git", "rev-parse", branch), hosted.reviews(branch, "ravi")
+    world.branch("dana", "squashing")
+    world.git("dana", "merge", "-q", "--squash", f"origin/{branch}")
+    merged = world.commit("dana", "Squashed")
+    world.git("dana", "push", "-q", "origin", "HEAD:main")
+    hosted.tell(merged, head, reviews)
+    assert hosted.verdict().reason == reason
+    sound(hosted)
+
+
 def test_taking_in_the_base_branch_names_nobody(hosted: Hosted) -> None:
     """The forge's own button updates Dana's branch, by a commit of the forge's own address."""
     world = hosted.world

@@ -6,6 +6,7 @@ reviewed, which commits they looked at, and which transitions those commits decl
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,7 +15,15 @@ from ordain.core.approvals.approval import Evidence
 from ordain.core.canonical import bytes_digest, digest
 from ordain.core.evidence import attestation
 from ordain.core.people.request import ForgeName, Request, Review, ReviewState, standing
-from ordain.core.people.trust import Contribution, Keyring, account_owner, collectors, listed, person_by_email
+from ordain.core.people.trust import (
+    Contribution,
+    Keyring,
+    account_owner,
+    collectors,
+    is_known,
+    likely,
+    person_by_email,
+)
 from ordain.core.specs.governance import Policy
 from ordain.core.specs.identity import Transition
 from ordain.core.value import Value
@@ -39,7 +48,8 @@ class Observed(attestation.Strict, frozen=True, kw_only=True):
     Attributes:
         repository, branch: of the policy. source: the step of the base branch that the request became.
         emails: everyone whom the commits of its branch name. signers: fingerprints that signed them.
-        unnamed: those of `emails` that the forge attributes to no account; left out where there are none.
+        unnamed: those of `emails` that the forge attributes to no account, and names that stand without an
+            address; left out where there are none.
     """
 
     forge: ForgeName
@@ -67,7 +77,7 @@ class Branch(Value, frozen=True, kw_only=True):
     """What Git says of a request's branch: whom its commits name, and which keys signed them.
 
     Attributes:
-        unnamed: addresses of it that its forge attributes to no account.
+        unnamed: addresses of it that its forge attributes to no account, and names that stand without one.
     """
 
     emails: tuple[str, ...] = ()
@@ -207,8 +217,13 @@ def contributors(policy: Policy, attested: Attested) -> Contribution:
     people = {account_owner(policy, told.forge, each) or _account(told, each) for each in logins}
     people |= {person_by_email(policy, each) for each in told.emails}
     people |= {owner for owner in map(keys.owner, told.signers) if owner}
-    known = known_accounts(policy, attested) and all(listed(policy, each) for each in told.unnamed)
-    return Contribution(people=tuple(sorted(people)), strangers=() if known else (told.source,))
+    written = {*told.emails, *told.unnamed}
+    known = known_accounts(policy, attested) and all(map(partial(is_known, policy), told.unnamed))
+    return Contribution(
+        people=tuple(sorted(people)),
+        likely=tuple(sorted({who for each in written for who in likely(policy, each)})),
+        strangers=() if known else (told.source,),
+    )
 
 
 def _account(told: Observed, login: str) -> str:

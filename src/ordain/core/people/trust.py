@@ -165,9 +165,26 @@ def account_fault(policy: Policy, forge: ForgeName, login: str) -> Reason | None
     return None
 
 
-def listed(policy: Policy, email: str) -> bool:
-    """Whether an e-mail address is somebody's of the policy, or made up by a forge for somebody's account."""
-    return person_by_email(policy, email) in policy.people or bool(_by_no_reply(policy, email))
+def is_known(policy: Policy, text: str) -> bool:
+    """Whether an e-mail address, or a name that stands without one, is somebody's of the policy.
+
+    An address is also whose account it names, where a forge made it up for somebody who shows none.
+    """
+    return person_by_email(policy, text) in policy.people or bool(
+        _by_no_reply(policy, text) if "@" in text else likely(policy, text)
+    )
+
+
+def likely(policy: Policy, text: str) -> set[str]:
+    """Everybody of a policy who goes by a name, or whose account an address of a forge's making names."""
+    name = text.strip().casefold()
+    found = {
+        key
+        for key, person in policy.people.items()
+        if name
+        in {key, person.name.strip().casefold(), *(each.casefold() for each in person.logins.values())}
+    }
+    return found | _by_no_reply(policy, text)
 
 
 def _by_no_reply(policy: Policy, email: str) -> set[str]:
@@ -179,25 +196,6 @@ def _by_no_reply(policy: Policy, email: str) -> set[str]:
     if match := _GITLAB.fullmatch(wanted):
         found.add(account_owner(policy, "gitlab", match[1]))
     return {each for each in found if each is not None}
-
-
-def likely(policy: Policy, identity: Identity) -> set[str]:
-    """Everybody of a policy who goes by the name that stands there, whatever the address beside it."""
-    name = identity.name.strip().casefold()
-    found = {
-        key
-        for key, person in policy.people.items()
-        if name
-        in {key, person.name.strip().casefold(), *(each.casefold() for each in person.logins.values())}
-    }
-    return found | _by_no_reply(policy, identity.email)
-
-
-def _stranger(policy: Policy, identity: Identity) -> bool:
-    """Whether nobody is named whom the policy knows; by name alone only where no address stands."""
-    if identity.email.strip():
-        return not listed(policy, identity.email)
-    return person_of(policy, identity) not in policy.people
 
 
 def contribution(policy: Policy, commits: Iterable[Commit]) -> Contribution:
@@ -220,10 +218,11 @@ def contribution(policy: Policy, commits: Iterable[Commit]) -> Contribution:
             unproven.add(commit.id)
         makers[commit.id] = frozenset(commit.people)
         named |= makers[commit.id]
-    strange = {each for each in named if _stranger(policy, each)}
+    readable = [each for each in named if each.unreadable is None]
+    strange = {each for each in readable if not is_known(policy, each.email.strip() or each.name)}
     return Contribution(
         people=_union(people, (person_of(policy, each) for each in named)),
         unproven=_union(unproven),
-        likely=_union(name for each in named for name in likely(policy, each)),
+        likely=_union(*(likely(policy, text) for each in readable for text in (each.name, each.email))),
         strangers=_union(name for name, made in makers.items() if made & strange),
     )

@@ -13,6 +13,7 @@ from ordain.adapters.git import Repository
 from ordain.core.approvals import attested
 from ordain.core.approvals.approval import pending
 from ordain.core.approvals.attested import Attested, Branch, Observed, observe
+from ordain.core.escaping import visible
 from ordain.core.evidence.attestation import Signer
 from ordain.core.git.commits import Commit
 from ordain.core.people.request import Hand, Request
@@ -26,6 +27,7 @@ from ordain.services.judging.states import States
 
 HEADS = {"github": "refs/pull/{}/head", "gitlab": "refs/merge-requests/{}/head"}
 SEEN = "refs/ordain/requests/{}"
+_LONGEST = 200
 
 
 Seal = Callable[[Observed, Policy], Attested | None]
@@ -141,11 +143,14 @@ class Witness:
 
 def _branch(made: Sequence[Commit], told: Request) -> Branch:
     """Whom the commits of a request's branch name, without those that only take in the base branch."""
-    emails = {each.email.strip().casefold() for one in made for each in one.people} - {""}
+    people = {each for one in made for each in one.people}
+    emails = {each.email.strip().casefold() for each in people} - {""}
+    bare = {each.name or each.text for each in people if not each.email.strip()}
+    known = {each.strip().casefold() for each in told.named}
     return Branch(
         emails=tuple(sorted(emails)),
         signers=tuple(sorted({one.signer.fingerprint for one in made if one.signer})),
-        unnamed=tuple(sorted(emails - {each.strip().casefold() for each in told.named})),
+        unnamed=tuple(sorted({*(emails - known), *(visible(each, _LONGEST) for each in bare)})),
     )
 
 
