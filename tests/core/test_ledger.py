@@ -16,7 +16,16 @@ from msgspec.structs import replace
 from ordain.core.canonical import bytes_digest
 from ordain.core.decisions import Decision, Entry, LedgerState, Pending, Stood
 from ordain.core.evidence import attestation
-from ordain.core.ledger.ledger import POLICY_TARGET, Record, check_chain, decode, encode, fold, path_of
+from ordain.core.ledger.ledger import (
+    JUDGING,
+    POLICY_TARGET,
+    Record,
+    check_chain,
+    decode,
+    encode,
+    fold,
+    path_of,
+)
 from ordain.core.reasons import Reason
 from ordain.core.specs.identity import ReleaseRef, Target, Transition
 from ordain.errors import UserError
@@ -298,7 +307,7 @@ def test_new_fields_are_written_where_they_say_something() -> None:
 
 def test_the_rules_never_go_back_and_none_are_of_the_future() -> None:
     broken(chain(entry(1, judging=2), entry(2)), path_of(2), "rules of version 1")
-    broken(chain(entry(1, judging=3)), path_of(1), "rules of version 3")
+    broken(chain(entry(1, judging=JUDGING + 1)), path_of(1), f"rules of version {JUDGING + 1}")
     broken(chain(entry(1, judging=0)), path_of(1), "rules of version 0")
 
 

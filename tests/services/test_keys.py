@@ -10,7 +10,7 @@ import pytest
 
 from ordain.adapters.artifacts import Store
 from ordain.core.decisions import Decision
-from ordain.core.ledger.ledger import decode
+from ordain.core.ledger.ledger import JUDGING, decode
 from ordain.core.reasons import Reason
 from ordain.services.proofs.verify import verify
 from tests.services.test_makers import self_approved
@@ -271,7 +271,7 @@ def test_two_runs_see_the_same_as_one(running: World) -> None:
     running.deploy(running.release("mei", "fraud", 1), "omar")
     entries = [decode(data) for _, data in sorted(running.ledger().items())]
     assert [len(each.sighted) for each in entries] == [0, 1]
-    assert [each.judging for each in entries] == [2, 2]
+    assert [each.judging for each in entries] == [JUDGING, JUDGING]
 
 
 def test_a_review_that_an_entry_holds_outlives_the_collectors_key(tmp_path: Path) -> None:

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from ordain.adapters.files import inside, read_bytes
+from ordain.core.data.addresses import remote
 from ordain.core.data.pins import Piece, Pin, belongs
 from ordain.core.reasons import Reason
 from ordain.core.specs.spec import Source
 from ordain.errors import RetryLater, UserError
 
 BYTE_LIMIT = 2 * 2**30
-LOCAL_PROTOCOLS = {"file", "local", "dir", "reference"}
 
 
 def read_source(root: Path, source: Source, pin: Pin | None = None) -> Any:
@@ -104,13 +104,12 @@ def _pinned(piece: Piece) -> bytes:
 
 
 def refuse_local(url: str) -> None:
-    """Refuse a URL that leads to this machine's own files or through another one.
+    """Refuse a URL that leads to this machine's own files, through another one, or to no store that is known.
 
     Raises:
         UserError: reason `hostile-object`.
     """
-    protocol = url.partition("://")[0]
-    if protocol in LOCAL_PROTOCOLS or "::" in url:
+    if not remote(url):
         raise UserError(
             "the URL leads around the repository",
             where=url,

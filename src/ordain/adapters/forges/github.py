@@ -19,7 +19,9 @@ from github.PullRequest import PullRequest
 from github.Repository import Repository
 from msgspec.structs import replace
 
-from ordain.adapters.forges.github_answers import (
+from ordain.adapters.forges.github_answers import chosen, local, merged_here, open_here, opened, page, request
+from ordain.adapters.forges.github_client import GuardedRequester
+from ordain.adapters.forges.github_types import (
     Account,
     Activity,
     Comment,
@@ -29,15 +31,7 @@ from ordain.adapters.forges.github_answers import (
     PullCommit,
     PullReview,
     Suite,
-    chosen,
-    local,
-    merged_here,
-    open_here,
-    opened,
-    page,
-    request,
 )
-from ordain.adapters.forges.github_client import GuardedRequester
 from ordain.adapters.forges.guard import Clock, ForgeError, Guard, Limits
 from ordain.adapters.forges.place import Place, Token
 from ordain.adapters.forges.reading import bounded, read

@@ -110,7 +110,7 @@ def _people(
     missing = unfilled(needed, useful)
     if gathered.unproven:
         commits = ", ".join(each[:12] for each in gathered.unproven[:3])
-        detail = f"not signed by a known key, or made by somebody who can't be read: {commits}"
+        detail = f"not signed by a known key, or made by somebody whom the policy does not know: {commits}"
         return approvals, Refusal(reason=Reason.AUTHOR_UNPROVEN, detail=detail, missing=missing)
     if missing:
         reason = next((each for each in _PEOPLE if each in faults), Reason.APPROVALS_MISSING)

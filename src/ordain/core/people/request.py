@@ -34,6 +34,19 @@ class Review(Value, frozen=True, kw_only=True):
     bot: bool = False
 
 
+class Hand(Value, frozen=True, kw_only=True):
+    """Something that an account did on a request's branch; an empty login for an account that is gone.
+
+    Attributes:
+        after: the commit that it is named for, or the newest of those that it pushed; empty where that is
+            not told. before: the newest that was there before a push; empty for a commit.
+    """
+
+    login: str
+    before: str = ""
+    after: str = ""
+
+
 class Request(Value, frozen=True, kw_only=True):
     """One request, merged or still open.
 
@@ -43,7 +56,10 @@ class Request(Value, frozen=True, kw_only=True):
         merged: the commit of the base branch that it became: a merge, a squash, the last of a rebase; empty
             while it is open.
         merged_by, author: logins; None for an account that is gone. merged_at: ISO 8601, or empty.
-        pushers: logins that the forge names for any of its commits, and that pushed to its branch.
+        pushers: logins that the forge names for any of its commits, and that pushed to its branch; an empty
+            one for somebody whose account is gone.
+        hands: what the pushers did, where the forge tells it.
+        named: e-mail addresses of its commits that the forge attributes to an account.
         reviews: every review, oldest first.
         bypasses: logins that merged past the forge's own rules.
         unsafe: settings by which the forge lets an approval outlive a change, and evidence on its makers
@@ -63,6 +79,8 @@ class Request(Value, frozen=True, kw_only=True):
     merged_at: str
     author: str | None
     pushers: tuple[str, ...] = ()
+    hands: tuple[Hand, ...] = ()
+    named: tuple[str, ...] = ()
     reviews: tuple[Review, ...] = ()
     bypasses: tuple[str, ...] = ()
     unsafe: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ordain.core.data.addresses import remote
 from ordain.core.problems import did_you_mean
 from ordain.core.specs.spec import ColumnContract, Data, DerivedId, Source, Spec
 from ordain.core.yaml.yamldoc import Path
@@ -15,8 +16,6 @@ Finding = tuple[Path, Fault]
 
 NUMERIC = ("integer", "number")
 BOOLEAN_LABELS = ("false", "true", "0", "1")
-# Schemes that lead to this machine's own files, or to another URL.
-LOCAL_SCHEMES = ("dir", "file", "local", "reference")
 _SECRET_PARAMETER = re.compile(
     r"[?&#;]([^=&#;]*(secret|token|password|passwd|signature|credential|api-?_?key|access-?_?key)[^=&#;]*"
     r"|sig|key|pwd|auth)=",
@@ -67,9 +66,8 @@ def _source(source: Source, path: Path) -> Iterator[Finding]:
     if has_credentials(source.url):
         advice = "remove it from the file, replace it where it was issued, and give it to the machine instead"
         yield (*path, "url"), Fault("secret", "the URL carries a credential, and Git forgets nothing", advice)
-    scheme = source.url.partition("://")[0]
-    if scheme in LOCAL_SCHEMES or "::" in source.url:
-        message = "the URL leads to files of the machine that reads it"
+    if not remote(source.url):
+        message = "the URL leads to files of the machine that reads it, or to no store that is known"
         yield (*path, "url"), Fault("local-url", message, "use `path` for a file in this repository")
 
 
