@@ -218,6 +218,12 @@ def test_better_or_worse(metric: str, difference: float, expected: str) -> None:
     assert report.direction(each) == expected
 
 
+def test_values_of_different_holdouts_are_not_subtracted() -> None:
+    each = MetricDelta(metric="f1", deployed=0.1, proposed=0.2, difference=None, other_holdout=True)
+    assert report.delta(each) == "other holdout"
+    assert report.delta(replace(each, difference=0.1)) == "+0.1000 better"
+
+
 def test_text_says_it_all() -> None:
     text = report_text.text(FULL)
     for words in (

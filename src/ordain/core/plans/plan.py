@@ -30,6 +30,8 @@ class MetricDelta(Value, frozen=True, kw_only=True):
 
     `interval` is the 95 % interval of the difference, where the release was judged against the one
     that runs, on the same rows. `proposed_interval` is that of the wanted release's own value.
+    `other_holdout` says that `deployed` was measured on other rows than `proposed`: the difference is then
+    the one that judging both on the wanted release's holdout gave, or None.
     """
 
     metric: str
@@ -38,6 +40,7 @@ class MetricDelta(Value, frozen=True, kw_only=True):
     difference: float | None
     interval: tuple[float, float] | None = None
     proposed_interval: tuple[float, float] | None = None
+    other_holdout: bool = False
 
 
 class RateDelta(Value, frozen=True, kw_only=True):

@@ -198,7 +198,9 @@ def _value(value: object) -> str:
 
 
 def delta(each: MetricDelta) -> str:
-    """`+0.0043 better [-0.0021, +0.0102]`."""
+    """`+0.0043 better [-0.0021, +0.0102]`; `other holdout` where nothing tells the difference."""
+    if each.other_holdout and each.difference is None:
+        return "other holdout"
     words = (number(each.difference, sign=True), direction(each), interval(each.interval, sign=True))
     return " ".join(word for word in words if word)
 
