@@ -224,6 +224,14 @@ def test_values_of_different_holdouts_are_not_subtracted() -> None:
     assert report.delta(replace(each, difference=0.1)) == "+0.1000 better"
 
 
+def test_what_was_edited_by_hand_is_something_to_do() -> None:
+    edited = replace(plan(), restored=("manifests/a.yaml", "manifests/b.yaml"))
+    assert not edited.empty
+    assert report.verdict(edited) == "2 edited files below manifests/ would be restored."
+    assert "manifests/b.yaml" in report.remarks(edited)[0]
+    assert document(edited)["exit_code"] == 2
+
+
 def test_text_says_it_all() -> None:
     text = report_text.text(FULL)
     for words in (

@@ -18,7 +18,7 @@ OK, ERROR, CHANGES, USAGE, BUG, RETRY, INTERRUPTED = 0, 1, 2, 64, 70, 75, 130
 EXIT_CODES = {
     OK: "done; for `plan`: nothing to do",
     ERROR: "an error that a person can mend: what, where, and the next command are printed",
-    CHANGES: "`plan`: something would change or run; `affected --exit-code`: something has to; "
+    CHANGES: "`plan`: something would change, run or be restored; `affected --exit-code`: something has to; "
     "`monitor --exit-code`: there is an alarm",
     USAGE: "wrong usage: an unknown option, a missing argument",
     BUG: "a bug in Ordain; the traceback is printed, please report it",

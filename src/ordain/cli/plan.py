@@ -79,8 +79,9 @@ def command(
 
     A comment leaves out what a forge would not take; --report keeps everything.
 
-    Exits 0 when there is nothing to do, 2 when something would change or run, 1 on an error. --json
-    follows src/ordain/schemas/plan.schema.json. Colour on a terminal only, and never with NO_COLOR.
+    Exits 0 when there is nothing to do, 2 when something would change, run, or be put back after
+    somebody edited manifests/, 1 on an error. --json follows
+    src/ordain/schemas/plan.schema.json. Colour on a terminal only, and never with NO_COLOR.
 
     \b
     Examples:

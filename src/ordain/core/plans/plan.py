@@ -144,6 +144,7 @@ class Plan(Value, frozen=True, kw_only=True):
         entry: sequence of the newest ledger entry; 0 before the first.
         stale: pipelines whose declaration is ahead of what last ran.
         unreconciled: commits of the base branch that no ledger entry speaks of yet.
+        restored: paths below `manifests/` that somebody edited and the next reconciling puts back.
         notes: what could not be seen from here.
     """
 
@@ -155,6 +156,7 @@ class Plan(Value, frozen=True, kw_only=True):
     items: tuple[Item, ...]
     stale: tuple[Stale, ...] = ()
     unreconciled: tuple[str, ...] = ()
+    restored: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -170,5 +172,5 @@ class Plan(Value, frozen=True, kw_only=True):
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to do: no transition, and every pipeline is up to date."""
-        return not self.changes and not self.stale
+        """Whether there is nothing to do: no transition, nothing to restore, every pipeline up to date."""
+        return not self.changes and not self.stale and not self.restored

@@ -38,7 +38,6 @@ from ordain.core.specs.identity import ReleaseRef, Target, plain, training_slice
 from ordain.core.state.instance import Instance
 from ordain.core.value import Value
 
-
 OTHER_HOLDOUT = (
     "the two releases were measured on different holdouts: their values, groups and curves can't be compared"
 )
@@ -65,6 +64,7 @@ class Inputs(Value, frozen=True, kw_only=True):
     measured: Mapping[str, Measured] = {}
     stale: tuple[Stale, ...] = ()
     unreconciled: tuple[str, ...] = ()
+    restored: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -80,6 +80,7 @@ def build(inputs: Inputs) -> Plan:
         items=tuple(_item(target, decided.get(target), inputs) for target in targets),
         stale=inputs.stale,
         unreconciled=inputs.unreconciled,
+        restored=inputs.restored,
         notes=inputs.notes,
     )
     return msgspec.convert(redacted_value(msgspec.to_builtins(plan)), Plan)

@@ -17,7 +17,6 @@ from ordain.core.ledger.ledger import advance
 from ordain.core.plans import planning
 from ordain.core.plans.plan import Plan, Point
 from ordain.core.plans.planning import Inputs
-from ordain.core.reports.report import count
 from ordain.core.reports.verification import differing
 from ordain.core.specs.identity import Target
 from ordain.core.state.declared import Instance
@@ -89,7 +88,7 @@ def plan(setting: Setting, revision: str | None, base: str | None, forge: Merges
             manifests=_manifests(desk),
             stale=stale_pipelines(instance, read, md5),
             unreconciled=unreconciled,
-            notes=_restored(len(desk.book.repaired)),
+            restored=desk.book.repaired,
         )
         return planning.build(replace(inputs, measured=measurements(inputs, read, desk.repository)))
 
@@ -179,10 +178,6 @@ def _usable(judged: Judged) -> Instance:
     if judged.snapshot.instance is None:
         raise judged.snapshot.fault or UserError("the declared state can't be read", fix="ordain check")
     return judged.snapshot.instance
-
-
-def _restored(amount: int) -> tuple[str, ...]:
-    return (f"{count(amount, 'edited file')} below manifests/ will be restored",) if amount else ()
 
 
 def _past(states: States, state: LedgerState, genesis: str) -> dict[str, Instance]:
