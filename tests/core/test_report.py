@@ -426,9 +426,19 @@ def test_the_comment_fits_a_forge(models: int) -> None:
     assert "<code>m0</code>" in said
     assert ("left out to fit" in said) == (models > 1)
     assert ("more change_" in said) == (models == 2000)
-    full = report_markdown.comment(every, report_markdown.FULL_LIMIT)
-    assert len(full) <= report_markdown.FULL_LIMIT
+    full = report_markdown.full(every)
+    assert len(full.encode()) <= report_markdown.FULL_LIMIT
     assert (full.count("#### ") == 2 * models) == (models <= 200)
+
+
+def test_a_summary_is_limited_in_bytes() -> None:
+    wide = item(notes=("\N{CJK UNIFIED IDEOGRAPH-8A00}" * 2000,))
+    every = plan(
+        *(replace(wide, target=Target(environment="production", model=f"m{index}")) for index in range(300))
+    )
+    full = report_markdown.full(every)
+    assert 500_000 < len(full.encode()) <= report_markdown.FULL_LIMIT
+    assert "left out to fit" in full
 
 
 def test_what_matters_most_is_kept_for_all_before_anything_else_for_any() -> None:

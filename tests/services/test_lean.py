@@ -214,6 +214,26 @@ def test_fragments_of_parallel_jobs_add_up_to_one_run(recording: tuple[Repo, Pat
     assert whole.git("status", "--porcelain") == repo.git("status", "--porcelain")
 
 
+@pytest.mark.parametrize("harm", ["edit", "remove", "add", "link"])
+def test_a_damaged_folder_is_not_taken_as_present(clone: Repo, harm: str) -> None:
+    folder, path = clone.root / "pipelines/churn/artifact", "pipelines/churn/artifact"
+    assert path in fetch(clone, "churn", purpose="release")
+    assert fetch(clone, "churn", purpose="release") == ()
+    (blob,) = folder.iterdir()
+    whole = blob.read_bytes()
+    if harm == "edit":
+        blob.chmod(0o644)
+        blob.write_bytes(b"x" * len(whole))
+    elif harm == "add":
+        (folder / "more").write_text("x")
+    else:
+        blob.unlink()
+        (folder / ("other" if harm == "remove" else blob.name)).symlink_to("/etc/hostname")
+    assert fetch(clone, "churn", purpose="release") == (path,)
+    assert [each.name for each in folder.iterdir()] == [blob.name]
+    assert blob.read_bytes() == whole
+
+
 def test_joining_twice_changes_nothing(recording: tuple[Repo, Path]) -> None:
     repo, fragments = recording
     assert repo.ordain("fragment", "join", str(fragments)).returncode == 0

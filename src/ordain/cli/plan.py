@@ -112,7 +112,7 @@ def written(plan: Plan, form: str, *, colour: bool) -> str:
     if form == "markdown":
         return report_markdown.comment(plan).rstrip("\n")
     if form == "full":
-        return report_markdown.comment(plan, report_markdown.FULL_LIMIT).rstrip("\n")
+        return report_markdown.full(plan).rstrip("\n")
     if form == "html":
         from ordain.adapters.charts import drawer
 
