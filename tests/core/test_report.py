@@ -432,7 +432,7 @@ def test_the_comment_fits_a_forge(models: int) -> None:
 
 
 def test_a_summary_is_limited_in_bytes() -> None:
-    wide = item(notes=("\N{CJK UNIFIED IDEOGRAPH-8A00}" * 2000,))
+    wide = item(notes=tuple(chr(0x8A00 + number) * 1000 for number in range(9)))
     every = plan(
         *(replace(wide, target=Target(environment="production", model=f"m{index}")) for index in range(300))
     )
