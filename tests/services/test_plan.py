@@ -209,6 +209,12 @@ def test_edited_manifests_are_something_to_do(running: World) -> None:
     assert look(running).restored == ()
 
 
+def test_an_image_that_was_never_named_is_noted(running: World) -> None:
+    running.branch("dana", "look")
+    assert any("environments/staging.yaml: runtime.image: the image is a placeholder" in each
+               for each in look(running).notes)  # fmt: skip
+
+
 def run(world: World, *words: str, who: str = "dana") -> tuple[int, str]:
     done = CliRunner().invoke(command, [*words, "-C", str(world.enter(who))], standalone_mode=False)
     if done.exception is not None and not isinstance(done.exception, SystemExit):

@@ -8,6 +8,8 @@ import click
 
 from ordain.cli.console import Console, common_options
 
+SIGN_ANEW = "git rebase --exec 'git commit --amend --no-edit -S' BASE, push, and ask for a new approval"
+
 
 @click.command()
 @click.argument("revision", default="HEAD")
@@ -40,10 +42,13 @@ def command(revision: str, key: Path, as_json: bool, quiet: bool, root: Path) ->
         transition = each.transition
         ends = " -> ".join((end or "nothing")[:19] for end in (transition.before, transition.after))
         lines.append(f"  {transition.target.label}: {each.action}{release}  {ends}")
+    lines += [f"warning: this will be refused all the same: {each}" for each in approved.unproven]
+    lines += [f"  next: whoever made them: {SIGN_ANEW}"] if approved.unproven else []
     body = {
         "person": approved.person,
         "revision": approved.revision,
         "reference": approved.reference,
+        "unproven": list(approved.unproven),
         "transitions": [wiring.shown(each) for each in approved.decisions],
     }
     console.result(body, "\n".join(lines))
