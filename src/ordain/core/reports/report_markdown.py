@@ -21,6 +21,7 @@ from ordain.core.reports.report import (
     unrepeated,
     verdict,
 )
+from ordain.core.reports.report_failure import Failure, headline, sections
 from ordain.core.reports.report_sections import (
     approvals,
     charts,
@@ -58,19 +59,20 @@ class Part(Struct, frozen=True):
     text: str
 
 
-def comment(plan: Plan, limit: int = LIMIT) -> str:
+def comment(plan: Plan | None, failure: Failure | None = None, limit: int = LIMIT) -> str:
     """The comment.
 
     Args:
-        plan: what to report.
+        plan: what to report; None only beside a failure, where it can't be had.
+        failure: why the checks of the commit failed, which is then told first.
         limit: characters; what does not fit is counted and left out, and the full report has it.
     """
-    return _written(plan, limit, len)
+    return _written(plan, failure, limit, len)
 
 
-def full(plan: Plan) -> str:
+def full(plan: Plan | None, failure: Failure | None = None) -> str:
     """The report that a job's summary holds, which is limited in bytes."""
-    return _written(plan, FULL_LIMIT, octets)
+    return _written(plan, failure, FULL_LIMIT, octets)
 
 
 def octets(text: str) -> int:
@@ -78,17 +80,22 @@ def octets(text: str) -> int:
     return len(text.encode("utf-8", "replace"))
 
 
-def _written(plan: Plan, limit: int, size: Size) -> str:
-    head = f"{MARKER}\n### Ordain plan\n\n**{markdown(verdict(plan))}**"
-    closing = f"<sub>{markdown(against(plan))}</sub>"
+def _written(plan: Plan | None, failure: Failure | None, limit: int, size: Size) -> str:
+    said = headline(failure) + "." if failure else verdict(plan) if plan else ""
+    head = f"{MARKER}\n### Ordain plan\n\n**{markdown(said)}**"
+    closing = f"<sub>{markdown(against(plan))}</sub>" if plan else ""
     room = limit - size(head) - size(closing) - 400
-    kept, left = _fitting(list(_parts(plan, room * 9 // 10, size)), room, size)
+    parts = [Part(0, each) for each in sections(failure)] if failure else []
+    if plan:
+        parts += [Part(1, f"By what is committed: {markdown(verdict(plan))}")] if failure else []
+        parts += _parts(plan, room * 9 // 10, size)
+    kept, left = _fitting(parts, room, size)
     if left:
         kept.append(
             f"**{count(left, 'part')} left out to fit**: the full report is in the job's summary and among "
             "its files, and `ordain plan` prints it."
         )
-    return "\n\n".join([head, *kept, closing]) + "\n"
+    return "\n\n".join(each for each in (head, *kept, closing) if each) + "\n"
 
 
 def _parts(plan: Plan, room: int, size: Size) -> Iterator[Part]:
