@@ -17,6 +17,7 @@ from ordain.services.training.affected import affected, append_lines
 from ordain.services.training.data_pull import Purpose, pull
 from ordain.services.training.fragments import join, pack
 from ordain.services.training.regenerate import regenerate
+from ordain.services.training.stopped import stopped
 from tests.services.test_run import MODEL, Repo, make
 
 REMOTE = "[core]\n    remote = r\n    analytics = false\n['remote \"r\"']\n    url = {}\n"
@@ -232,6 +233,18 @@ def test_a_damaged_folder_is_not_taken_as_present(clone: Repo, harm: str) -> Non
     assert fetch(clone, "churn", purpose="release") == (path,)
     assert [each.name for each in folder.iterdir()] == [blob.name]
     assert blob.read_bytes() == whole
+
+
+def test_where_training_stopped_is_read_from_the_lock(clone: Repo) -> None:
+    changed(clone)
+    clone.tell("boosted", fail="error")
+    assert clone.ordain("generate").returncode == 0
+    assert stopped(clone.root)[0].at == ("train-boosted",)
+    fetch(clone)
+    assert clone.dvc("repro", "--allow-missing", "churn").returncode != 0
+    (found,) = stopped(clone.root)
+    assert (found.model, found.at) == ("churn", ("train-boosted",))
+    assert found.left > 1
 
 
 def test_joining_twice_changes_nothing(recording: tuple[Repo, Path]) -> None:
