@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 
 SIGN_ANEW = "git rebase --exec 'git commit --amend --no-edit -S' BASE, push, and ask for a new approval"
 
@@ -19,7 +19,7 @@ SIGN_ANEW = "git rebase --exec 'git commit --amend --no-edit -S' BASE, push, and
     required=True,
     help="Your SSH key: a private key file, or the .pub of a key that your agent or token holds.",
 )
-@common_options
+@clone_options
 def command(revision: str, key: Path, as_json: bool, quiet: bool, root: Path) -> None:
     """Sign what merging REVISION would change, and publish the signature at the origin.
 

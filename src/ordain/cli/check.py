@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordain.cli.console import ERROR, OK, Console, common_options
+from ordain.cli.console import ERROR, OK, Console, clone_options
 
 if TYPE_CHECKING:
     from ordain.core.problems import Problem
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="sarif is what forges show on the lines of a change.",
 )
-@common_options
+@clone_options
 def command(form: str, as_json: bool, quiet: bool, root: Path) -> int:
     """Report every problem in the declared state, and change nothing.
 

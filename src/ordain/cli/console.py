@@ -58,6 +58,23 @@ class Console:
 
 def common_options(function: Function) -> Function:
     """Adds `--json`, `--quiet` and `-C DIR`; the verb receives `as_json`, `quiet` and `root`."""
+    return _with_options(function, lambda _context, _option, folder: folder)
+
+
+def clone_options(function: Function) -> Function:
+    """The same for a verb that works in a clone, from wherever it is called in it: `root` is its top."""
+    return _with_options(function, _top)
+
+
+def _top(_: click.Context, __: click.Parameter, folder: Path) -> Path:
+    from ordain.adapters.top import top_of
+
+    return top_of(folder)
+
+
+def _with_options(
+    function: Function, where: Callable[[click.Context, click.Parameter, Path], Path]
+) -> Function:
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
         click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
@@ -67,7 +84,8 @@ def common_options(function: Function) -> Function:
             type=click.Path(path_type=Path, file_okay=False),
             default=Path(),
             show_default=True,
-            help="The repository to work in.",
+            callback=where,
+            help="The repository to work in, or a folder in it.",
         ),
     ):
         function = option(function)

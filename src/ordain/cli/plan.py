@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordain.cli.console import CHANGES, OK, Console, common_options
+from ordain.cli.console import CHANGES, OK, Console, clone_options
 from ordain.cli.tables import colour
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ reports_option = click.option(
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write there instead.")
 @reports_option
-@common_options
+@clone_options
 def command(
     *,
     revision: str | None,

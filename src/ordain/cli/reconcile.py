@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 from ordain.cli.keys import KeyFile
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     help="Where manifests and ledger go; either part may be left out. Default: this repository and the "
     "policy's `live` branch; with the local forge the base branch.",
 )
-@common_options
+@clone_options
 def command(key: Path, target: str | None, as_json: bool, quiet: bool, root: Path) -> None:
     """Turn approved state into manifests and ledger, in one push without force.
 

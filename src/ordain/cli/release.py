@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 
 if TYPE_CHECKING:
     from ordain.services.releases.release import Released
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Where a model is not released, also write why into this file, for `ordain report --failed`.",
 )
-@common_options
+@clone_options
 def command(*, models: tuple[str, ...], refused: Path | None, as_json: bool, quiet: bool, root: Path) -> None:
     """Judge champions against what is deployed, and record those that changed.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 from ordain.cli.plan import FORMS, reports_option, written
 from ordain.errors import UserError
 
@@ -33,7 +33,7 @@ MARKER = "plan"
     help="The checks of this commit failed: say why. The file is that of `ordain release --refused`, if any.",
 )
 @reports_option
-@common_options
+@clone_options
 def command(
     *,
     request: int | None,
