@@ -26,6 +26,7 @@ def files(forge: str, texts: Mapping[str, str], version: str) -> dict[str, bytes
     if forge == "github":
         named = {f".github/workflows/{name}.yml": texts[f"{name}.yml"] for name in WORKFLOWS}
         named[".github/actions/ordain/action.yml"] = texts["action.yml"]
+        named[".github/zizmor.yml"] = texts["zizmor.yml"]
     elif forge == "gitlab":
         named = {".gitlab-ci.yml": texts["gitlab-ci.yml"], JOBS: texts["ordain-jobs.yml"]}
     else:
