@@ -86,7 +86,7 @@ def test_a_folder_is_called_what_dvc_calls_it(files: dict[str, str]) -> None:
     from dvc_data.hashfile.hash_info import HashInfo
     from dvc_data.hashfile.tree import Tree
 
-    tree = Tree()
+    tree = Tree()  # type: ignore[no-untyped-call]
     for path, md5 in files.items():
         tree.add(tuple(path.split("/")), None, HashInfo("md5", md5))
     tree.digest()

@@ -61,24 +61,33 @@ def command(
       ordain report --out report.md
     """
     from ordain.cli import wiring
-    from ordain.core.reports import report_markdown
-    from ordain.core.reports.report_failure import statuses_of
+    from ordain.core.reports import report_failure, report_markdown
 
     setting = wiring.setting(root)
     forge = wiring.forge(setting.clone) if request is not None else None
     planned, failure = _told(setting, forge, request, failed)
     console = Console(as_json=as_json, quiet=quiet)
+    _save(console, planned, failure, (reports, out))
+    body = report_markdown.comment(planned, failure).rstrip("\n")
+    if request is not None and forge is not None:
+        forge.comment(request, MARKER, body)
+        forge.status(setting.clone.resolve("HEAD"), report_failure.statuses_of(planned, failure))
+    answer = {"request": request, "commented": forge is not None, "out": str(out) if out else None}
+    console.result(answer, f"told request {request}" if forge else body)
+
+
+def _save(
+    console: Console, planned: Plan | None, failure: Failure | None, to: tuple[tuple[Path, ...], Path | None]
+) -> None:
+    """Write the reports' files, those of the plan only where there is one. `to`: `--report` and `--out`."""
+    from ordain.core.reports import report_markdown
+
+    reports, out = to
     for path in reports:
         if planned is not None:
             console.save(path, written(planned, FORMS[path.suffix], colour=False))
     if out is not None:
         console.save(out, report_markdown.full(planned, failure).rstrip("\n"))
-    body = report_markdown.comment(planned, failure).rstrip("\n")
-    if request is not None and forge is not None:
-        forge.comment(request, MARKER, body)
-        forge.status(setting.clone.resolve("HEAD"), statuses_of(planned, failure))
-    answer = {"request": request, "commented": forge is not None, "out": str(out) if out else None}
-    console.result(answer, f"told request {request}" if forge else body)
 
 
 def _told(
