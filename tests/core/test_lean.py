@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ordain.core.pipelines import lean
@@ -81,6 +81,7 @@ PARTS = st.lists(st.text("aé. ", min_size=1, max_size=3), min_size=1, max_size=
 MD5 = st.text("0123456789abcdef", min_size=32, max_size=32)
 
 
+@settings(deadline=None)  # DVC is slow to import
 @given(st.dictionaries(PARTS, MD5))
 def test_a_folder_is_called_what_dvc_calls_it(files: dict[str, str]) -> None:
     from dvc_data.hashfile.hash_info import HashInfo

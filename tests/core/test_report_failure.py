@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from ordain.core.gating.verdicts import Verdict
 from ordain.core.problems import Problem
-from ordain.core.releasing.refused import Refused, decode, encode
+from ordain.core.releasing.refused import NotReleasedError, Refused, RefusedError, decode, encode
 from ordain.core.reports import report_markdown
 from ordain.core.reports.report_failure import Failure, Stopped, headline, statuses_of
 from ordain.core.reports.report_status import statuses
@@ -95,6 +95,14 @@ def test_nothing_in_it_is_markup(text: str) -> None:
     said = report_markdown.comment(None, failure)
     assert elements(said).tags <= {"details", "summary", "code"}
     assert "@" not in said.replace("&#64;", "")
+
+
+def test_errors_carry_what_was_refused() -> None:
+    plain = UserError("it failed", where="x", fix="mend it", reason="gate-failed")
+    for error in (RefusedError(plain, VERDICTS), NotReleasedError(plain, (REFUSED,))):
+        assert (str(error), error.fix, error.reason) == (str(plain), plain.fix, plain.reason)
+    assert RefusedError(plain, VERDICTS).verdicts == VERDICTS
+    assert NotReleasedError(plain, (REFUSED,)).refused == (REFUSED,)
 
 
 def test_a_file_of_refusals_is_read_back() -> None:

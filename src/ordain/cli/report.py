@@ -70,7 +70,8 @@ def command(
     _save(console, planned, failure, (reports, out))
     body = report_markdown.comment(planned, failure).rstrip("\n")
     if request is not None and forge is not None:
-        forge.comment(request, MARKER, body)
+        if failure is None or not outrun(forge, request, failure.commit):
+            forge.comment(request, MARKER, body)
         forge.status(setting.clone.resolve("HEAD"), report_failure.statuses_of(planned, failure))
     answer = {"request": request, "commented": forge is not None, "out": str(out) if out else None}
     console.result(answer, f"told request {request}" if forge else body)
@@ -106,6 +107,12 @@ def _told(
         unplanned = str(error)
     problems = check(setting.clone.folder).problems
     return planned, failure(setting.clone, problems, failed, unplanned)
+
+
+def outrun(forge: Requests, request: int, commit: str) -> bool:
+    """Whether a request has a newer commit, of which its own jobs tell."""
+    found = forge.under_review(request)
+    return found is not None and found.head != commit
 
 
 def _plan(setting: Setting, forge: Requests | None, request: int | None) -> Plan:
