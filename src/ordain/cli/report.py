@@ -49,8 +49,7 @@ def command(
     will when it is merged: who accepted, and which roles are missing.
 
     With --failed the comment says first what stopped the jobs of this commit: problems of the declared
-    state, the stage at which training stopped (by the locks that lie here), the gates that block; and the
-    statuses say failure. No older verdict is left standing.
+    state, the stage at which training stopped (by the locks that lie here), the gates that block.
 
     Unlike `ordain plan` it exits 0 either way. With the local forge only files are written.
 
@@ -58,7 +57,6 @@ def command(
     Examples:
       ordain report --request 12 --out "$GITHUB_STEP_SUMMARY" --report plan.html --report plan.json
       ordain report --request 12 --failed refused.json
-      ordain report --out report.md
     """
     from ordain.cli import wiring
     from ordain.core.reports import report_failure, report_markdown
@@ -70,7 +68,7 @@ def command(
     _save(console, planned, failure, (reports, out))
     body = report_markdown.comment(planned, failure).rstrip("\n")
     if request is not None and forge is not None:
-        if failure is None or not outrun(forge, request, failure.commit):
+        if not (failure and outrun(forge, request, failure.commit)):
             forge.comment(request, MARKER, body)
         forge.status(setting.clone.resolve("HEAD"), report_failure.statuses_of(planned, failure))
     answer = {"request": request, "commented": forge is not None, "out": str(out) if out else None}
