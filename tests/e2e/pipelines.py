@@ -24,7 +24,18 @@ def expand(text: Any, variables: Mapping[str, str]) -> str:
 
 def holds(job: Mapping[str, Any], variables: Mapping[str, str]) -> bool:
     """Whether any of a job's rules does."""
-    return "rules" not in job or any(_holds(each["if"], variables) for each in job["rules"])
+    return "rules" not in job or rule(job, variables) is not None
+
+
+def rule(job: Mapping[str, Any], variables: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """The first of a job's rules that holds."""
+    return next((each for each in job.get("rules", []) if _holds(each["if"], variables)), None)
+
+
+def when(job: Mapping[str, Any], variables: Mapping[str, str]) -> str:
+    """After which results of the stages before a job runs."""
+    found: str = {**job, **(rule(job, variables) or {})}.get("when", "on_success")
+    return found
 
 
 def _holds(condition: str, variables: Mapping[str, str]) -> bool:
@@ -111,7 +122,11 @@ class Pipelines:
             before = [each for each in jobs if each in results
                       and order.index(jobs[each]["stage"]) < order.index(job["stage"])]  # fmt: skip
             needed = [each for each in job.get("needs", before) if isinstance(each, str)]
-            if any(results[each] != "success" for each in needed):
+            bad = {results[each] for each in needed} - {"success"}
+            last = when(job, variables) == "on_failure"
+            if last and "failed" not in bad:
+                continue
+            if bad and not last:
                 results[name] = "skipped"
             elif "trigger" in job:
                 results |= self._child(name, job, variables, artifacts)
@@ -150,13 +165,25 @@ class Pipelines:
             self.answers.append(done.stdout)
             if done.returncode:
                 self.failures.append(f"{name}: {line}: {done.returncode}\n{done.stdout}{done.stderr}")
+                self._keep(name, job, shown, (here, artifacts), ("on_failure", "always"))
                 return "failed"
-        for path in filter(lambda each: (here / each).exists(), job.get("artifacts", {}).get("paths", [])):
-            target = artifacts / name / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            copy = shutil.copytree if (here / path).is_dir() else shutil.copy
-            copy(here / path, target)
+        self._keep(name, job, shown, (here, artifacts), ("on_success", "always"))
         return "success"
+
+    def _keep(
+        self, name: str, job: Mapping[str, Any], variables: Mapping[str, str], ends: tuple[Path, Path],
+        occasions: tuple[str, str],
+    ) -> None:  # fmt: skip
+        """A job's artifacts, where they are kept on such an occasion. `ends`: its clone, and where to."""
+        (here, artifacts), told = ends, job.get("artifacts", {})
+        if told.get("when", "on_success") not in occasions:
+            return
+        for path in (expand(each, variables) for each in told.get("paths", [])):
+            target = artifacts / name / path
+            if (here / path).exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                copy = shutil.copytree if (here / path).is_dir() else shutil.copy
+                copy(here / path, target)
 
     def _clone(self, place: Path) -> Path:
         def git(*words: str) -> None:

@@ -12,7 +12,7 @@ import yaml
 from tests.adapters.forges.standin import TOKEN, StandIn, standing_in
 from tests.e2e.lab import BOT, Lab
 from tests.e2e.pipelines import Pipelines
-from tests.e2e.test_workflows import Shop, cancer, data_behind, declare, watched
+from tests.e2e.test_workflows import Shop, ask_for_too_much, cancer, data_behind, declare, watched
 from tests.registries import needs_registry, running_registry
 
 pytestmark = [needs_registry, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -102,10 +102,10 @@ def test_a_merge_request_is_generated_trained_recorded_reported_and_reconciled(s
     )
     assert shop.done(shop.request(number)) == {
         "generate": "success", "check": "success", "affected": "success",
-        "affected/train-cancer": "success", "affected/record": "success",
+        "affected/report": "success", "affected/train-cancer": "success", "affected/record": "success",
     }  # fmt: skip
     assert shop.head("declare-cancer") != generated
-    assert number not in shop.lab.said
+    assert "1 pipeline would run&#58; cancer" in shop.comment(number), "no older verdict stands meanwhile"
     assert shop.done(shop.request(number))["affected/report"] == "success"
     assert "1 reviewer" in shop.comment(number)
 
@@ -138,6 +138,33 @@ def test_new_data_becomes_one_merge_request(shop: GitLabShop) -> None:
     assert "1 reviewer" in shop.comment(second), "its author can't approve it"
     shop.lab.approve(second, "ravi-gl")
     assert "cancer@2 approved" in shop.accept(second)
+
+
+def test_a_gate_that_blocks_takes_the_place_of_the_verdict_before(shop: GitLabShop) -> None:
+    ask_for_too_much(shop)
+    number = shop.lab.propose("too-much", "ada-gl")
+    shop.request(number)  # generates, on a commit that has been outrun since
+    assert number not in shop.lab.said
+    results = shop.request(number)
+    assert (results["affected"], results["affected/record"]) == ("failed", "failed")
+    assert results["affected/failed"] == "success"
+    said, head = shop.comment(number), shop.head("too-much")
+    assert f"**Failed at {head[:7]}&#58; not released&#58; cancer.**" in said
+    assert "| fail | <code>quality.roc_auc</code>" in said
+    assert shop.statuses(head)["ordain/cancer"] == "failed"
+
+
+def test_a_declaration_that_is_wrong_takes_it_too(shop: GitLabShop) -> None:
+    (number,) = [each for each in shop.lab.merges if shop.lab.request_of(each)["source_branch"] == "too-much"]
+    for words in (("fetch", "-q"), ("checkout", "-q", "-B", "too-much", "origin/too-much")):
+        shop.run("ada", shop.ada, "git", *words)
+    models = (shop.ada / "models.yaml").read_text()
+    (shop.ada / "models.yaml").write_text(models.replace("quality:", "qualities:"))
+    shop.commit("Misspell a key")
+    results = shop.request(number)
+    assert (results["generate"], results["failed"]) == ("failed", "success")
+    assert "problem in the declared state" in shop.comment(number)
+    assert "did you mean" in shop.comment(number)
 
 
 def test_every_line_of_every_job_was_run(shop: GitLabShop) -> None:

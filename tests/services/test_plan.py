@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
+import msgspec
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -189,14 +190,27 @@ def test_a_named_base_and_a_clone_without_origin(untrained: World) -> None:
     assert {each.action for each in alone.items} == {"none"}
 
 
-def test_edited_manifests_are_noted(untrained: World) -> None:
-    where = untrained.branch("dana", "edit")
+def test_edited_manifests_are_something_to_do(running: World) -> None:
+    where = running.branch("dana", "edit")
     (where / "manifests/staging/churn/service.yaml").write_text("kind: Secret\n")
-    untrained.commit("dana", "Edit")
-    untrained.git("dana", "push", "-q", "origin", "HEAD:main")
-    made = look(untrained)
-    assert made.notes == ("1 edited file below manifests/ will be restored",)
+    running.commit("dana", "Edit")
+    running.git("dana", "push", "-q", "origin", "HEAD:main")
+    made = look(running)
+    assert made.restored == ("manifests/staging/churn/service.yaml",)
     assert not made.changes
+    assert not msgspec.structs.replace(made, stale=()).empty
+    code, said = run(running)
+    assert code == 2
+    assert said.splitlines()[0].endswith("1 edited file below manifests/ would be restored.")
+    assert "manifests/staging/churn/service.yaml" in said
+    running.reconcile()
+    assert look(running).restored == ()
+
+
+def test_an_image_that_was_never_named_is_noted(running: World) -> None:
+    running.branch("dana", "look")
+    assert any("environments/staging.yaml: runtime.image: the image is a placeholder" in each
+               for each in look(running).notes)  # fmt: skip
 
 
 def run(world: World, *words: str, who: str = "dana") -> tuple[int, str]:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from ordain.adapters.stopping import Stopping
 from ordain.core.ledger.ledger import decode
 from ordain.errors import RetryLater, UserError
-from ordain.services.reconciling.reconcile import Outcome
+from ordain.services.reconciling.order import Outcome
 from ordain.services.reconciling.watch import LONGEST, delay_of, watch
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from ordain.services.releases.release import Released
 from ordain.services.requests.commit import Author
 from tests.services.test_lean import REMOTE, changed
 from tests.services.test_run import Repo, Watcher, make
-from tests.services.world import record
+from tests.services.world import keys_folder, record
 
 NOW = dt.datetime(2026, 11, 27, 12, tzinfo=dt.UTC)
 EVIDENCE = {"model": "churn", "findings": [{"kind": "new-data", "alarm": True, "detail": "rows.csv"}]}
@@ -48,6 +48,8 @@ def repo(original: Path, tmp_path: Path) -> Repo:
     repo.git("init", "-q", "--bare", "-b", "main", str(tmp_path / "origin.git"))
     repo.git("remote", "add", "origin", str(tmp_path / "origin.git"))
     repo.git("push", "-q", "-u", "origin", "main")
+    for key, value in (("gpg.format", "ssh"), ("user.signingkey", str(keys_folder() / "bot"))):
+        repo.git("config", key, value)
     return repo
 
 
@@ -92,6 +94,17 @@ def test_training_that_fails_is_told_in_the_request(repo: Repo) -> None:
     assert listed == ["data/rows.csv", "pipelines/churn/retraining.json"]
     assert repo.git("branch", "--show-current") == "retrain/churn-1"
     assert repo.git("status", "--porcelain", "--untracked-files=no") == ""
+
+
+def test_a_request_that_nobody_could_approve_is_not_made(repo: Repo) -> None:
+    repo.git("config", "--unset", "user.signingkey")
+    new_data(repo)
+    before = repo.git("status", "--porcelain")
+    with pytest.raises(UserError, match="would be unsigned"):
+        ask(repo)
+    assert (repo.git("branch", "--show-current"), repo.git("status", "--porcelain")) == ("main", before)
+    calm = [{"kind": "new-data", "alarm": False, "detail": "rows.csv"}]
+    assert ask(repo, findings=calm).answer == "calm"
 
 
 def test_nothing_new_to_learn_from_leaves_everything_as_it_was(repo: Repo) -> None:

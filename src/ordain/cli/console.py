@@ -18,7 +18,7 @@ OK, ERROR, CHANGES, USAGE, BUG, RETRY, INTERRUPTED = 0, 1, 2, 64, 70, 75, 130
 EXIT_CODES = {
     OK: "done; for `plan`: nothing to do",
     ERROR: "an error that a person can mend: what, where, and the next command are printed",
-    CHANGES: "`plan`: something would change or run; `affected --exit-code`: something has to; "
+    CHANGES: "`plan`: something would change, run or be restored; `affected --exit-code`: something has to; "
     "`monitor --exit-code`: there is an alarm",
     USAGE: "wrong usage: an unknown option, a missing argument",
     BUG: "a bug in Ordain; the traceback is printed, please report it",
@@ -72,6 +72,23 @@ class Console:
 
 def common_options(function: Function) -> Function:
     """Adds `--json`, `--quiet` and `-C DIR`; the verb receives `as_json`, `quiet` and `root`."""
+    return _with_options(function, lambda _context, _option, folder: folder)
+
+
+def clone_options(function: Function) -> Function:
+    """The same for a verb that works in a clone, from wherever it is called in it: `root` is its top."""
+    return _with_options(function, _top)
+
+
+def _top(_: click.Context, __: click.Parameter, folder: Path) -> Path:
+    from ordain.adapters.top import top_of
+
+    return top_of(folder)
+
+
+def _with_options(
+    function: Function, where: Callable[[click.Context, click.Parameter, Path], Path]
+) -> Function:
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
         click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
@@ -81,7 +98,8 @@ def common_options(function: Function) -> Function:
             type=click.Path(path_type=Path, file_okay=False),
             default=Path(),
             show_default=True,
-            help="The repository to work in.",
+            callback=where,
+            help="The repository to work in, or a folder in it.",
         ),
     ):
         function = option(function)

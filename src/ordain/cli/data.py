@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 
 if TYPE_CHECKING:
     from ordain.services.training.data_pins import SourceState
@@ -35,7 +35,7 @@ def command() -> None:
     show_default=True,
     help="What comes next: changed stages run; champions are released; what is deployed is monitored.",
 )
-@common_options
+@clone_options
 def pull_command(models: tuple[str, ...], purpose: str, as_json: bool, quiet: bool, root: Path) -> None:
     """Fetch what comes next from the DVC remote, no more, and fail unless all of it is there.
 
@@ -96,7 +96,7 @@ def fetch_running(root: Path, models: tuple[str, ...]) -> tuple[str, ...]:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Also write GitLab's child pipeline that opens a request for each of them.",
 )
-@common_options
+@clone_options
 def check_command(
     *,
     models: tuple[str, ...],
@@ -139,7 +139,7 @@ def check_command(
 
 @command.command("pin")
 @click.argument("models", nargs=-1)
-@common_options
+@clone_options
 def pin_command(models: tuple[str, ...], as_json: bool, quiet: bool, root: Path) -> None:
     """Pin each model's source to what is there now; commit what this writes.
 

@@ -79,9 +79,11 @@ def command(folder: Path, as_json: bool, quiet: bool, root: Path, yes: bool, **a
       ordain init . --registry ghcr.io/acme/models --remote s3://acme/dvc
       ordain init .                      # upgrade the schemas, stages and jobs here
     """
+    from ordain.adapters.top import refuse_inside
     from ordain.services.setup.init import initialise
 
     console = Console(as_json=as_json, quiet=quiet)
+    refuse_inside(root / folder)
     upgrade = (root / folder / "policy.yaml").exists()  # where everything was answered once
     wanted = complete(Asked(**asked), ask=not (yes or as_json or quiet or upgrade))
     outcome = initialise(root / folder, request_of(wanted, root))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 from ordain.cli.keys import KeyFile
 from ordain.errors import RetryLater, UserError
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(0.1, 86400),
     help="Seconds between rounds of --watch; after failures twice as many each time, at most 900 or this.",
 )
-@common_options
+@clone_options
 def command(
     *, key: Path, target: str | None, watching: bool, interval: float, as_json: bool, quiet: bool, root: Path
 ) -> None:

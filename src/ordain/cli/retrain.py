@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 from ordain.cli.keys import KeyFile, model_key_option
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     help="Sign with this SSH key; default: $ORDAIN_BOT_KEY, a file or the key itself, else as Git is set up.",
 )
 @model_key_option
-@common_options
+@clone_options
 def command(
     *, model: str, evidence: str, cooldown: float, key: Path | None, model_key: Path | None, as_json: bool,
     quiet: bool, root: Path,

@@ -214,14 +214,21 @@ class Repository(Ancestry):
                 found[folder] = gitnames.object_id(rest.decode())
         return found
 
+    def signs(self) -> bool:
+        """Whether commits made here are signed: people ask for it, or have named an SSH key for it."""
+        asked = self.line("config", "--type=bool", "--get", "commit.gpgSign", fine=(0, 1))
+        if asked:
+            return asked == "true"
+        ssh = self.line("config", "--get", "gpg.format", fine=(0, 1)) == "ssh"
+        return ssh and bool(self.line("config", "--get", "user.signingKey", fine=(0, 1)))
+
     def commit_as_user(self, tree: str, parent: str, message: str) -> str:
-        """A commit by the person whose repository this is, signed when their settings say so.
+        """A commit by the person whose repository this is, signed where `signs` says so.
 
         Raises:
             UserError: when Git has no identity or key for them.
         """
-        signed = self.line("config", "--type=bool", "--get", "commit.gpgSign", fine=(0, 1)) == "true"
-        words = ("commit-tree", *(("-S",) if signed else ()), "-p", gitnames.object_id(parent))
+        words = ("commit-tree", *(("-S",) if self.signs() else ()), "-p", gitnames.object_id(parent))
         stdin = message.encode()
         return self.run(*words, gitnames.object_id(tree), stdin=stdin).output.decode().strip()
 

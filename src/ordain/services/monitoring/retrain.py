@@ -28,7 +28,7 @@ from ordain.ports import Proposals
 from ordain.services.judging.workspace import governed
 from ordain.services.monitoring.asked import known, remember, tip
 from ordain.services.releases.release import release
-from ordain.services.requests.commit import GENERATED, Author, push, record
+from ordain.services.requests.commit import GENERATED, Author, check_signed, push, record
 from ordain.services.requests.pins import free_branch
 from ordain.services.training import data_pins
 from ordain.services.training.affected import affected
@@ -96,6 +96,7 @@ def retrain(bench: Bench, wish: Wish) -> Asked:
     found, document = retraining.because(wish.evidence, wish.model, wish.where)
     if not found.alarms:
         return Asked(answer="calm", told="nothing in this evidence calls for retraining")
+    check_signed(clone, bench.author.sign)
     wanted = retraining.retraining(found, document, bench.author.now, _running(instance, found))
     earlier = known(clone, bench.requests, wanted, (wish.model, base))
     opened = bench.requests.open_requests(retraining.label(wish.model))

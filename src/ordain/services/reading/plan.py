@@ -17,11 +17,12 @@ from ordain.core.ledger.ledger import advance
 from ordain.core.plans import planning
 from ordain.core.plans.plan import Plan, Point
 from ordain.core.plans.planning import Inputs
-from ordain.core.reports.report import count
+from ordain.core.problems import Problem
 from ordain.core.reports.verification import differing
 from ordain.core.specs.identity import Target
-from ordain.core.state.declared import Instance
+from ordain.core.state.declared import Declared, Instance
 from ordain.core.state.instance import STATE_PATHS, is_state_path
+from ordain.core.state.placeholders import placeholder_images
 from ordain.errors import UserError
 from ordain.ports import Merges
 from ordain.services.judging.clone import ground_of
@@ -88,7 +89,8 @@ def plan(setting: Setting, revision: str | None, base: str | None, forge: Merges
             manifests=_manifests(desk),
             stale=stale_pipelines(instance, read, md5),
             unreconciled=unreconciled,
-            notes=_restored(len(desk.book.repaired)),
+            restored=desk.book.repaired,
+            notes=tuple(map(_noted, placeholder_images(Declared(instance=instance)))),
         )
         return planning.build(replace(inputs, measured=measurements(inputs, read, desk.repository)))
 
@@ -178,8 +180,8 @@ def _usable(judged: Judged) -> Instance:
     return judged.snapshot.instance
 
 
-def _restored(amount: int) -> tuple[str, ...]:
-    return (f"{count(amount, 'edited file')} below manifests/ will be restored",) if amount else ()
+def _noted(problem: Problem) -> str:
+    return f"{problem.file}: {problem.key}: {problem.message}"
 
 
 def _past(states: States, state: LedgerState, genesis: str) -> dict[str, Instance]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ordain.errors import RetryLater, UserError
-from ordain.services.reconciling.reconcile import Outcome
+from ordain.services.reconciling.order import Outcome
 
 LONGEST = 900.0
 _JITTER = 0.2

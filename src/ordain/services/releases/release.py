@@ -30,6 +30,7 @@ from ordain.core.pipelines.looks import FILE as LOOKS
 from ordain.core.pipelines.pipeline import FOLDER
 from ordain.core.problems import did_you_mean
 from ordain.core.releasing import releasing
+from ordain.core.releasing.refused import NotReleasedError, Refused, RefusedError
 from ordain.core.releasing.releasing import Judgement
 from ordain.core.specs.identity import ReleaseRef
 from ordain.core.state.instance import Instance, environment_path, is_state_path, read_instance, release_path
@@ -76,8 +77,9 @@ def release(root: Path, wanted: Sequence[str], now: datetime, say: Say) -> tuple
         say: told when another run has to be waited for.
 
     Raises:
-        UserError: an invalid state; or, after every other model had its turn, why a model is not
-            released; nothing is written for that model.
+        UserError: an invalid state.
+        NotReleasedError: after every other model had its turn, why a model is not released; nothing is
+            written for that model.
     """
     place = root.resolve()
     with exclusive(place, lambda: say("waiting for an earlier run here to end")):
@@ -86,7 +88,7 @@ def release(root: Path, wanted: Sequence[str], now: datetime, say: Say) -> tuple
         instance = read_instance(disk.read_state(place, is_state_path))
         names = _chosen(instance, wanted)
         history = History.around(place)
-        done, failed = [], []
+        done, failed, refused = [], [], []
         for name in names:
             try:
                 # Read again: the model before may have changed the same environment.
@@ -94,8 +96,9 @@ def release(root: Path, wanted: Sequence[str], now: datetime, say: Say) -> tuple
                 done.append(Desk(place, current, history).release(name, now))
             except UserError as error:
                 failed.append(error)
+                refused.append(_refused(name, error))
         if failed:
-            raise _joined(failed, done)
+            raise NotReleasedError(_joined(failed, done), tuple(refused))
     return tuple(done)
 
 
@@ -106,6 +109,11 @@ def _chosen(instance: Instance, wanted: Sequence[str]) -> list[str]:
             hint = did_you_mean(name, known) or "the models are in models.yaml"
             raise UserError(f"there is no model `{name}`", where="models.yaml", fix=hint)
     return [each for each in known if not wanted or each in wanted]
+
+
+def _refused(model: str, error: UserError) -> Refused:
+    verdicts = error.verdicts if isinstance(error, RefusedError) else ()
+    return Refused(model=model, what=error.what, fix=error.fix, verdicts=verdicts)
 
 
 def _joined(failed: Sequence[UserError], done: Sequence[Released]) -> UserError:
@@ -190,7 +198,7 @@ class Desk:
         weighed = blocking(verdicts, self.instance.policy.waivers, model, f"{now.astimezone(UTC):%Y-%m-%d}")
         if weighed.blocked:
             expires = f"{now.astimezone(UTC) + timedelta(days=WAIVER_DAYS):%Y-%m-%d}"
-            raise releasing.refusal(model, weighed.blocked, expires)
+            raise RefusedError(releasing.refusal(model, weighed.blocked, expires), verdicts)
         used = committed | releasing.numbers_in_use(model, self.instance, self.history.ledger)
         record = releasing.record_of(collected.evidence, judgement, releasing.next_number(used))
         path = release_path(model, record.number)

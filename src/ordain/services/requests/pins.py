@@ -12,6 +12,7 @@ from ordain.core.state.instance import STATE_PATHS, read_instance
 from ordain.core.yaml.edit import set_pin
 from ordain.errors import UserError
 from ordain.services.judging.workspace import Desk
+from ordain.services.requests.commit import check_signed
 
 
 class Proposal(Struct, frozen=True, kw_only=True):
@@ -74,9 +75,11 @@ def propose(desk: Desk, instance: Instance, kind: str, wanted: tuple[str, str, i
         wanted: model, environment and release number.
 
     Raises:
-        UserError: when the release has no record, is pinned already, Git can't commit, or uncommitted
-            changes stand in the way; nothing is checked out then.
+        UserError: when the release has no record, is pinned already, Git can't commit, the commit would be
+            unsigned and no forge proves its author (`author-unproven`), or uncommitted changes stand in
+            the way; nothing is checked out then.
     """
+    check_signed(desk.setting.clone, None)
     model, environment, release = wanted
     if release not in instance.releases.get(model, {}):
         where = f"releases/{model}/"
