@@ -11,7 +11,10 @@ import pandas as pd
 
 INTEGER = re.compile(r"[+-]?\d{1,15}")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-WHOLE = re.compile(r"[+-]?\d{1,15}(\.0*)?")
+WHOLE = re.compile(r"[+-]?\d+(\.0*)?")
+# A code: as a number it would lose its zeros.
+PADDED = re.compile(r"0\d")
+INFINITY = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 # Forms that only a person can tell apart, or that say more than a day.
 OTHER_DATE = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}([ T]\d{1,2}:\d{2}.*)?")
@@ -40,6 +43,11 @@ def plain_type(values: list[str]) -> str:
     if looks(values, NUMBER) and all(math.isfinite(float(each)) for each in values):
         return "number"
     return "date" if looks(values, DATE) and all(is_day(each) for each in values) else "string"
+
+
+def number_in(text: str) -> float | None:
+    """The number that a text is, perhaps an infinite one; None for other text."""
+    return float(text) if NUMBER.fullmatch(text) or INFINITY.fullmatch(text) else None
 
 
 def is_day(text: str) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any
@@ -19,6 +18,8 @@ from pyarrow import compute as pc
 from pyarrow import csv as arrow_csv
 
 from ordain.core.data.celltext import DATE, NUMBER
+from ordain.core.setup.headings import fitted
+from ordain.learn.faults import shortened
 
 SEPARATORS = (",", ";", "\t", "|")
 NAMED = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -29,10 +30,26 @@ DECIMAL_COMMA = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?$"
 
 
 class Tidied(msgspec.Struct, frozen=True):
-    """The bytes that a pipeline can read, and a sentence for everything that was rewritten."""
+    """The bytes that a pipeline can read, and a sentence for everything that was rewritten.
+
+    Attributes:
+        names: of each column its heading in the file and the name that it has now.
+    """
 
     data: bytes
     notes: tuple[str, ...]
+    names: tuple[tuple[str, str], ...] = ()
+
+    def called(self, heading: str) -> str:
+        """The name of the column with this heading; the heading where there is no such column.
+
+        Raises:
+            ValueError: when more than one column has it.
+        """
+        found = [name for each, name in self.names if each == heading]
+        if len(found) > 1:
+            raise ValueError(f"the header names `{heading}` more than once")
+        return found[0] if found else heading
 
 
 def tidy(data: bytes) -> Tidied:
@@ -42,7 +59,7 @@ def tidy(data: bytes) -> Tidied:
         data: the file's bytes.
 
     Raises:
-        ValueError: when it is no UTF-8 text or no table, or has a column without a name.
+        ValueError: when it is no UTF-8 text or no table.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -60,9 +77,21 @@ def tidy(data: bytes) -> Tidied:
     if separator != ",":
         notes.append(f"its cells are separated by {NAMED[separator]}")
     names, columns = _cells(text, separator)
-    names, columns = _named(names, columns, notes)
+    headings, columns = _named(names, columns, notes)
+    names = renamed(headings, notes)
     plain = [_plain(name, column, separator, notes) for name, column in zip(names, columns, strict=True)]
-    return Tidied(_written(names, plain), tuple(notes)) if notes else Tidied(data, ())
+    data = _written(names, plain) if notes else data
+    return Tidied(data, tuple(notes), tuple(zip(headings, names, strict=True)))
+
+
+def renamed(headings: Sequence[str], notes: list[str]) -> list[str]:
+    """The name of each column: its heading where a contract can hold it and no column before has it."""
+    names = fitted(headings)
+    changed = [(old, new) for old, new in zip(headings, names, strict=True) if old != new]
+    if changed:
+        listed = ", ".join(f"{shortened(old)} is now `{new}`" for old, new in changed)
+        notes.append(f"headings that can't name a column, or name a second one ({listed})")
+    return names
 
 
 def separator_of(text: str) -> str:
@@ -96,7 +125,7 @@ def _cells(text: str, separator: str) -> tuple[list[str], list[Any]]:
 
 
 def _named(names: Sequence[str], columns: Sequence[Any], notes: list[str]) -> tuple[list[str], list[Any]]:
-    """Columns with names of their own: without the row numbers that some programs put first."""
+    """Headings and columns without space around them and the row numbers that some programs put first."""
     kept, cells = list(names), list(columns)
     if any(each != each.strip() for each in kept):
         notes.append("there is space around its cells")
@@ -105,11 +134,6 @@ def _named(names: Sequence[str], columns: Sequence[Any], notes: list[str]) -> tu
     if not kept[0] and len(kept) > 1 and _counts_rows(cells[0]):
         notes.append("its first column has no name and counts the rows")
         kept, cells = kept[1:], cells[1:]
-    if "" in kept:
-        raise ValueError(f"column {kept.index('') + 1} has no name: give it one in the first line")
-    repeated = sorted(name for name, count in Counter(kept).items() if count > 1)
-    if repeated:
-        raise ValueError(f"the header names {', '.join(f'`{each}`' for each in repeated)} more than once")
     return kept, cells
 
 
