@@ -70,6 +70,7 @@ def test_names_follow_headings_as_far_as_a_contract_can_hold_them() -> None:
 
 def test_letters_with_accents_apart_are_composed() -> None:
     assert headings.fitted([unicodedata.normalize("NFD", "Größe")]) == ["Größe"]
+    assert headings.fitted(["Größe (m²)", "Ｙ"]) == ["Größe (m2)", "Y"]
 
 
 def test_letters_are_letters_that_read_from_left_to_right() -> None:

@@ -122,6 +122,7 @@ CASES: list[tuple[str, str, str, str]] = [
     ("sensitive-target", M, "sensitive: [female]", "sensitive: [female, left]"),
     ("sensitive-without-groups", M, "sensitive: [female]", "sensitive: [female, charges]"),
     ("min-above-max", M, "min: 0, max: 120", "min: 121, max: 120"),
+    ("bound-beyond-graph", M, "min: 0, max: 120", "min: 0, max: 1.0e+39"),
     ("bound-on-text", M, "boolean, personal: true", "boolean, max: 1"),
     ("categories-on-number", M, "type: number", 'type: number, categories: ["1"]'),
     ("empty", M, "type: string, feature: false", "type: string, feature: false, categories: []"),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ordain.core.artifacts.signature import FLOAT_MAX
 from ordain.core.setup import headings
 from ordain.core.yaml.yamlscalars import HIDDEN
 from ordain.learn.faults import rows_text
@@ -28,8 +29,7 @@ from ordain.learn.shapes import (
 MAX_CATEGORIES = 30
 # Above it, text among numbers is taken for slips of the pen.
 MOSTLY = 0.8
-# A graph computes in 32 bits: the largest number, and whole numbers that all differ up to 2**24.
-LARGEST = float(np.finfo(np.float32).max)
+# A graph computes in 32 bits, which hold every whole number up to this one.
 EXACT = 2**24
 
 # A contract, and why the model should not see the column; empty when it should.
@@ -79,15 +79,21 @@ def odd_numbers(column: pd.Series[Any], *, personal: bool) -> str:
     found = {row: str(each).strip() for row, each in enumerate(column) if not pd.isna(each)}
     found = {row: each for row, each in found.items() if each}
     numbers = {row: number_in(each) for row, each in found.items()}
-    finite = [row for row, each in numbers.items() if each is not None and math.isfinite(each)]
-    odd = [row for row in found if row not in set(finite)]
+    finite = {
+        row
+        for row, each in numbers.items()
+        if (GROUPED.fullmatch(found[row]) if each is None else math.isfinite(each))
+    }
+    odd = [row for row in found if row not in finite]
     if not odd or not finite:
         return ""
     listed = rows_text(odd, None if personal else [found[row] for row in odd[:3]])
     if all(each is not None for each in numbers.values()):
         return f"{listed}: no finite number. Correct or empty such cells to let the model see it"
     slips = len(finite) >= MOSTLY * len(found) and len(set(found.values())) > MAX_CATEGORIES
-    return f"all but {listed} are numbers: correct or empty such cells to let the model see it" * slips
+    return (
+        f"all but {listed} are numbers: correct or empty such cells to let the model see it" if slips else ""
+    )
 
 
 def guess_plain(name: str, kind: str, column: pd.Series[Any], contract: dict[str, Any]) -> Guessed:
@@ -117,7 +123,7 @@ def is_identifier(name: str) -> bool:
 
 def fits(numbers: np.ndarray[Any, Any]) -> bool:
     """Whether 32 bits can hold every number, rounded."""
-    return bool((np.abs(numbers) <= LARGEST).all())
+    return bool((np.abs(numbers) <= FLOAT_MAX).all())
 
 
 def beyond(column: pd.Series[Any]) -> str:
@@ -125,10 +131,10 @@ def beyond(column: pd.Series[Any]) -> str:
     rows = [
         row
         for row, each in enumerate(column)
-        if not pd.isna(each) and str(each).strip() and abs(float(each)) > LARGEST
+        if not pd.isna(each) and str(each).strip() and abs(float(each)) > FLOAT_MAX
     ]
     listed = rows_text(rows, [str(column.iloc[row]).strip() for row in rows[:3]])
-    return f"{listed}: beyond {LARGEST:.3g}, the largest number of 32 bits. Correct it or give another unit"
+    return f"{listed}: beyond {FLOAT_MAX:.3g}, the largest number of 32 bits. Correct it or give another unit"
 
 
 def merged(numbers: np.ndarray[Any, Any]) -> float:

@@ -9,9 +9,9 @@ from typing import Any, Literal
 import msgspec
 import pandas as pd
 
+from ordain.core.artifacts.signature import FLOAT_MAX
 from ordain.core.problems import did_you_mean
 from ordain.core.yaml.yamlscalars import HIDDEN
-from ordain.learn.columns import LARGEST
 from ordain.learn.faults import rows_text, shortened
 from ordain.learn.shapes import WHOLE, looks, number_in, plain_type, raw
 
@@ -47,16 +47,16 @@ def guess_task(labels: list[str], wanted: Kind | None) -> Decision:
     if len(counts) == 2:
         return _two_classes(counts, or_number=is_number and not wanted)
     if wanted or not is_number:
-        said = "--task says so" if wanted else "not all of its values are numbers"
-        return Decision(task="multiclass", because=f"{said}, and {len(counts)} are different")
+        said = "--task says so" if wanted else f"its {len(counts)} different values are not all numbers"
+        return Decision(task="multiclass", because=said)
     if looks(bare, WHOLE) and len(counts) <= MAX_CLASSES:
         because = f"its {len(counts)} different whole numbers are taken for names of classes; {INSTEAD}"
         return Decision(task="multiclass", because=because)
     what = (
         f"more than {MAX_CLASSES} whole numbers" if looks(bare, WHOLE) else "numbers that are not all whole"
     )
-    because = f"its values are {what}; --task classification takes each for a class"
-    return Decision(task="regression", because=because)
+    instead = "; --task classification takes each for a class" if len(counts) <= MAX_LABELS else ""
+    return Decision(task="regression", because=f"its values are {what}{instead}")
 
 
 def _two_classes(counts: Mapping[str, int], *, or_number: bool) -> Decision:
@@ -109,7 +109,7 @@ def check_task(target: str, labels: list[str], decision: Decision) -> None:
         ValueError: for a regression on what is no number of 32 bits, or too many classes.
     """
     numbers = [number_in(each.strip()) for each in labels]
-    odd = [row for row, each in enumerate(numbers) if each is None or not abs(each) <= LARGEST]
+    odd = [row for row, each in enumerate(numbers) if each is None or not abs(each) <= FLOAT_MAX]
     listed = rows_text(odd, [labels[row] for row in odd[:3]])
     if decision.task == "regression" and odd:
         raise ValueError(f"the target `{target}` is no finite number of 32 bits in {listed}")

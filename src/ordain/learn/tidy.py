@@ -25,7 +25,10 @@ SEPARATORS = (",", ";", "\t", "|")
 NAMED = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 SAMPLE = 50
 # What people and programs write where a number is missing; in a column of text each may be a word.
-MARKERS = ("na", "n/a", "#n/a", "nan", "nat", "null", "none", "missing", "?", "-", ".")
+MARKERS = (
+    "na", "n/a", "#n/a", "nan", "nat", "null", "none", "<na>", "n.a.", "n.d.", "k.a.", "nil",
+    "missing", "unknown", "?", "-", "--", ".",
+)  # fmt: skip
 DECIMAL_COMMA = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?$"
 
 

@@ -106,9 +106,11 @@ def _free(name: str, taken: Collection[str]) -> str:
 
 
 def _fitting(heading: str, place: int) -> str:
-    """The heading in its composed form, or else in plain letters, or by its place where no letter is left."""
-    composed = unicodedata.normalize("NFC", heading).strip()
-    return composed if re.search(COLUMN_PATTERN, composed) else _plain(composed, place)
+    """The heading in its composed form, or else without the signs that can't be (`m²` is `m2`), or by its
+    place where nothing is left."""
+    forms = [unicodedata.normalize(form, heading).strip() for form in ("NFC", "NFKC")]
+    good = [each for each in forms if re.search(COLUMN_PATTERN, each)]
+    return good[0] if good else _plain(forms[-1], place)
 
 
 def _plain(heading: str, place: int) -> str:

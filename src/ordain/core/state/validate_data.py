@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ordain.core.artifacts.signature import FLOAT_MAX
 from ordain.core.problems import did_you_mean
 from ordain.core.specs.spec import ColumnContract, Data, DerivedId, Source, Spec
 from ordain.core.yaml.yamldoc import Path
@@ -78,6 +79,9 @@ def _column(contract: ColumnContract, path: Path) -> Iterator[Finding]:
     for name, bound in (("min", contract.min), ("max", contract.max)):
         if bound is not None and kind not in NUMERIC:
             yield (*path, name), Fault("bound-on-text", f"a {kind} column has no `{name}`", "remove it")
+        if bound is not None and contract.feature and abs(bound) > FLOAT_MAX:
+            message = f"`{name}` {bound:g} is beyond {FLOAT_MAX:.3g}, the largest number of a graph's 32 bits"
+            yield (*path, name), Fault("bound-beyond-graph", message, "give the column in another unit")
     if contract.min is not None and contract.max is not None and contract.min > contract.max:
         message = f"`min` {contract.min:g} is greater than `max` {contract.max:g}"
         yield (*path, "min"), Fault("min-above-max", message)
