@@ -21,6 +21,8 @@ from ordain.errors import UserError
 if TYPE_CHECKING:
     from ordain.learn.tidy import Tidied
 
+# Beyond this the name that was made of it tells as much.
+LONGEST_HEADING = 200
 # What a person may ask for.
 Kind = Literal["classification", "regression"]
 # The team that a drafted model belongs to until somebody says otherwise.
@@ -95,8 +97,15 @@ class Unknown(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes
 
 
-def _plain(unknown: Unknown, target: str) -> Tidied:
-    """The data as a pipeline can read it."""
+def plain_data(unknown: Unknown, target: str) -> Tidied:
+    """The data as a pipeline can read it.
+
+    Args:
+        unknown: the file. target: the heading of the column to predict.
+
+    Raises:
+        ValueError: when it is no table, or its target can't be predicted. UserError: when it is no Parquet.
+    """
     from ordain.learn.tidy import Tidied, tidy
     from ordain.learn.tidy_typed import plain_columns
 
@@ -109,13 +118,15 @@ def _plain(unknown: Unknown, target: str) -> Tidied:
 def _drafted(folder: Path, unknown: Unknown, heading: str, wanted: Kind | None) -> Drafted:
     from ordain.learn.infer import infer
 
-    plain = _plain(unknown, heading)
+    plain = plain_data(unknown, heading)
     target = plain.called(heading)
     table = scratch.as_source(plain.data, unknown.kind, unknown.source)
     guess = infer(table.to_pandas(), target, wanted)
     path = place_of(folder, unknown.source, unknown.kind, rewritten=bool(plain.notes))
+    plain_heading = heading.isprintable() and len(heading) <= LONGEST_HEADING
     draft = scaffold.Draft(
-        name=unknown.name, source={"path": path, "format": unknown.kind}, target=target, task=guess.task,
+        name=unknown.name, source={"path": path, "format": unknown.kind}, target=target,
+        heading=heading if plain_heading else target, task=guess.task,
         positive=guess.positive, id=guess.id_column, sensitive=guess.sensitive, compared=guess.compared,
         columns=guess.columns,
     )  # fmt: skip
@@ -185,7 +196,7 @@ def occupied(folder: Path, drafted: Drafted) -> list[str]:
     """Why the data can't be put where it belongs: other bytes are there."""
     target = disk.inside(folder, drafted.path)
     if target.is_file() and target.read_bytes() != drafted.data:
-        return [f"--data: {drafted.path} holds something else; put the new data there yourself"]
+        return [f"--data: {drafted.path} holds something else; new data of a model: `ordain data take`"]
     return []
 
 
