@@ -145,7 +145,8 @@ def test_slips_among_numbers_are_named() -> None:
     [
         (["1", "2", "3"], None, "multiclass", "--task regression predicts the amount instead"),
         (["1", "2", "3"], "regression", "regression", "--task says so"),
-        (["0", "1"], None, "binary", "a word for yes; --task regression"),
+        (["0", "1"], None, "binary", "of which this is a word for yes"),
+        (["10", "20", "20"], None, "binary", "of which this is the rarer; --task regression"),
         (["0", "1"], "regression", "regression", "--task says so"),
         (["0", "1"], "classification", "binary", "a word for yes"),
         (

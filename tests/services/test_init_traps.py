@@ -97,11 +97,11 @@ SHAPES: dict[str, tuple[bytes, str]] = {
     "semicolons": (text(rows(), ";"), "separated by semicolons"),
     "tabs": (text(rows(), "\t"), "separated by tabs"),
     "bars": (text(rows(), "|"), "separated by vertical bars"),
-    "decimal commas": (text(rows(x=every("1,5", "1.234,75", "7")), ";"), "`x` has decimal commas"),
+    "decimal commas": (text(rows(x=every("1,5", "1.234,75", "7")), ";"), "there are decimal commas in `x`"),
     "no end": (text(rows()).rstrip(b"\n"), "its last line has no end"),
     "space": (text(rows(), ", "), "space around its cells"),
     "row numbers": (text({"": range(ROWS), **rows()}), "its first column has no name and counts the rows"),
-    "markers": (text(rows(x=every("1", "N/A", "2"))), "`x` has `N/A` where a value is missing"),
+    "markers": (text(rows(x=every("1", "N/A", "2"))), "there is `N/A` where a value is missing in `x`"),
 }
 
 

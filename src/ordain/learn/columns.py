@@ -32,6 +32,10 @@ MOSTLY = 0.8
 # A graph computes in 32 bits, which hold every whole number up to this one.
 EXACT = 2**24
 
+DATE_ADVICE = (
+    "it is a date: give what matters of it a column (an age, a month), or remove `feature: false` for days"
+)
+
 # A contract, and why the model should not see the column; empty when it should.
 Guessed = tuple[dict[str, Any], str]
 
@@ -101,7 +105,7 @@ def guess_plain(name: str, kind: str, column: pd.Series[Any], contract: dict[str
     dates are not."""
     values = present(column)
     if kind == "date":
-        return {"type": kind, **contract}, "it is a date: declare what of it matters, such as an age"
+        return {"type": kind, **contract}, DATE_ADVICE
     if looks(values, WHOLE) and len(set(values)) == len(column) and is_identifier(name):
         return {"type": kind, **contract}, "it is an identifier: every row has its own value"
     numbers = np.array([float(each) for each in values])

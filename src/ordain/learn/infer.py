@@ -16,6 +16,7 @@ import pandas as pd
 from ordain.core.setup import headings
 from ordain.core.specs.spec import Split
 from ordain.learn.columns import guess_features
+from ordain.learn.faults import some_names
 from ordain.learn.shapes import INTEGER, NUMBER, WHOLE, looks, present
 from ordain.learn.target import Kind, Task, check_task, guess_task, labels_in, target_contract
 
@@ -101,15 +102,9 @@ def explained(guess: Guess) -> tuple[str, ...]:
         f"rows are named by `{guess.id_column}`" if guess.id_column else "rows are named by their own values",
         *(f"`{name}` is left out: {reason}" for name, reason in guess.left_out.items()),
         *(f"`{name}` is treated as sensitive" for name in guess.sensitive),
-        *([f"personal, so hashed or absent in logs: {some(personal)}"] if personal else ()),
-        *([f"never below zero: {some(bounded)}"] if bounded else ()),
+        *([f"personal, so hashed or absent in logs: {some_names(personal)}"] if personal else ()),
+        *([f"never below zero: {some_names(bounded)}"] if bounded else ()),
     )
-
-
-def some(names: list[str]) -> str:
-    """The first few names, and how many more there are."""
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(f"`{each}`" for each in names[:3]) + more
 
 
 def too_small(guess: Guess, smallest: Mapping[str, int]) -> list[str]:

@@ -45,7 +45,8 @@ def guess_task(labels: list[str], wanted: Kind | None) -> Decision:
     if wanted == "regression":
         return Decision(task="regression", because="--task says so")
     if len(counts) == 2:
-        return _two_classes(counts, or_number=is_number and not wanted)
+        flags = set(bare) <= {"0", "1", "0.0", "1.0"}
+        return _two_classes(counts, or_number=is_number and not flags and not wanted)
     if wanted or not is_number:
         said = "--task says so" if wanted else f"its {len(counts)} different values are not all numbers"
         return Decision(task="multiclass", because=said)

@@ -19,7 +19,7 @@ from pyarrow import csv as arrow_csv
 
 from ordain.core.data.celltext import DATE, NUMBER
 from ordain.core.setup.headings import fitted
-from ordain.learn.faults import shortened
+from ordain.learn.faults import shortened, some_names
 
 SEPARATORS = (",", ";", "\t", "|")
 NAMED = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -82,7 +82,9 @@ def tidy(data: bytes) -> Tidied:
     names, columns = _cells(text, separator)
     headings, columns = _named(names, columns, notes)
     names = renamed(headings, notes)
-    plain = [_plain(name, column, separator, notes) for name, column in zip(names, columns, strict=True)]
+    habits: dict[str, list[str]] = {}
+    plain = [_plain(name, column, separator, habits) for name, column in zip(names, columns, strict=True)]
+    notes += [f"{habit} in {some_names(found)}" for habit, found in habits.items()]
     data = _written(names, plain) if notes else data
     return Tidied(data, tuple(notes), tuple(zip(headings, names, strict=True)))
 
@@ -147,8 +149,9 @@ def _counts_rows(column: Any) -> bool:
     )
 
 
-def _plain(name: str, column: Any, separator: str, notes: list[str]) -> Any:
-    """One column with points in its numbers and nothing where they are missing."""
+def _plain(name: str, column: Any, separator: str, habits: dict[str, list[str]]) -> Any:
+    """One column with points in its numbers and nothing where they are missing; what was otherwise is added
+    to `habits`, with the column's name."""
     bare = pc.utf8_trim_whitespace(column)
     marked = pc.is_in(pc.utf8_lower(bare), value_set=pa.array(MARKERS))
     values = bare.filter(pc.and_(pc.invert(marked), pc.fill_null(pc.not_equal(bare, ""), False)))
@@ -157,10 +160,10 @@ def _plain(name: str, column: Any, separator: str, notes: list[str]) -> Any:
         return column
     if pc.any(marked).as_py():
         listed = ", ".join(f"`{each}`" for each in sorted(set(bare.filter(marked).to_pylist())))
-        notes.append(f"`{name}` has {listed} where a value is missing")
+        habits.setdefault(f"there is {listed} where a value is missing", []).append(name)
         column = pc.if_else(marked, None, column)
     if with_commas:
-        notes.append(f"`{name}` has decimal commas")
+        habits.setdefault("there are decimal commas", []).append(name)
         column = pc.replace_substring(pc.replace_substring(column, ".", ""), ",", ".")
     return column
 
