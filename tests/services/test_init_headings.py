@@ -9,7 +9,9 @@ from typing import Any
 
 import msgspec
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from ordain.errors import UserError
 from ordain.services.setup.init import Request, initialise
@@ -88,9 +90,10 @@ def test_a_column_of_parquet_that_no_text_stands_for_is_left_out(kind: str, tmp_
 
 
 def test_headings_of_parquet_become_names(tmp_path: Path) -> None:
-    pd.DataFrame({**rows(), '"x"': every(1, 2, 3)}).to_parquet(tmp_path / "table.parquet")
+    cells = [pa.array(each) for each in (*rows().values(), every(1, 2, 3), every(1, 2))]
+    parquet.write_table(pa.table(cells, names=["age", "y", '"x"', "age"]), tmp_path / "table.parquet")
     initialise(tmp_path / "shop", Request(name="m", data=tmp_path / "table.parquet", target="y"))
-    assert set(columns(tmp_path)) == {"age", "x", "y"}
+    assert set(columns(tmp_path)) == {"age", "x", "y", "age_2"}
     assert sound(tmp_path)
 
 

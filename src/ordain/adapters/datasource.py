@@ -211,7 +211,8 @@ def _parquet(data: bytes, place: str) -> Any:
     from pyarrow import parquet
 
     try:
-        table = parquet.read_table(pa.BufferReader(data), use_threads=False)
+        # `read_table` refuses a file with two columns of one name, and doesn't say which.
+        table = parquet.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise _truncated(place, str(error).splitlines()[0]) from error
     _check_header(table.column_names, place)

@@ -56,7 +56,8 @@ def typed(data: bytes, place: Path) -> Any:
     from pyarrow import parquet
 
     try:
-        return parquet.read_table(pa.BufferReader(data), use_threads=False)
+        # `read_table` refuses a file with two columns of one name.
+        return parquet.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
         what = f"the data cannot be read as Parquet: {str(error).splitlines()[0]}"
         raise UserError(what, where=str(place), fix="fetch the file again, or name a CSV file") from error
