@@ -98,6 +98,7 @@ SHAPES: dict[str, tuple[bytes, str]] = {
     "tabs": (text(rows(), "\t"), "separated by tabs"),
     "bars": (text(rows(), "|"), "separated by vertical bars"),
     "decimal commas": (text(rows(x=every("1,5", "1.234,75", "7")), ";"), "there are decimal commas in `x`"),
+    "two bytes a letter": (text(rows()).decode().encode("utf-16"), "in two bytes each"),
     "no end": (text(rows()).rstrip(b"\n"), "its last line has no end"),
     "space": (text(rows(), ", "), "space around its cells"),
     "row numbers": (text({"": range(ROWS), **rows()}), "its first column has no name and counts the rows"),
@@ -177,7 +178,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "only a target": (text({"y": rows()["y"]}), "no column is left to predict `y` from"),
     "other cells in a row": (text(rows()) + b"1,2,3\n", "no table: .*Expected 2 columns, got 3"),
     "another encoding": ("größe,y\n1,ä\n".encode("latin-1"), "byte 2 is not UTF-8"),
-    "two bytes a letter": (text(rows()).decode().encode("utf-16"), "not UTF-8"),
+    "two bytes a letter, and half of one": (text(rows()).decode().encode("utf-16")[:-1], "not UTF-16"),
     "a workbook": (b"PK\x03\x04\x14\x00\xff\xfe", "not UTF-8"),
     "an open quote": (text(rows()) + b'1,"no\n', "table|quotation"),
 }  # fmt: skip

@@ -6,6 +6,7 @@ Only what has one meaning is rewritten, and each rewriting is told. A table that
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Sequence
@@ -64,15 +65,10 @@ def tidy(data: bytes) -> Tidied:
     Raises:
         ValueError: when it is no UTF-8 text or no table.
     """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"byte {error.start} is not UTF-8 text: save the file as UTF-8, or Parquet"
-        ) from error
+    notes: list[str] = []
+    text = _text(data, notes)
     if not text.strip():
         raise ValueError("the file is empty")
-    notes = []
     if not text.endswith(("\n", "\r")):
         text += "\n"
         notes.append("its last line has no end")
@@ -87,6 +83,21 @@ def tidy(data: bytes) -> Tidied:
     notes += [f"{habit} in {some_names(found)}" for habit, found in habits.items()]
     data = _written(names, plain) if notes else data
     return Tidied(data, tuple(notes), tuple(zip(headings, names, strict=True)))
+
+
+def _text(data: bytes, notes: list[str]) -> str:
+    """The text of a file; what is not UTF-8 has to say what it is."""
+    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        advice = "save it as UTF-8 (iconv -f WINDOWS-1252 -t UTF-8, if it comes from Windows), or Parquet"
+        raise ValueError(
+            f"byte {error.start} is not {encoding.removesuffix('-sig').upper()} text: {advice}"
+        ) from error
+    if encoding == "utf-16":
+        notes.append("its letters are written in two bytes each")
+    return text
 
 
 def renamed(headings: Sequence[str], notes: list[str]) -> list[str]:
