@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ordain.core.setup import headings
+from ordain.core.specs.lookalikes import look
 from ordain.core.specs.parts import COLUMN_PATTERN, LETTERS
 
 
@@ -73,6 +74,10 @@ def test_letters_with_accents_apart_are_composed() -> None:
     assert headings.fitted(["Größe (m²)", "Ｙ"]) == ["Größe (m2)", "Y"]
 
 
+def test_names_that_look_alike_are_told_apart() -> None:
+    assert headings.fitted(["age", "аge", "口", "ロ"]) == ["age", "аge_2", "口", "ロ_2"]
+
+
 def test_letters_are_letters_that_read_from_left_to_right() -> None:
     allowed = [each for each in map(chr, range(0x110000)) if re.match(f"[{LETTERS}]", each)]
     assert len(allowed) > 20_000
@@ -85,7 +90,7 @@ def test_letters_are_letters_that_read_from_left_to_right() -> None:
 @given(st.lists(st.text(max_size=80), max_size=12))
 def test_any_headings_become_different_names(given_headings: list[str]) -> None:
     names = headings.fitted(given_headings)
-    assert len(set(names)) == len(names) == len(given_headings)
+    assert len(set(map(look, names))) == len(names) == len(given_headings)
     assert all(re.search(COLUMN_PATTERN, each) for each in names)
     assert headings.fitted(names) == names
 

@@ -113,6 +113,8 @@ CASES: list[tuple[str, str, str, str]] = [
     ("secret", M, "{path: data/churn.csv}", '{url: "https://example.org/a.csv?X-Amz-Signature=abc"}'),
     ("local-url", M, "{path: data/churn.csv}", '{url: "file:///etc/passwd"}'),
     ("local-url", M, "{path: data/churn.csv}", '{url: "zip://a.csv::file:///etc/x.zip"}'),
+    ("look-alike", M, "        charges:", "        tenurе: {type: integer}\n        charges:"),
+    ("look-alike", M, "        charges:", "        fеmale: {type: boolean}\n        charges:"),
     ("unknown-column", M, "target: left", "target: lefft"),
     ("unknown-column", M, "id: customer", "id: custommer"),
     ("unknown-column", M, "id: customer", "id: {derive: [tenure, income]}"),

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Sequence
 
+from ordain.core.specs.lookalikes import look
 from ordain.core.specs.parts import COLUMN_PATTERN, COLUMN_SIGNS, LETTERS
 
 # Letters that no decomposition turns into plain ones.
@@ -84,22 +85,23 @@ def is_code(heading: str) -> bool:
 
 
 def fitted(headings: Sequence[str]) -> list[str]:
-    """A name for each column that a contract can hold and no other column has: its heading if that will do.
+    """A name for each column that a contract can hold and looks like no other: its heading, if that will do.
 
     Args:
         headings: as they are in the file, perhaps empty or repeated.
     """
-    good = {each for each in headings if re.search(COLUMN_PATTERN, each)}
+    good = [each for each in headings if re.search(COLUMN_PATTERN, each)]
+    looks = {look(each) for each in good}
     names: list[str] = []
     for place, heading in enumerate(headings, 1):
-        first = heading in good and heading not in names
-        names.append(heading if first else _free(_fitting(heading, place), {*good, *names}))
+        first = heading in good and look(heading) not in map(look, names)
+        names.append(heading if first else _free(_fitting(heading, place), {*looks, *map(look, names)}))
     return names
 
 
 def _free(name: str, taken: Collection[str]) -> str:
     number, found = 1, name
-    while found in taken:
+    while look(found) in taken:
         number += 1
         found = f"{name[:LONGEST]}_{number}"
     return found
