@@ -13,7 +13,7 @@ import pandas as pd
 from ordain.core.artifacts.signature import FLOAT_MAX
 from ordain.core.setup import headings
 from ordain.core.yaml.yamlscalars import HIDDEN
-from ordain.learn.faults import rows_text
+from ordain.learn.faults import SHOWN, rows_text
 from ordain.learn.shapes import (
     GROUPED,
     OTHER_DATE,
@@ -60,7 +60,7 @@ def guess_features(
 def guess_column(name: str, column: pd.Series[Any]) -> Guessed:
     """The contract of one column, and why the model should not see it (empty when it should)."""
     values = present(column)
-    code = headings.is_code(name) or (looks(values, WHOLE) and any(map(PADDED.match, values)))
+    code = headings.is_code(name) or (any(map(PADDED.match, values)) and looks(values, WHOLE))
     kind = "string" if code else plain_type(values)
     if kind == "string":
         values = raw(column)
@@ -80,21 +80,19 @@ def guess_column(name: str, column: pd.Series[Any]) -> Guessed:
 
 def odd_numbers(column: pd.Series[Any], *, personal: bool) -> str:
     """What keeps a column of numbers from being one: infinities, or a few cells of text; else empty."""
-    found = {row: str(each).strip() for row, each in enumerate(column) if not pd.isna(each)}
-    found = {row: each for row, each in found.items() if each}
-    numbers = {row: number_in(each) for row, each in found.items()}
-    finite = {
-        row
-        for row, each in numbers.items()
-        if (GROUPED.fullmatch(found[row]) if each is None else math.isfinite(each))
+    found = {text: number_in(text) for each in column.dropna().unique() if (text := str(each).strip())}
+    odd = {
+        text
+        for text, number in found.items()
+        if (GROUPED.fullmatch(text) is None if number is None else not math.isfinite(number))
     }
-    odd = [row for row in found if row not in finite]
-    if not odd or not finite:
+    if not odd or len(odd) == len(found):
         return ""
-    listed = rows_text(odd, None if personal else [found[row] for row in odd[:3]])
-    if all(each is not None for each in numbers.values()):
+    cells = {row: text for row, each in enumerate(column) if (text := str(each).strip()) in odd}
+    listed = rows_text(list(cells), None if personal else list(cells.values())[:SHOWN])
+    if all(number is not None for number in found.values()):
         return f"{listed}: no finite number. Correct or empty such cells to let the model see it"
-    slips = len(finite) >= MOSTLY * len(found) and len(set(found.values())) > MAX_CATEGORIES
+    slips = len(cells) <= (1 - MOSTLY) * column.count() and len(found) > MAX_CATEGORIES
     return (
         f"all but {listed} are numbers: correct or empty such cells to let the model see it" if slips else ""
     )
@@ -137,7 +135,7 @@ def beyond(column: pd.Series[Any]) -> str:
         for row, each in enumerate(column)
         if not pd.isna(each) and str(each).strip() and abs(float(each)) > FLOAT_MAX
     ]
-    listed = rows_text(rows, [str(column.iloc[row]).strip() for row in rows[:3]])
+    listed = rows_text(rows, [str(column.iloc[row]).strip() for row in rows[:SHOWN]])
     return f"{listed}: beyond {FLOAT_MAX:.3g}, the largest number of 32 bits. Correct it or give another unit"
 
 

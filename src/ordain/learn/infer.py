@@ -46,10 +46,10 @@ class Guess(msgspec.Struct, frozen=True, kw_only=True):
 def guess_id(frame: pd.DataFrame, target: str) -> str | None:
     """A column that names each row, if its heading says so; keys before running numbers."""
     for named in (headings.is_key, headings.is_numbering):
-        for name in (str(each) for each in frame.columns if each != target):
+        for name in (str(each) for each in frame.columns if each != target and named(str(each))):
             values = present(frame[name])
             whole = named is headings.is_key or looks(values, WHOLE) or not looks(values, NUMBER)
-            if named(name) and whole and len(values) == len(set(values)) == len(frame):
+            if whole and len(values) == len(set(values)) == len(frame):
                 return name
     return None
 

@@ -23,12 +23,12 @@ GROUPED = re.compile(r"[+-]?\d{1,3}([,.' ]\d{3})*([.,]\d+)?")
 
 def present(column: pd.Series[Any]) -> list[str]:
     """The values that are there, as text, without surrounding space."""
-    return [text for each in column if not pd.isna(each) and (text := str(each).strip())]
+    return [text for each in column.dropna().tolist() if (text := str(each).strip())]
 
 
 def raw(column: pd.Series[Any]) -> list[str]:
     """The values that are there, as the pipeline compares them: text with its space."""
-    return [text for each in column if not pd.isna(each) and (text := str(each))]
+    return [text for each in column.dropna().tolist() if (text := str(each))]
 
 
 def looks(values: list[str], pattern: re.Pattern[str]) -> bool:

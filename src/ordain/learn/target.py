@@ -12,7 +12,7 @@ import pandas as pd
 from ordain.core.artifacts.signature import FLOAT_MAX
 from ordain.core.problems import did_you_mean
 from ordain.core.yaml.yamlscalars import HIDDEN
-from ordain.learn.faults import rows_text, shortened
+from ordain.learn.faults import SHOWN, rows_text, shortened
 from ordain.learn.shapes import WHOLE, looks, number_in, plain_type, raw
 
 MAX_CLASSES = 20
@@ -111,7 +111,7 @@ def check_task(target: str, labels: list[str], decision: Decision) -> None:
     """
     numbers = [number_in(each.strip()) for each in labels]
     odd = [row for row, each in enumerate(numbers) if each is None or not abs(each) <= FLOAT_MAX]
-    listed = rows_text(odd, [labels[row] for row in odd[:3]])
+    listed = rows_text(odd, [labels[row] for row in odd[:SHOWN]])
     if decision.task == "regression" and odd:
         raise ValueError(f"the target `{target}` is no finite number of 32 bits in {listed}")
     count = len(set(labels))
