@@ -97,6 +97,28 @@ def test_parquet_gives_the_text_that_csv_would_hold(tmp_path: Path) -> None:
     }
 
 
+NESTED = {
+    "lists": pa.array([[1, 2]]),
+    "records": pa.array([{"a": 1}]),
+    "bytes": pa.array([b"\xff"]),
+}
+
+
+@pytest.mark.parametrize("kind", NESTED)
+def test_a_column_that_no_text_stands_for_is_named(kind: str, tmp_path: Path) -> None:
+    data = as_parquet(pa.table({"a": [1], "x": NESTED[kind]}))
+    with pytest.raises(UserError, match=r"the column `x` holds .* no column contract has a type") as caught:
+        read(tmp_path, data, "parquet")
+    assert caught.value.where == "x.data"
+    assert "without the column" in caught.value.fix
+
+
+def test_two_columns_of_parquet_with_one_name_are_named(tmp_path: Path) -> None:
+    data = as_parquet(pa.table([pa.array([1]), pa.array([2])], names=["x", "x"]))
+    with pytest.raises(UserError, match="names `x` more than once"):
+        read(tmp_path, data, "parquet")
+
+
 def test_damaged_parquet_is_refused(tmp_path: Path) -> None:
     whole = as_parquet(pa.table({"a": list(range(1000))}))
     for data in (whole[:-20], whole[:100], b"PAR1" + b"x" * 50, b"a,b\n1,2\n"):
