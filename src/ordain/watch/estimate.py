@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ordain.core.drift.evidence import Estimate, Measurement
+from ordain.core.drift.measured import Estimate, Measurement
 from ordain.core.gating.gates import finite
 
 Floats = NDArray[np.float64]

@@ -14,7 +14,7 @@ from ordain.core.artifacts.profile import Numbers, Profile
 from ordain.core.artifacts.signature import Signature
 from ordain.core.canonical import rounded
 from ordain.core.drift.counts import Counted, counted
-from ordain.core.drift.evidence import Measurement, Performance, Slice
+from ordain.core.drift.measured import Measurement, Performance, Slice
 from ordain.core.gating.gates import Group, ends, finite
 from ordain.core.specs.spec import ColumnContract
 from ordain.learn import coding

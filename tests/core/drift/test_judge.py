@@ -12,18 +12,7 @@ from ordain.core.drift import evidence as documents
 from ordain.core.drift.breach import quality, verdicts
 from ordain.core.drift.causes import suspected
 from ordain.core.drift.counts import Counted, Joint, Reference, Window, bins, counted, reference_of
-from ordain.core.drift.evidence import (
-    Estimate,
-    Evidence,
-    Finding,
-    Kind,
-    Measurement,
-    Performance,
-    Reading,
-    Settings,
-    Slice,
-    Test,
-)
+from ordain.core.drift.evidence import Evidence, Finding, Kind, Moved, Reading, Settings, Test
 from ordain.core.drift.findings import Freshness, kind_of, of_health, of_performance, of_source
 from ordain.core.drift.judge import (
     JOINTLY,
@@ -35,6 +24,7 @@ from ordain.core.drift.judge import (
     target_report,
     window_report,
 )
+from ordain.core.drift.measured import Estimate, Measurement, Performance, Slice
 from ordain.core.drift.refusal import Grounds, refusal
 from ordain.core.drift.season import season
 from ordain.core.drift.summary import Looked, Subject, findings_of, summary
@@ -150,6 +140,43 @@ def test_below_a_minimum_the_answer_is_insufficient_and_never_stable() -> None:
     assert judge(STABLE, None, SETTINGS).sufficient is False
 
 
+def test_a_reference_with_few_rows_is_insufficient_and_says_so() -> None:
+    thin = reference_of(
+        {"price": Numbers(edges=(10.0, 20.0), counts=(4, 4, 4), missing=1), "plan": PLAN}, {"p_Yes": ANSWER}
+    )
+    (price, *others) = column_reports([judge(HIGHER, thin, SETTINGS)] * 3, thin, SETTINGS)
+    assert (price.state, price.lacks) == ("insufficient", "12 of 50 values to compare with")
+    assert {each.state for each in others} == {"stable"}
+    season_of = Reference(
+        features=window(price=(2, 2, 1), plan=(3, 2)).features,
+        answers={},
+    )
+    judged = judge(HIGHER, season_of, SETTINGS)
+    assert window_report(judged).state == "insufficient"
+    assert window_report(judged).lacks == "6 of 50 rows to compare with"
+    assert window_report(judge(STABLE, None, SETTINGS)).lacks.startswith("nothing to compare with")
+    assert window_report(judge(window((1, 1, 1)), REFERENCE, SETTINGS)).lacks == "3 of 50 predictions"
+    few = window(price=(5, 5, 5), missing=300)
+    assert reports(few)["price"].state == "insufficient"
+    assert reports(few)["price"].lacks == "15 of 50 values in the newest window"
+    assert "not judged: price: 15 of 50 values in the newest window" in text(whole(looked(few)))
+    assert "insufficient: 3 of 50 predictions" in text(whole(looked(window((1, 1, 1)))))
+
+
+def test_values_that_are_missing_less_often_are_no_missingness_upstream() -> None:
+    often = reference_of(
+        {"price": Numbers(edges=(10.0, 20.0), counts=(1000,) * 3, missing=900), "plan": PLAN}, {}
+    )
+    seen = looked(STABLE, STABLE)
+    judged = [judge(each, often, SETTINGS) for each in (STABLE, STABLE)]
+    fewer = Looked(judged=judged, reference=often, reading=seen.reading, recent=seen.recent, fresh=seen.fresh)
+    (finding,) = [each for each in findings_of(fewer, "churn", SETTINGS) if each.kind == "missingness"]
+    assert "price is missing less often" in finding.detail
+    assert [each.suspect for each in suspected([finding])] == ["upstream-filling"]
+    empty = window(price=(0, 0, 0), missing=300)
+    assert found(empty, empty)["missingness"].direction == "higher"
+
+
 def test_a_window_without_any_value_of_a_column_is_missingness() -> None:
     empty = window(price=(0, 0, 0), missing=300)
     made = reports(empty, empty, empty)["price"]
@@ -204,12 +231,25 @@ def test_a_column_that_left_the_log_is_not_compared() -> None:
 
 
 def test_a_joint_shift_names_its_columns() -> None:
-    joint = Joint(p=1e-9, effect=0.5, columns=("price", "plan"))
+    moved = (
+        Moved(columns=("price", "plan"), of=("", "x"), reference=0.7, current=0.1),
+        Moved(columns=("price", "price"), of=("", ""), reference=1, current=2),
+        Moved(columns=("plan",), of=("y",), reference=0, current=-1),
+    )
+    joint = Joint(p=1e-9, effect=0.5, columns=("price", "plan"), moved=moved)
     shifted = Window(
         **{name: getattr(STABLE, name) for name in STABLE.__struct_fields__ if name != "joint"}, joint=joint
     )
     finding = found(shifted, shifted)["joint-shift"]
     assert finding.columns == ("price", "plan")
+    assert "the mean product of price and plan = x is 0.10 where 0.70 was" in finding.detail
+    seen = whole(looked(shifted, shifted))
+    assert {each.column for each in seen.columns if each.spread} == {"price", "plan"}
+    assert seen.jointly == moved
+    for told in (text(seen), document(seen)):
+        assert "the variance of price is 2.00 where 1.00 was" in told
+        assert "the mean of plan = y is -1.00 where 0.00 was" in told
+    assert whole(looked(STABLE, shifted)).jointly == ()
     assert joint_report([judge(shifted, REFERENCE, SETTINGS)], SETTINGS).state == "stable"
     assert joint_report([judge(STABLE, REFERENCE, SETTINGS)], SETTINGS).state == "insufficient"
     assert joint_report([], SETTINGS).column == JOINTLY
@@ -269,7 +309,9 @@ def test_the_target_drifts_in_one_sample() -> None:
     moved = target_report(numbers, Counted(cells=(50, 100, 150), labels=("", "", ""), ordered=True), SETTINGS)
     assert "location" in moved.alarms
     seen = looked(STABLE, STABLE, target=made)
-    assert [each.kind for each in findings_of(seen, "churn", SETTINGS)] == ["target-drift"]
+    (finding,) = findings_of(seen, "churn", SETTINGS)
+    assert finding.kind == "target-drift"
+    assert finding.detail.startswith("the target is distributed differently among the newest labelled pred")
 
 
 # --- the log itself -----------------------------------------------------------------------------------

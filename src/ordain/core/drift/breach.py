@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ordain.core.drift.evidence import Measurement
+from ordain.core.drift.measured import Measurement
 from ordain.core.gating import gates
 from ordain.core.gating.gates import Group
 from ordain.core.gating.verdicts import Outcome, Verdict

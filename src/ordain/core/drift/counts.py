@@ -8,6 +8,7 @@ from itertools import pairwise
 from msgspec import Struct
 
 from ordain.core.artifacts.profile import Column, Numbers
+from ordain.core.drift.evidence import Moved
 from ordain.core.drift.tails import Draw
 
 
@@ -60,11 +61,13 @@ class Joint(Struct, frozen=True, kw_only=True):
         p: chance of so large a separation without any drift.
         effect: separation of the two samples' scores in standard deviations.
         columns: those whose values, or products with another's, the classifier relies on.
+        moved: the means of these values and products, the most telling ones first.
     """
 
     p: float
     effect: float
     columns: tuple[str, ...]
+    moved: tuple[Moved, ...] = ()
 
 
 class Window(Struct, frozen=True, kw_only=True):
@@ -89,6 +92,12 @@ class Reference(Struct, frozen=True, kw_only=True):
 
     features: Mapping[str, Counted]
     answers: Mapping[str, Counted]
+
+    @property
+    def rows(self) -> int:
+        """Rows of the column that has most."""
+        columns = (*self.features.values(), *self.answers.values())
+        return max((each.absent_of_all.total for each in columns), default=0)
 
 
 def reference_of(features: Mapping[str, Column], answers: Mapping[str, Numbers]) -> Reference:

@@ -6,16 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+from ordain.core.drift.counts import Joint
 from ordain.core.drift.evidence import (
     ColumnReport,
+    Direction,
     Finding,
     Kind,
-    Performance,
+    Moved,
     Reading,
     Settings,
     Test,
     Tested,
 )
+from ordain.core.drift.measured import Performance
 
 TOLERATED = 0.01  # share of a log that may be damaged, foreign or of the future before it is an alarm
 _SHAPES: frozenset[Test] = frozenset({"distribution", "location"})
@@ -23,7 +26,6 @@ _BY_ROLE: Mapping[str, Kind] = {"feature": "drift", "answer": "prediction-drift"
 _BY_TEST: Mapping[Test, Kind] = {"missing": "missingness", "joint": "joint-shift"}
 _WORDS: Mapping[Test, str] = {
     "distribution": "is distributed differently",
-    "missing": "is missing more or less often",
     "joint": "differ from the reference together",
 }
 
@@ -48,18 +50,34 @@ def of_columns(columns: Sequence[ColumnReport], settings: Settings) -> Iterator[
             kinds.setdefault(kind_of(column, test), []).append(test)
         for kind, tests in kinds.items():
             detail = _detail(column, tests, settings)
-            yield Finding(kind=kind, alarm=True, columns=(column.column,), detail=detail)
+            way = _way(column) if kind == "missingness" else ""
+            yield Finding(kind=kind, alarm=True, columns=(column.column,), detail=detail, direction=way)
 
 
-def of_joint(columns: Sequence[str], report: ColumnReport, settings: Settings) -> Iterator[Finding]:
+def _way(column: ColumnReport) -> Direction:
+    """Whether a column is missing more or less often in the newest window."""
+    return next((each.direction for each in column.tests if each.test == "missing"), "")
+
+
+def of_joint(rests: Joint, report: ColumnReport, settings: Settings) -> Iterator[Finding]:
     """The finding of a joint shift.
 
     Args:
-        columns: those that the classifier relies on.
+        rests: what the classifier relies on.
     """
     if report.alarms:
         detail = _detail(report, report.alarms, settings)
-        yield Finding(kind="joint-shift", alarm=True, columns=tuple(columns), detail=detail)
+        most = "".join(f"; most of all {moved_text(each)}" for each in rests.moved[:1])
+        yield Finding(kind="joint-shift", alarm=True, columns=rests.columns, detail=detail + most)
+
+
+def moved_text(each: Moved) -> str:
+    """A mean that moved, in words."""
+    names = [f"{name} = {of}" if of else name for name, of in zip(each.columns, each.of, strict=True)]
+    what = "the mean of " + names[0] if len(names) == 1 else "the mean product of " + " and ".join(names)
+    if len(names) == 2 and names[0] == names[1]:
+        what = f"the variance of {names[0]}"
+    return f"{what} is {each.current:.2f} where {each.reference:.2f} was (in units of the reference)"
 
 
 def kind_of(column: ColumnReport, test: Test) -> Kind:
@@ -72,18 +90,35 @@ def kind_of(column: ColumnReport, test: Test) -> Kind:
 
 
 def _detail(column: ColumnReport, tests: Sequence[Test], settings: Settings) -> str:
+    if column.role == "target":
+        return _of_target(column)
     often = f"in {column.drifted} of the last {settings.windows} windows"
     newest = [each for each in column.tests if each.test in tests]
     if not newest:
         return f"{column.column} drifted {often}; the newest one has too few values to tell"
-    shown = max(newest, key=lambda each: (each.drifted, each.test == "location", each.effect))
+    shown = _most(newest)
     size = f"effect {shown.effect:.2f}, adjusted p {shown.adjusted:.1e} in the newest window"
     return f"{column.column} {_words(column, shown)} {often}: {size}"
+
+
+def _of_target(column: ColumnReport) -> str:
+    """The target is one sample, of the newest labelled predictions, and of no window."""
+    shown = _most(column.tests)
+    size = f"effect {shown.effect:.2f}, adjusted p {shown.adjusted:.1e}"
+    return (
+        f"the target {_words(column, shown)} among the newest labelled predictions than in training: {size}"
+    )
+
+
+def _most(tests: Sequence[Tested]) -> Tested:
+    return max(tests, key=lambda each: (each.drifted, each.test == "location", each.effect))
 
 
 def _words(column: ColumnReport, tested: Tested) -> str:
     if tested.test == "location":
         return f"lies {tested.direction}"
+    if tested.test == "missing":
+        return f"is missing {'less' if tested.direction == 'lower' else 'more'} often"
     if tested.test == "beyond":
         return "exceeds the reference's range" if column.ordered else "has categories the reference lacks"
     return _WORDS[tested.test]

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from ordain.core.drift.evidence import Finding, Kind, Measurement
+from ordain.core.drift.evidence import Finding, Kind
+from ordain.core.drift.measured import Measurement
 from ordain.core.gating.verdicts import Verdict
 
 # What makes rows mean something else than those that the probabilities were checked on.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from ordain.core.drift.evidence import ColumnReport, Evidence, Finding, Performance, Slice, Spread
+from ordain.core.drift.evidence import ColumnReport, Evidence, Finding, Spread
+from ordain.core.drift.findings import moved_text
+from ordain.core.drift.judge import NO_WINDOW
+from ordain.core.drift.measured import Performance, Slice
 from ordain.core.escaping import markdown, visible
 
 WIDTH = 24
+MOST = 8  # columns that are named in one line
 _BAR = "█"
 _EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 _REQUESTS = {
@@ -29,6 +33,8 @@ def text(evidence: Evidence) -> str:
         *_windows(evidence),
         *(line for each in evidence.findings for line in _finding(each)),
         *(line for each in evidence.columns if each.spread for line in _spread(each.column, each.spread)),
+        *(f"  jointly: {visible(moved_text(each), 200)}" for each in evidence.jointly),
+        *(f"  not judged: {each}" for each in _unjudged(evidence.columns)),
         *_performance(evidence.performance),
         *_estimate(evidence),
         *(f"suspected: {each.suspect}: {visible(each.because, 400)}" for each in evidence.causes),
@@ -44,7 +50,8 @@ def _title(evidence: Evidence) -> str:
 
 def _windows(evidence: Evidence) -> Iterator[str]:
     for each in evidence.windows:
-        yield f"  {each.start or '-'} to {each.end or '-'}  {each.rows:>9} predictions  {each.state}"
+        why = f": {each.lacks}" if each.lacks else ""
+        yield f"  {each.start or '-'} to {each.end or '-'}  {each.rows:>9} predictions  {each.state}{why}"
     read = evidence.reading
     left_out = {
         "corrupt": read.corrupt, "duplicate": read.duplicates, "future": read.future,
@@ -52,7 +59,20 @@ def _windows(evidence: Evidence) -> Iterator[str]:
         "of other versions": sum(read.other_versions.values()), "out of any window": read.outside,
     }  # fmt: skip
     told = ", ".join(f"{count} {name}" for name, count in left_out.items() if count)
-    yield f"  {read.records} predictions in {read.files} files" + (f"; not judged: {told}" if told else "")
+    late = f", {read.out_of_order} of them out of order" if read.out_of_order else ""
+    left = f"; not judged: {told}" if told else ""
+    yield f"  {read.records} predictions in {read.files} files{late}{left}"
+
+
+def _unjudged(columns: Sequence[ColumnReport]) -> Iterator[str]:
+    """Columns that are insufficient though their windows are not, by what they lack."""
+    lacking: dict[str, list[str]] = {}
+    for each in columns:
+        if each.lacks and each.lacks != NO_WINDOW:
+            lacking.setdefault(each.lacks, []).append(visible(each.column))
+    for lacks, names in lacking.items():
+        more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
+        yield f"{', '.join(names[:MOST])}{more}: {lacks}"
 
 
 def _finding(each: Finding) -> Iterator[str]:
@@ -122,6 +142,8 @@ def document(evidence: Evidence) -> str:
         *(_row(each) for each in evidence.findings),
         "",
         *(f"- Suspected: **{each.suspect}**: {markdown(each.because)}" for each in evidence.causes),
+        *(f"- Jointly: {markdown(moved_text(each))}" for each in evidence.jointly),
+        *(f"- Not judged: {markdown(each)}" for each in _unjudged(evidence.columns)),
         "",
         "| window | predictions | |",
         "|---|---|---|",

@@ -15,9 +15,10 @@ from ordain.adapters.outcomes import Names, read_outcomes
 from ordain.adapters.predictions import Shape, read_log
 from ordain.core.drift.breach import verdicts
 from ordain.core.drift.counts import Window, reference_of
-from ordain.core.drift.evidence import ColumnReport, Estimate, Evidence, Performance, Settings
+from ordain.core.drift.evidence import ColumnReport, Evidence, Settings
 from ordain.core.drift.findings import Freshness
 from ordain.core.drift.judge import Judged, beyond_shares, judge, target_report
+from ordain.core.drift.measured import Estimate, Performance
 from ordain.core.drift.refusal import Grounds, refusal
 from ordain.core.drift.season import season
 from ordain.core.drift.summary import Looked, Subject, findings_of, summary
