@@ -100,9 +100,14 @@ def test_columns_that_part_ways_are_a_joint_shift_alone(subject: Watched, tmp_pa
     log = Log(tmp_path / "log")
     for days in range(3):
         log.day(days, 2000, shuffled)
-    found = alarms(look(subject, log.folder))
+    seen = look(subject, log.folder)
+    found = alarms(seen)
     assert set(found) == {"joint-shift"}
     assert set(found["joint-shift"].columns[:2]) == {"price", "visits"}
+    assert "the mean product of price and visits is" in found["joint-shift"].detail
+    spreads = {each.column for each in seen.columns if each.spread}
+    assert {"price", "visits"} <= spreads
+    assert seen.jointly[0].reference > 0.5 > abs(seen.jointly[0].current) + 0.3
 
 
 def test_dates_booleans_and_categories_drift_too(subject: Watched, tmp_path: Path) -> None:
@@ -149,6 +154,31 @@ def test_a_season_is_no_drift(subject: Watched, tmp_path: Path) -> None:
     assert (found.outcome, found.reference) == ("pass", "windows 2 before and before that")
     lonely = look(subject, log.folder, season=2, horizon=3)
     assert lonely.outcome == "insufficient"
+
+
+def test_a_season_of_few_rows_is_no_calm(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(3):
+        log.day(days, ROWS, raised)
+    for days in range(7, 10):
+        log.day(days, 5)
+    found = look(subject, log.folder, season=7)
+    assert found.outcome == "insufficient"
+    assert {each.lacks for each in found.windows} == {"5 of 50 rows to compare with"}
+
+
+def test_a_feed_that_fills_gaps_is_no_missingness_upstream(subject: Watched, tmp_path: Path) -> None:
+    def filled(inputs: Inputs) -> None:
+        inputs["town"] = np.where(inputs["town"] == "", "town 1", inputs["town"])
+
+    log = Log(tmp_path / "log")
+    for days in range(3):
+        log.day(days, 3000, filled)
+    found = look(subject, log.folder)
+    finding = alarms(found)["missingness"]
+    assert (finding.columns, finding.direction) == (("town",), "lower")
+    assert "upstream-filling" in {each.suspect for each in found.causes}
+    assert "upstream-missingness" not in {each.suspect for each in found.causes}
 
 
 # --- bad input: a clear finding each ------------------------------------------------------------------
@@ -214,6 +244,54 @@ def test_faults_of_others_in_the_same_file_are_theirs(
     assert [each.kind for each in found.findings] == ["log-foreign"]
     assert (found.outcome, found.reading.records) == ("pass", 3 * ROWS)
     assert found.reading.absent == found.reading.mistyped == found.reading.extra == {}
+
+
+def test_a_version_that_is_shown_the_same_requests_hides_nothing(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(3):
+        shadow = [{**each, "version": "8"} for each in log.day(days, ROWS, raised)]
+        log.write(shadow, f"predictions-pod-0-{1_600_000_000_000 + days}-1.jsonl")  # read first
+    labels = log.write_labels(tmp_path / "labels.jsonl")
+    found = look(subject, log.folder, labels=str(labels))
+    assert (found.reading.records, found.reading.duplicates) == (3 * ROWS, 0)
+    assert found.reading.other_versions == {"8": 3 * ROWS}
+    assert alarms(found)["drift"].columns == ("price",)
+    assert found.performance is not None
+    assert (found.performance.labelled, found.performance.unmatched) == (3 * ROWS, 0)
+    assert {each.name for each in found.performance.versions} == {"version=7", "version=8"}
+    assert [each.rows for each in look(subject, log.folder, rows=ROWS, length=0.0).windows] == [ROWS] * 3
+
+
+def test_an_id_that_stands_for_many_predictions_is_an_alarm(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(3):
+        log.day(days, ROWS)
+        log.write([{**each, "id": "request"} for each in Log(tmp_path / "other").day(days, ROWS, seed=3)])
+    found = look(subject, log.folder)
+    finding = alarms(found)["log-duplicated"]
+    hidden = 3 * ROWS - 1  # of one id, one is judged
+    assert finding.detail.startswith(f"{hidden} predictions were left out")
+    assert f"{hidden} of them are of another time" in finding.detail
+    assert found.reading.reused == hidden
+    assert found.request == "none"
+
+
+def test_a_file_that_comes_twice_is_only_noted(subject: Watched, quiet: Log, tmp_path: Path) -> None:
+    for path in quiet.folder.iterdir():
+        for name in ("a", "b"):
+            (tmp_path / f"{name}-{path.name}").write_bytes(path.read_bytes())
+    found = look(subject, tmp_path)
+    assert [(each.kind, each.alarm) for each in found.findings] == [("log-duplicated", False)]
+    assert (found.reading.duplicates, found.reading.reused) == (3 * ROWS, 0)
+
+
+def test_many_names_are_counted_to_the_last(subject: Watched, quiet: Log, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    records = log.day(1, ROWS, seed=5)
+    log.write([{**each, "id": f"x{at}", "version": f"v{at}"} for at, each in enumerate(records)])
+    found = look(subject, log.folder)
+    assert sum(found.reading.other_versions.values()) == ROWS
+    assert found.reading.other_versions["(others)"] == ROWS - 50
 
 
 def test_columns_that_changed(subject: Watched, tmp_path: Path) -> None:
@@ -313,9 +391,9 @@ def test_times_in_the_future(subject: Watched, tmp_path: Path) -> None:
 def test_what_is_older_than_the_horizon_is_not_remembered(
     subject: Watched, quiet: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ordain.watch.seen.BITS", 15)
+    monkeypatch.setattr("ordain.watch.seen.BITS", 17)
     log = Log(tmp_path / "log")
-    log.day(60, 20_000)
+    log.day(60, 30_000)
     for file in quiet.folder.iterdir():
         (log.folder / f"x{file.name}").write_bytes(file.read_bytes())
     short = look(subject, log.folder)
@@ -467,6 +545,43 @@ def test_labels_that_do_not_come(subject: Watched, quiet: Log, tmp_path: Path) -
     quiet.write_labels(tmp_path / "labels.jsonl", old)
     stale = look(subject, quiet.folder, labels=str(tmp_path / "labels.jsonl"), horizon=3)
     assert "labels-stale" in alarms(stale)
+
+
+def test_labels_that_stopped_are_told_soon_and_since_when(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(20):
+        log.day(days, 100)
+
+    def told(young: int, trickle: int = 0, **more: Any) -> str:
+        """With labels of predictions of so many days ago and older, and a few of younger ones."""
+        rows = []
+        for each in log.labels:
+            _, days, _, row = each["id"].split("-")
+            if int(days) >= young or int(row) < trickle:
+                rows.append({**each, **more})
+        labels = str(log.write_labels(tmp_path / "labels.jsonl", rows))
+        stale = alarms(look(subject, log.folder, labels=labels)).get("labels-stale")
+        return stale.detail if stale else ""
+
+    assert told(1) == ""  # they take a day
+    assert told(2) == ""  # one window is no gap
+    assert told(3).startswith("labels stopped: 0 of 200 predictions since 2026-11-17T00:00:00Z")
+    assert told(8, trickle=3).startswith("labels stopped: 21 of 700 predictions since 2026-11-12T00:00:00Z")
+    assert told(0, time="") == ""
+    assert told(8, time="") == ""  # nothing says how long they take: not before half of the time is over
+    assert told(17, time="").startswith("no prediction since 2026-11-02T23:52:48Z")
+
+
+def test_a_log_that_all_but_stopped_is_told_since_when(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(2, 6):
+        log.day(days, ROWS)
+    for days in range(2):
+        log.day(days, 1, seed=3)  # a probe
+    stale = alarms(look(subject, log.folder))["log-stale"].detail
+    assert stale == "predictions all but stopped: 2 since 2026-11-18T00:00:00Z; 600 a window are usual"
+    silent = alarms(look(subject, log.folder, end=END + 3 * DAY, now=NOW + 3 * DAY))["log-stale"].detail
+    assert silent.startswith("no prediction since 2026-11-19T12:00:00Z, 84.0 hours before")
 
 
 def test_labels_that_take_their_time_are_not_missed_before(subject: Watched, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+from ordain.core.drift.coming import Ebb
 from ordain.core.drift.counts import Joint
 from ordain.core.drift.evidence import (
     ColumnReport,
@@ -34,12 +35,16 @@ class Freshness(Struct, frozen=True, kw_only=True):
     """How long the log has been silent.
 
     Attributes:
-        silent: hours since the newest prediction; None without one.
+        silent: hours since the newest prediction; None without one. newest: when that was made.
         patience: hours that are no alarm.
+        ebb: beginning of the time in which predictions have all but stopped, and how; None when they have
+            not.
     """
 
     silent: float | None
     patience: float
+    newest: str = ""
+    ebb: tuple[str, Ebb] | None = None
 
 
 def of_columns(columns: Sequence[ColumnReport], settings: Settings) -> Iterator[Finding]:
@@ -149,7 +154,22 @@ def of_health(reading: Reading, recent: Reading) -> Iterator[Finding]:
             "random: there are more than can be remembered; a shorter horizon has fewer"
         )
         yield Finding(kind="log-crowded", alarm=False, detail=detail)
+    if reading.duplicates > 2 * reading.mistaken * (reading.records + reading.duplicates):
+        yield _doubled(reading, recent)
     yield from _shape(recent, whole)
+
+
+def _doubled(reading: Reading, recent: Reading) -> Finding:
+    """Files that come twice do no harm; an id that stands for several predictions hides all but one."""
+    tolerated = TOLERATED + 2 * reading.mistaken
+    alarm = recent.reused > tolerated * (recent.records + recent.duplicates)
+    detail = f"{reading.duplicates} predictions were left out, since their ids had been read before"
+    if reading.reused:
+        detail += (
+            f"; {reading.reused} of them are of another time ({recent.reused} in the judged windows, beside "
+            f"{recent.records} judged): ids are used again, and what is left out was judged by nobody"
+        )
+    return Finding(kind="log-duplicated", alarm=alarm, detail=detail)
 
 
 def of_source(reading: Reading, model: str, fresh: Freshness) -> Iterator[Finding]:
@@ -171,7 +191,14 @@ def of_source(reading: Reading, model: str, fresh: Freshness) -> Iterator[Findin
     if reading.files and fresh.silent is None and not (others or versions):
         yield Finding(kind="log-absent", alarm=True, detail="the prediction log is empty")
     if fresh.silent is not None and fresh.silent > fresh.patience:
-        detail = f"the newest prediction is {fresh.silent:.1f} hours old; {fresh.patience:g} are normal"
+        detail = (
+            f"no prediction since {fresh.newest}, {fresh.silent:.1f} hours before the newest window's end; "
+            f"{fresh.patience:g} are normal"
+        )
+        yield Finding(kind="log-stale", alarm=True, detail=detail)
+    elif fresh.ebb is not None:
+        since, ebb = fresh.ebb
+        detail = f"predictions all but stopped: {ebb.rows} since {since}; {ebb.usual} a window are usual"
         yield Finding(kind="log-stale", alarm=True, detail=detail)
 
 
@@ -217,6 +244,13 @@ def of_performance(performance: Performance, settings: Settings) -> Iterator[Fin
             else f"there is no prediction since {performance.start} that a label could belong to"
         )
         yield Finding(kind="labels-stale", alarm=bool(performance.due), detail=detail)
+    elif performance.stopped is not None:
+        gap = performance.stopped
+        detail = (
+            f"labels stopped: {gap.labelled} of {gap.due} predictions since {gap.since} that should have "
+            f"one by now have it; {gap.usual:.0%} are usual"
+        )
+        yield Finding(kind="labels-stale", alarm=True, detail=detail)
     elif performance.due and performance.newest < performance.middle:
         detail = f"no prediction since {performance.newest} has a label"
         yield Finding(kind="labels-stale", alarm=True, detail=detail)

@@ -21,6 +21,20 @@ class Slice(Part, frozen=True, kw_only=True):
     metrics: dict[str, Measurement]
 
 
+class Stopped(Part, frozen=True, kw_only=True):
+    """A gap in the labels of predictions that should have them by now.
+
+    Attributes:
+        since: time of the first prediction in the gap. due, labelled: predictions in it, and those of them
+            that have a label. usual: labelled share before.
+    """
+
+    since: str
+    due: int
+    labelled: int
+    usual: float
+
+
 class Performance(Part, frozen=True, kw_only=True):
     """What late labels say.
 
@@ -28,6 +42,8 @@ class Performance(Part, frozen=True, kw_only=True):
         known: labels that there are. predictions, labelled: since `start`, and those of them whose label
             has come. newest: time of the newest labelled prediction.
         due, punctual: predictions that are old enough for a label, and those of them that have one.
+        stopped: where labels no longer come as they did; None where they do, or where nothing says how
+            long labels take.
         middle: of the time since `start` in which predictions are old enough.
         unmatched: labels without a prediction, or that are no class of the model.
         files, unreadable: of labels, and those that could not be read, or not to their end.
@@ -48,6 +64,7 @@ class Performance(Part, frozen=True, kw_only=True):
     due: int = 0
     punctual: int = 0
     newest: str = ""
+    stopped: Stopped | None = None
     unmatched: int = 0
     files: int = 0
     unreadable: int = 0
