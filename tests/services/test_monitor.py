@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ from msgspec.structs import replace
 from ordain.adapters.outcomes import Names
 from ordain.core.drift.evidence import Evidence, Finding, Kind, Settings, encode
 from ordain.core.gating.verdicts import Verdict
-from ordain.core.specs.spec import FairnessGate, Gates, QualityGate
+from ordain.core.specs.bounds import Bounds
+from ordain.core.specs.spec import ColumnContract, FairnessGate, Gates, QualityGate
 from ordain.errors import UserError
 from ordain.services.monitoring.monitor import Ask, monitor
 from ordain.services.monitoring.watched import Approved, Watched, watched
-from tests.watch.world import DAY, END, NOW, Log, artifact, columns, trained
+from tests.watch.world import COLUMNS, DAY, END, NOW, Log, artifact, columns, trained
 
 ROWS = 600
 Inputs = dict[str, Any]
@@ -113,7 +115,7 @@ def test_columns_that_part_ways_are_a_joint_shift_alone(subject: Watched, tmp_pa
 def test_dates_booleans_and_categories_drift_too(subject: Watched, tmp_path: Path) -> None:
     def changed(inputs: Inputs) -> None:
         rows = len(inputs["vip"])
-        inputs["since"] = inputs["since"] + 1500
+        inputs["since"] = inputs["since"] + 1500  # days since 1970
         inputs["vip"] = np.random.default_rng(1).random(rows) < 0.5
         inputs["plan"] = np.where(np.arange(rows) % 4 == 0, "enterprise", inputs["plan"])
         inputs["town"] = np.where(np.arange(rows) % 2 == 0, "", inputs["town"])
@@ -130,6 +132,9 @@ def test_dates_booleans_and_categories_drift_too(subject: Watched, tmp_path: Pat
         ("missingness", "town"),
     } <= drifted
     assert found.causes[0].suspect == "upstream-missingness"
+    shown = {each.column: each.spread.cells for each in found.columns if each.spread}
+    assert shown["vip"][:2] == ("false", "true")
+    assert re.fullmatch(r"at most 201\d-\d\d-\d\d", shown["since"][0])
     assert found.estimate is not None
     assert "town" in found.estimate.refused
 
@@ -535,6 +540,62 @@ def test_a_breach_opens_a_request_and_fairness_is_told_by_group(subject: Watched
     assert "label-shift" in {each.suspect for each in found.causes}
 
 
+def fair(column: str, bound: float = 0.02) -> FairnessGate:
+    return FairnessGate(
+        column=column, metric="demographic_parity_difference", max=bound, min_group=20, rationale="x"
+    )
+
+
+def test_groups_that_the_log_tells_are_watched_hashed_ones_too(subject: Watched, tmp_path: Path) -> None:
+    def dearer(inputs: Inputs) -> None:
+        for name in ("vip", "female"):
+            inputs["price"] = np.where(inputs[name], inputs["price"] + 25, inputs["price"])
+
+    log, hashes = Log(tmp_path / "log"), {1: "aaaaaaaaaaaaaaaa", 0: "bbbbbbbbbbbbbbbb"}
+    for days in range(3):
+        records = log.day(days, ROWS, dearer)
+        for each, told in zip(records, log.labels[-ROWS:], strict=True):
+            each["inputs"][0]["female"] = hashes[told["female"]]  # as a server logs what is personal
+        log.write(records, f"predictions-pod-1-{1_700_000_000_001 + 2 * days}-1.jsonl")
+    bare = [{name: each[name] for name in ("id", "label", "time")} for each in log.labels]
+    labels = str(log.write_labels(tmp_path / "labels.jsonl", bare))
+    gates = Gates(quality=(), fairness=(fair("vip"), fair("female"), fair("senior_citizen")))
+    spec = declared(subject, gates)
+    bounds = Bounds(
+        fairness=gates.fairness,
+        columns={**COLUMNS, "senior_citizen": ColumnContract(type="boolean", personal=True)},
+    )
+    found = look(replace(spec, told=bounds), log.folder, labels=labels)
+    assert found.performance is not None
+    verdicts = {each.gate: each for each in found.performance.verdicts}
+    assert {name: each.outcome for name, each in verdicts.items()} == {
+        "fairness.vip": "fail", "fairness.female": "fail", "fairness.senior_citizen": "insufficient"
+    }  # fmt: skip
+    assert "where it is true" in verdicts["fairness.vip"].detail
+    assert "where female is hash aaaaaaaaaaaaaaaa" in verdicts["fairness.female"].detail
+    assert "its fairness is not watched" in verdicts["fairness.senior_citizen"].detail
+    assert found.request == "open"
+    assert {"vip=true", "female=aaaaaaaaaaaaaaaa"} <= {each.name for each in found.performance.groups}
+    assert found.reading.mistyped == found.reading.extra == {}
+
+
+def test_a_promised_group_that_the_log_never_shows_is_missed(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(3):
+        records = log.day(days, ROWS)
+        for each in records:
+            each["inputs"][0]["female"] = "aaaaaaaaaaaaaaaa"
+        log.write(records, f"predictions-pod-1-{1_700_000_000_001 + 2 * days}-1.jsonl")
+    bare = [{name: each[name] for name in ("id", "label", "time")} for each in log.labels]
+    labels = str(log.write_labels(tmp_path / "labels.jsonl", bare))
+    bounds = Bounds(fairness=(fair("female", 0.5),), columns=COLUMNS)
+    found = look(replace(subject, told=bounds), log.folder, labels=labels)
+    assert found.performance is not None
+    (verdict,) = found.performance.verdicts
+    assert verdict.outcome == "insufficient"
+    assert "none of those seen (1)" in verdict.detail
+
+
 def test_labels_that_do_not_come(subject: Watched, quiet: Log, tmp_path: Path) -> None:
     nothing = tmp_path / "nothing"
     nothing.mkdir()
@@ -684,7 +745,9 @@ def test_a_profile_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
         watched(tmp_path, "churn@production", folder, Approved())
 
 
-@pytest.mark.parametrize("target", ["churn", "@production", "churn@", ""])
+@pytest.mark.parametrize(
+    "target", ["churn", "@production", "churn@", "", "churn@..", "../../x@production", "churn@a/b", "c\n@a"]
+)
 def test_a_target_names_both(target: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not name"):
         watched(tmp_path, target, None, Approved())

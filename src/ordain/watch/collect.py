@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from ordain.adapters.keys import keys_of, mixed
 from ordain.adapters.met import Met
 from ordain.adapters.predictions import Batch, Text
-from ordain.core.artifacts.profile import Profile
-from ordain.core.artifacts.signature import Signature
 from ordain.core.canonical import rounded
 from ordain.core.drift.evidence import Reading
 from ordain.watch.columns import Coder
@@ -106,22 +104,17 @@ class Collector:
     """Windows of one release's predictions.
 
     Args:
-        profile, signature: the release's. who: names of model and release.
+        coder: of the release. who: names of model and release.
         spans: how to cut the log, and the number of newest windows with a sample for the domain classifier.
         met: what the reader of the log counts into.
     """
 
-    def __init__(
-        self, release: tuple[Profile, Signature], who: Who, spans: tuple[Spans, int], met: Met
-    ) -> None:
-        profile, signature = release
-        self.coder = Coder(profile, signature)
+    def __init__(self, coder: Coder, who: Who, spans: tuple[Spans, int], met: Met) -> None:
+        self.coder = coder
         self.tallies: dict[int, Tally] = {}
         self.spans, self._sampled = spans
         self._met = met
         self._sieve = Sieve(who, self.spans.start(), met)
-        self._dimensions = profile.dimensions
-        self._positive = signature.answer_columns[-1] if signature.task == "binary" else ""
         self._latest = self._newest = -np.inf
         self._counts: Counter[str] = Counter()
         self._faults = Faults()
@@ -160,14 +153,14 @@ class Collector:
             tally.add(coded, rows, batch.times[rows])
             tally.faults.add(batch, rows)
             tally.sample(coded, rows, np.where(keys == 0, _lots(chosen), keys))
-            if self._positive:
-                tally.fine += _fine(batch.outputs[self._positive][rows])
+            if self.coder.positive:
+                tally.fine += _fine(batch.outputs[self.coder.positive][rows])
 
     def _tally(self, number: int) -> Tally:
         """The window of a number, made at need."""
         if number not in self.tallies:
             sampled = number > self.spans.newest() - self._sampled
-            self.tallies[number] = Tally(self.coder, self._dimensions if sampled else ())
+            self.tallies[number] = Tally(self.coder, self.coder.dimensions if sampled else ())
         return self.tallies[number]
 
     def reading(self) -> Reading:
@@ -223,9 +216,9 @@ def _named(text: Text, wanted: set[str] | frozenset[str], others: Counter[str]) 
     return found
 
 
-def _mark(version: str) -> np.uint64:
+def _mark(version: str) -> int:
     """What makes the keys of a version its own."""
-    return keys_of([f"version {version}"], np.zeros(1, dtype=np.uint64))[0]
+    return int(keys_of([f"version {version}"], np.zeros(1, dtype=np.uint64))[0])
 
 
 def _run(rows: NDArray[np.int64]) -> Rows:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from ordain.adapters.outcomes import Outcomes
+from ordain.adapters.predictions import Batch
 from ordain.core.artifacts.signature import Signature
 from ordain.core.drift.coming import Due
 from ordain.learn.metrics import Answers
@@ -26,8 +27,8 @@ class Joined(Struct, frozen=True, kw_only=True):
     Attributes:
         answers: of all of them. times: of the predictions, seconds since 1970. delays: hours; NaN where
             a label does not say when. versions: of each row. ours: rows of the release itself.
-        groups: by column, of each row. matched: labels that these are of; fewer than rows where several
-            versions answered.
+        groups: by column, of each row. hashed: those of them that a log shows as hashes.
+        matched: labels that these are of; fewer than rows where several versions answered.
     """
 
     answers: Answers
@@ -37,6 +38,7 @@ class Joined(Struct, frozen=True, kw_only=True):
     ours: NDArray[np.bool_]
     groups: Mapping[str, NDArray[np.object_]]
     matched: int
+    hashed: frozenset[str] = frozenset()
 
     def of(self, rows: NDArray[Any]) -> Joined:
         """Some of the rows."""
@@ -48,6 +50,7 @@ class Joined(Struct, frozen=True, kw_only=True):
             ours=self.ours[rows],
             groups={name: values[rows] for name, values in self.groups.items()},
             matched=self.matched,
+            hashed=self.hashed,
         )
 
     def __len__(self) -> int:
@@ -75,6 +78,8 @@ class Joiner:
         self.files, self.unreadable = outcomes.files, outcomes.unreadable
         self._target = _targets(outcomes.labels, signature)
         self._found: list[tuple[NDArray[Any], ...]] = []
+        self._groups: dict[str, list[NDArray[np.object_]]] = {}
+        self._rows = 0
 
     def add(self, taken: Taken) -> None:
         """Match a batch; other versions too, which are counted by themselves."""
@@ -93,6 +98,18 @@ class Joiner:
         names = np.array([*batch.versions.values, ""], dtype=object)[batch.versions.places[at]]
         self._punctual.update(self._back(batch.times[at[good & ours]]))
         self._found.append((places[good], batch.times[at][good], output[good], names[good], ours[good]))
+        self._add_groups(batch, at[good])
+
+    def _add_groups(self, batch: Batch, at: NDArray[np.int64]) -> None:
+        """Groups that the log tells and the labels do not."""
+        for name, told in batch.groups.items():
+            if name not in self._outcomes.groups:
+                before = self._groups.setdefault(name, [np.full(self._rows, "", dtype=object)])
+                before.append(np.array([*told.values, ""], dtype=object)[told.places[at]])
+        self._rows += len(at)
+        for name, known in self._groups.items():
+            if name not in batch.groups:
+                known.append(np.full(len(at), "", dtype=object))
 
     def _back(self, times: NDArray[np.float64]) -> dict[int, int]:
         """How many of these fall into which window, counted back; those that are too young into none."""
@@ -129,6 +146,8 @@ class Joiner:
         places, times, output, versions, ours = (
             np.concatenate(each) for each in zip(nothing, *self._found, strict=True)
         )
+        personal = {each.name for each in self._signature.features if each.personal}
+        labelled = self._outcomes.groups
         known = np.concatenate([self._outcomes.times, [np.nan]])[places]
         target = np.concatenate([self._target, [0.0]])[places]
         return Joined(
@@ -143,9 +162,10 @@ class Joiner:
             versions=versions,
             ours=ours,
             groups={
-                name: np.array([*values, ""], dtype=object)[places]
-                for name, values in self._outcomes.groups.items()
+                **{name: np.array([*values, ""], dtype=object)[places] for name, values in labelled.items()},
+                **{name: np.concatenate(values) for name, values in self._groups.items()},
             },
+            hashed=frozenset(self._groups) & personal,
             matched=len(np.unique(places)),
         )
 

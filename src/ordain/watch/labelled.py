@@ -25,6 +25,7 @@ from ordain.watch.tally import stamp
 SEED = 0
 FEWEST = 30  # labelled rows of a slice that is reported
 MOST_SLICES = 20
+MOST_GROUPS = 50  # of a sensitive column; a column of more is none of groups
 DAY = 24.0  # hours; a label may tell no more than its day
 MISSING = "missing"
 _TRUTHS = {"0": "false", "1": "true", "false": "false", "true": "true"}
@@ -136,7 +137,11 @@ def target_counts(joined: Joined, profile: Profile) -> tuple[Counted, Counted]:
 def sensitive(
     joined: Joined, columns: Mapping[str, ColumnContract], signature: Signature
 ) -> dict[str, list[Group]]:
-    """What the decisions look like in the groups of each sensitive column that the labels tell."""
+    """What the decisions look like in the groups of each sensitive column that labels or log tell.
+
+    A log shows personal columns as hashes: which group is which stays unknown, and how many there must be
+    does not.
+    """
     from ordain.learn.fairness import expected_groups, groups
 
     if signature.positive is None or signature.classes is None:
@@ -144,7 +149,14 @@ def sensitive(
     positive = signature.classes.index(signature.positive)
     found = {}
     for name in columns.keys() & joined.groups.keys():
-        words = _TRUTHS if columns[name].type == "boolean" else {}
-        names = [words.get(each.lower(), each) or MISSING for each in joined.groups[name].tolist()]
-        found[name] = groups(joined.answers, names, expected_groups(columns[name]), positive)
+        told, promised = joined.groups[name].tolist(), expected_groups(columns[name])
+        if name in joined.hashed:
+            names = [f"hash {each}" if each else MISSING for each in told]
+            lacking = len(promised) - len(set(names) - {MISSING})
+            promised = tuple(f"none of those seen ({place})" for place in range(1, lacking + 1))
+        else:
+            words = _TRUTHS if columns[name].type == "boolean" else {}
+            names = [words.get(each.lower(), each) or MISSING for each in told]
+        if len(set(names)) <= MOST_GROUPS:
+            found[name] = groups(joined.answers, names, promised, positive)
     return found

@@ -116,7 +116,7 @@ class Tally:
     def _told(self, columns: Mapping[str, Column]) -> dict[str, Counted]:
         found = {}
         for name, column in columns.items():
-            shape, counts = counted(column), self._counts[name].tolist()
+            shape, counts = counted(column, self._coder.kinds.get(name, "")), self._counts[name].tolist()
             found[name] = Counted(
                 cells=tuple(counts[:-2]),
                 labels=shape.labels,

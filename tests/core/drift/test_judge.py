@@ -258,6 +258,14 @@ def test_a_joint_shift_names_its_columns() -> None:
 def test_a_column_has_labels_for_its_cells() -> None:
     assert counted(PRICE).labels == ("at most 10", "10 to 20", "above 20")
     assert bins(Numbers(edges=(), counts=(0,))) == ("any value",)
+    near = Numbers(edges=(15000.1, 15000.2, 2e20), counts=(0,) * 4)
+    assert bins(near) == ("at most 15000.1", "15000.1 to 15000.2", "15000.2 to 2e+20", "above 2e+20")
+    assert bins(Numbers(edges=(12345.0, 23456.0), counts=(0,) * 3))[1] == "12345 to 23456"
+    assert bins(near, "date") == bins(near)
+    days = Numbers(edges=(0.5, 365.0), counts=(0,) * 3)
+    assert bins(days, "date") == ("at most 1970-01-01", "1970-01-01 to 1971-01-01", "above 1971-01-01")
+    assert bins(ANSWER, "boolean") == ("false", "true")
+    assert bins(PRICE, "boolean") == bins(PRICE)
     assert counted(PLAN).beyond == 10
 
 

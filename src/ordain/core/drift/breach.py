@@ -59,5 +59,6 @@ def verdicts(
                 gate=f"fairness.{fair.column}",
                 outcome="insufficient",
                 bound=fair.max,
-                detail=f"neither labels nor log tell `{fair.column}`: give it as a column of the labels",
+                detail=f"neither labels nor log tell `{fair.column}` in at most 50 groups: its fairness is "
+                "not watched; give it as a column of the labels",
             )

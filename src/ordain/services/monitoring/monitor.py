@@ -15,7 +15,7 @@ from ordain.adapters.outcomes import Names, read_outcomes
 from ordain.adapters.predictions import Shape, read_log
 from ordain.core.drift.breach import verdicts
 from ordain.core.drift.coming import Ebb, ebb
-from ordain.core.drift.counts import Window, reference_of
+from ordain.core.drift.counts import Reference, Window, reference_of
 from ordain.core.drift.evidence import ColumnReport, Evidence, Settings
 from ordain.core.drift.findings import Freshness
 from ordain.core.drift.judge import Judged, beyond_shares, judge, target_report
@@ -25,6 +25,7 @@ from ordain.core.drift.season import season
 from ordain.core.drift.summary import Looked, Subject, findings_of, summary
 from ordain.services.monitoring.watched import Watched
 from ordain.watch.collect import Collector, Taken, Who, times_of
+from ordain.watch.columns import Coder
 from ordain.watch.estimate import estimated
 from ordain.watch.joining import Joined, Joiner
 from ordain.watch.joint import joint
@@ -85,7 +86,7 @@ def monitor(subject: Watched, ask: Ask, settings: Settings) -> Evidence:
     read = _read(subject, ask, settings)
     looked = Looked(
         judged=_judged(subject, ask, read.collector, settings),
-        reference=reference_of(read.collector.coder.features, read.collector.coder.answers),
+        reference=_profile(read.collector),
         reading=read.collector.reading(),
         recent=read.collector.part(_newest(read.collector, settings.windows)),
         fresh=_freshness(ask, read.collector),
@@ -118,7 +119,9 @@ def _read(subject: Watched, ask: Ask, settings: Settings) -> _Read:
     sampled = 0 if ask.season else settings.windows  # the classifier knows the profile, and no season
     who = Who(model=subject.model, versions=subject.versions)
     spans, met, limit = _spans(ask, who, settings), Met(), _limit(ask)
-    collector = Collector((subject.profile, subject.signature), who, (spans, sampled), met)
+    gates = subject.bounds.fairness if subject.bounds and ask.labels else ()
+    coder = Coder(subject.profile, subject.signature, tuple(each.column for each in gates))
+    collector = Collector(coder, who, (spans, sampled), met)
     batches = read_log(LogPlace(ask.log, "the prediction log"), collector.coder.shape, met)
     if not ask.labels:
         collector.read(batches, limit, _ignored)
@@ -161,13 +164,18 @@ def _newest(collector: Collector, count: int) -> list[int]:
 def _judged(subject: Watched, ask: Ask, collector: Collector, settings: Settings) -> list[Judged]:
     """The newest windows, oldest first."""
     windows = {number: _window(subject, collector, number) for number in sorted(collector.tallies)}
-    profile = reference_of(collector.coder.features, collector.coder.answers)
+    profile = _profile(collector)
     judged = []
     for number in _newest(collector, settings.windows):
         window = windows.get(number) or _window(subject, collector, number)
         reference = season(windows, number, ask.season) if ask.season else profile
         judged.append(judge(window, reference, settings))
     return judged
+
+
+def _profile(collector: Collector) -> Reference:
+    coder = collector.coder
+    return reference_of(coder.features, coder.answers, coder.kinds)
 
 
 def _window(subject: Watched, collector: Collector, number: int) -> Window:
