@@ -106,7 +106,7 @@ def test_columns_that_part_ways_are_a_joint_shift_alone(subject: Watched, tmp_pa
     found = alarms(seen)
     assert set(found) == {"joint-shift"}
     assert set(found["joint-shift"].columns[:2]) == {"price", "visits"}
-    assert "the mean product of price and visits is" in found["joint-shift"].detail
+    assert "price and visits went together by 0.7" in found["joint-shift"].detail
     spreads = {each.column for each in seen.columns if each.spread}
     assert {"price", "visits"} <= spreads
     assert seen.jointly[0].reference > 0.5 > abs(seen.jointly[0].current) + 0.3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any
 
 import numpy as np
@@ -55,8 +56,17 @@ def read(
     shares = {name: name.removeprefix(INPUTS) for name in names if name.startswith(INPUTS)}
     extra = [name for name in shares.values() if name not in shape.known][: predictions.MOST_EXTRA]
     for group in range(file.num_row_groups):  # one by one: readers give their memory back at a group's end
-        for each in file.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False):
+        for each in _ahead(file.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False)):
             yield _flat(*_dated(each, met), shape, extra)
+
+
+def _ahead(batches: Iterator[Any]) -> Iterator[Any]:
+    """The same batches, each of which is decoded while the one before is counted."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = thread.submit(next, batches, None)
+            yield batch
 
 
 def _dated(table: Any, met: Met) -> tuple[Any, NDArray[np.int64]]:

@@ -242,13 +242,13 @@ def test_a_joint_shift_names_its_columns() -> None:
     )
     finding = found(shifted, shifted)["joint-shift"]
     assert finding.columns == ("price", "plan")
-    assert "the mean product of price and plan = x is 0.10 where 0.70 was" in finding.detail
+    assert "price and plan = x went together by 0.70 and now do by 0.10" in finding.detail
     seen = whole(looked(shifted, shifted))
     assert {each.column for each in seen.columns if each.spread} == {"price", "plan"}
     assert seen.jointly == moved
     for told in (text(seen), document(seen)):
         assert "the variance of price is 2.00 where 1.00 was" in told
-        assert "the mean of plan = y is -1.00 where 0.00 was" in told
+        assert "plan = y moved by -1.00 standard deviations" in told
     assert whole(looked(STABLE, shifted)).jointly == ()
     assert joint_report([judge(shifted, REFERENCE, SETTINGS)], SETTINGS).state == "stable"
     assert joint_report([judge(STABLE, REFERENCE, SETTINGS)], SETTINGS).state == "insufficient"
@@ -507,6 +507,20 @@ def test_an_estimate_is_refused_where_the_model_was_never_checked() -> None:
     assert "plan" in refusal("binary", Grounds(gate=PASSED, seen=GOOD, beyond={}), (broken,))
 
 
+def test_an_estimate_allows_for_the_calibration_error_that_is_known() -> None:
+    def error(gate: float | None, seen: float | None) -> float:
+        told = None if gate is None else Verdict(gate="calibration", outcome="pass", value=gate)
+        shown = None if seen is None else Measurement(value=seen)
+        return Grounds(gate=told, seen=shown, beyond={}).error
+
+    assert (error(0.02, 0.01), error(0.02, None), error(None, None), error(0.2, None)) == (
+        0.01,
+        0.02,
+        0.05,
+        0.05,
+    )
+
+
 # --- what follows -------------------------------------------------------------------------------------
 
 
@@ -585,7 +599,12 @@ def test_a_report_as_markdown_holds_no_markup_from_outside() -> None:
     told = document(full())
     assert "<b>" not in told
     assert "| **alarm** | drift | price |" in told
-    assert "| female=1 | 200 | 0.5000 | - |" in told
+    assert "| | all | all | female=1 |" in told
+    assert "| rows | 500 | 500 | 200 |" in told
+    assert "| f1 | 0.500 (0.400-0.600) | 0.500 (0.400-0.600) | 0.500 (0.400-0.600) |" in told
+    assert "| log_loss | - | - | - |" in told
+    assert "Labels&#58; 500 of 1000 predictions" in told
+    assert "Estimate without labels, over 900 predictions" in told
     assert "<details>" in told
     assert document(whole(looked(STABLE))).endswith("\n")
 

@@ -21,13 +21,14 @@ from ordain.core.drift.evidence import (
 )
 from ordain.core.drift.measured import Performance
 
+NAMED = 5  # models and versions that are named
 TOLERATED = 0.01  # share of a log that may be damaged, foreign or of the future before it is an alarm
 _SHAPES: frozenset[Test] = frozenset({"distribution", "location"})
 _BY_ROLE: Mapping[str, Kind] = {"feature": "drift", "answer": "prediction-drift", "target": "target-drift"}
 _BY_TEST: Mapping[Test, Kind] = {"missing": "missingness", "joint": "joint-shift"}
 _WORDS: Mapping[Test, str] = {
     "distribution": "is distributed differently",
-    "joint": "differ from the reference together",
+    "joint": "differ from the reference jointly",
 }
 
 
@@ -79,10 +80,12 @@ def of_joint(rests: Joint, report: ColumnReport, settings: Settings) -> Iterator
 def moved_text(each: Moved) -> str:
     """A mean that moved, in words."""
     names = [f"{name} = {of}" if of else name for name, of in zip(each.columns, each.of, strict=True)]
-    what = "the mean of " + names[0] if len(names) == 1 else "the mean product of " + " and ".join(names)
-    if len(names) == 2 and names[0] == names[1]:
-        what = f"the variance of {names[0]}"
-    return f"{what} is {each.current:.2f} where {each.reference:.2f} was (in units of the reference)"
+    if len(names) == 1:
+        return f"{names[0]} moved by {each.current - each.reference:+.2f} standard deviations"
+    if names[0] == names[1]:
+        return f"the variance of {names[0]} is {each.current:.2f} where {each.reference:.2f} was"
+    pair = f"{names[0]} and {names[1]} went together by {each.reference:.2f} and now do by {each.current:.2f}"
+    return f"{pair} (mean product of their standard scores)"
 
 
 def kind_of(column: ColumnReport, test: Test) -> Kind:
@@ -103,7 +106,8 @@ def _detail(column: ColumnReport, tests: Sequence[Test], settings: Settings) -> 
         return f"{column.column} drifted {often}; the newest one has too few values to tell"
     shown = _most(newest)
     size = f"effect {shown.effect:.2f}, adjusted p {shown.adjusted:.1e} in the newest window"
-    return f"{column.column} {_words(column, shown)} {often}: {size}"
+    name = "the columns" if shown.test == "joint" else column.column
+    return f"{name} {_words(column, shown)} {often}: {size}"
 
 
 def _of_target(column: ColumnReport) -> str:
@@ -174,8 +178,7 @@ def _doubled(reading: Reading, recent: Reading) -> Finding:
 
 def of_source(reading: Reading, model: str, fresh: Freshness) -> Iterator[Finding]:
     """Whether the log is absent, of something else, or silent."""
-    others = ", ".join(f"{name} ({rows})" for name, rows in sorted(reading.other_models.items())[:5])
-    versions = ", ".join(f"{name} ({rows})" for name, rows in sorted(reading.other_versions.items())[:5])
+    others, versions = _counted(reading.other_models), _counted(reading.other_versions)
     if not reading.files:
         yield Finding(kind="log-absent", alarm=True, detail="there is no prediction log there")
     elif others:
@@ -200,6 +203,14 @@ def of_source(reading: Reading, model: str, fresh: Freshness) -> Iterator[Findin
         since, ebb = fresh.ebb
         detail = f"predictions all but stopped: {ebb.rows} since {since}; {ebb.usual} a window are usual"
         yield Finding(kind="log-stale", alarm=True, detail=detail)
+
+
+def _counted(names: Mapping[str, int]) -> str:
+    """The most frequent names, and how many the rest are."""
+    ranked = sorted(names.items(), key=lambda each: (-each[1], each[0]))
+    rest = sum(rows for _, rows in ranked[NAMED:])
+    shown = [f"{name} ({rows})" for name, rows in ranked[:NAMED]] + ([f"and {rest} more"] if rest else [])
+    return ", ".join(shown)
 
 
 def _shape(recent: Reading, whole: int) -> Iterator[Finding]:

@@ -88,9 +88,12 @@ class Estimate(Part, frozen=True, kw_only=True):
 
     Attributes:
         refused: why there is none; empty when there is. rows: in the judged windows.
-        metrics: by name, with the interval within which the measured value would lie.
+        metrics: by name, with the interval within which the measured value would lie, were
+            probabilities off by no more than `error` and the relation of inputs and outcome unchanged.
+        error: the calibration error that the intervals allow for.
     """
 
     refused: str = ""
     rows: int = 0
+    error: float = 0.0
     metrics: dict[str, Measurement] = {}

@@ -29,6 +29,14 @@ class Grounds(Struct, frozen=True, kw_only=True):
     seen: Measurement | None
     beyond: Mapping[str, float]
 
+    @property
+    def error(self) -> float:
+        """The calibration error by labels, or on the gate's holdout; else the largest that is believed."""
+        for value in (self.seen and self.seen.value, self.gate and self.gate.value):
+            if value is not None:
+                return min(CALIBRATED, value)
+        return CALIBRATED
+
 
 def refusal(task: str, grounds: Grounds, findings: Sequence[Finding]) -> str:
     """Why no estimate is given; empty when there may be one."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ordain.core.drift.evidence import ColumnReport, Evidence, Finding, Spread
+from ordain.core.drift.evidence import ColumnReport, Evidence, Finding, Reading, Spread, WindowReport
 from ordain.core.drift.findings import moved_text
 from ordain.core.drift.judge import NO_WINDOW
-from ordain.core.drift.measured import Performance, Slice
+from ordain.core.drift.measured import Estimate, Measurement, Performance, Slice
 from ordain.core.escaping import markdown, visible
 
 WIDTH = 24
+ABREAST = 6  # slices of performance beside each other
 MOST = 8  # columns that are named in one line
 _BAR = "█"
 _EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
@@ -32,8 +33,8 @@ def text(evidence: Evidence) -> str:
         f"{_title(evidence)}: {_OUTCOMES[evidence.outcome]}",
         *_windows(evidence),
         *(line for each in evidence.findings for line in _finding(each)),
-        *(line for each in evidence.columns if each.spread for line in _spread(each.column, each.spread)),
         *(f"  jointly: {visible(moved_text(each), 200)}" for each in evidence.jointly),
+        *(line for each in evidence.columns if each.spread for line in _spread(each.column, each.spread)),
         *(f"  not judged: {each}" for each in _unjudged(evidence.columns)),
         *_performance(evidence.performance),
         *_estimate(evidence),
@@ -50,9 +51,20 @@ def _title(evidence: Evidence) -> str:
 
 def _windows(evidence: Evidence) -> Iterator[str]:
     for each in evidence.windows:
-        why = f": {each.lacks}" if each.lacks else ""
-        yield f"  {each.start or '-'} to {each.end or '-'}  {each.rows:>9} predictions  {each.state}{why}"
-    read = evidence.reading
+        yield f"  {_span(each)}  {each.rows:>9} predictions  {_state(each)}"
+    yield f"  {_read(evidence.reading)}"
+
+
+def _span(each: WindowReport) -> str:
+    return f"{each.start or '-'} to {each.end or '-'}"
+
+
+def _state(each: WindowReport) -> str:
+    return f"{each.state}: {each.lacks}" if each.lacks else each.state
+
+
+def _read(read: Reading) -> str:
+    """What was read, and what of it was left out."""
     left_out = {
         "corrupt": read.corrupt, "duplicate": read.duplicates, "future": read.future,
         "of other models": sum(read.other_models.values()),
@@ -61,7 +73,7 @@ def _windows(evidence: Evidence) -> Iterator[str]:
     told = ", ".join(f"{count} {name}" for name, count in left_out.items() if count)
     late = f", {read.out_of_order} of them out of order" if read.out_of_order else ""
     left = f"; not judged: {told}" if told else ""
-    yield f"  {read.records} predictions in {read.files} files{late}{left}"
+    return f"{read.records} predictions in {read.files} files{late}{left}"
 
 
 def _unjudged(columns: Sequence[ColumnReport]) -> Iterator[str]:
@@ -82,29 +94,44 @@ def _finding(each: Finding) -> Iterator[str]:
 def _spread(name: str, spread: Spread) -> Iterator[str]:
     yield f"  {visible(name)}: reference | newest window"
     widest = min(28, max(len(visible(cell)) for cell in spread.cells))
+    for cell, before, now, bars in _rows(spread):
+        label = visible(cell, widest).ljust(widest)
+        yield f"    {label} {before:6.1%} {bars[0]:<{WIDTH}} | {now:6.1%} {bars[1]}".rstrip()
+
+
+def _rows(spread: Spread) -> Iterator[tuple[str, float, float, tuple[str, str]]]:
+    """Cells that hold rows, with both shares and their bars, of which the longest fills its place."""
+    most = max((*spread.reference, *spread.current)) or 1.0
     for cell, before, now in zip(spread.cells, spread.reference, spread.current, strict=True):
         if before or now:
-            label = visible(cell, widest).ljust(widest)
-            yield f"    {label} {before:6.1%} {bar(before):<{WIDTH}} | {now:6.1%} {bar(now)}".rstrip()
+            yield cell, before, now, (bar(before / most), bar(now / most))
 
 
-def bar(share: float) -> str:
-    """A share as a bar; a whole one is `WIDTH` cells long."""
-    eighths = round(share * WIDTH * 8)
+def bar(part: float) -> str:
+    """A bar of a part of `WIDTH` cells, of which 1 is all."""
+    eighths = round(part * WIDTH * 8)
     return _BAR * (eighths // 8) + _EIGHTHS[eighths % 8]
 
 
 def _performance(found: Performance | None) -> Iterator[str]:
     if found is None:
         return
+    yield _labelled(found)
+    for each in _all_slices(found):
+        yield f"  {visible(each.name):<20} {each.rows:>7} rows  {_metrics(each)}"
+
+
+def _labelled(found: Performance) -> str:
+    """How many predictions have labels, and how long these take."""
     of = "" if found.due == found.predictions else " of those that are old enough"
     share = "" if found.coverage is None else f" ({found.coverage:.1%}{of})"
     delay = (
-        "" if found.delay is None else f"; a label takes {found.delay[0]:g} h, {found.delay[1]:g} h at worst"
+        ""
+        if found.delay is None
+        else f"; half of them take {found.delay[0]:g} h, nine of ten {found.delay[1]:g} h at most"
     )
-    yield f"labels: {found.labelled} of {found.predictions} predictions{share} since {found.start}{delay}"
-    for each in _all_slices(found):
-        yield f"  {visible(each.name):<20} {each.rows:>7} rows  {_metrics(each)}"
+    since = f" since {found.start}" if found.start else ""
+    return f"labels: {found.labelled} of {found.predictions} predictions{share}{since}{delay}"
 
 
 def _all_slices(found: Performance) -> Iterator[Slice]:
@@ -116,8 +143,7 @@ def _metrics(each: Slice) -> str:
     told = []
     for name, measured in each.metrics.items():
         if measured.value is not None:
-            ends = "" if measured.interval is None else " ({:.3f}-{:.3f})".format(*measured.interval)
-            told.append(f"{name} {measured.value:.3f}{ends}")
+            told.append(f"{name} {_measured(measured)}")
     return ", ".join(told)
 
 
@@ -126,8 +152,15 @@ def _estimate(evidence: Evidence) -> Iterator[str]:
     if found is not None and found.refused:
         yield f"estimate without labels: refused: {found.refused}"
     elif found is not None:
-        name = f"estimate without labels, over {found.rows} predictions"
-        yield f"{name}: {_metrics(Slice(name='', rows=found.rows, metrics=found.metrics))}"
+        told = _metrics(Slice(name="", rows=found.rows, metrics=found.metrics))
+        yield f"estimate without labels, over {found.rows} predictions: {told}; {_trust(found)}"
+
+
+def _trust(found: Estimate) -> str:
+    return (
+        f"the intervals allow for a calibration error of {found.error:.3f}, and for no change of what inputs "
+        "mean for the outcome, which labels alone can show"
+    )
 
 
 def document(evidence: Evidence) -> str:
@@ -137,22 +170,27 @@ def document(evidence: Evidence) -> str:
         "",
         f"Observed {evidence.observed}, against the {evidence.reference}.",
         "",
-        "| | what | which | detail |",
-        "|---|---|---|---|",
-        *(_row(each) for each in evidence.findings),
-        "",
+        *_table(evidence.findings),
         *(f"- Suspected: **{each.suspect}**: {markdown(each.because)}" for each in evidence.causes),
         *(f"- Jointly: {markdown(moved_text(each))}" for each in evidence.jointly),
         *(f"- Not judged: {markdown(each)}" for each in _unjudged(evidence.columns)),
         "",
         "| window | predictions | |",
         "|---|---|---|",
-        *(f"| {each.start} to {each.end} | {each.rows} | {each.state} |" for each in evidence.windows),
+        *(f"| {_span(each)} | {each.rows} | {_state(each)} |" for each in evidence.windows),
+        "",
+        f"Of the log: {markdown(_read(evidence.reading))}.",
         "",
         *(line for each in evidence.columns if each.spread for line in _details(each, each.spread)),
         *_slices(evidence.performance),
+        *(_sentence(each) for each in _estimate(evidence)),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _table(findings: Sequence[Finding]) -> Iterator[str]:
+    if findings:
+        yield from ("| | what | which | detail |", "|---|---|---|---|", *map(_row, findings), "")
 
 
 def _row(each: Finding) -> str:
@@ -160,22 +198,41 @@ def _row(each: Finding) -> str:
     return f"| {'**alarm**' if each.alarm else 'notice'} | {each.kind} | {which} | {markdown(each.detail)} |"
 
 
+def _sentence(line: str) -> str:
+    """A line of the report in a terminal, as Markdown."""
+    return markdown(line[:1].upper() + line[1:]) + "."
+
+
 def _details(column: ColumnReport, spread: Spread) -> Iterator[str]:
     tests = ", ".join(f"{each.test} effect {each.effect:g} p {each.adjusted:.1e}" for each in column.tests)
     yield f"<details><summary>{markdown(column.column)}: {tests}</summary>"
     yield from ("", "| | reference | | newest window | |", "|---|---:|---|---:|---|")
-    for cell, before, now in zip(spread.cells, spread.reference, spread.current, strict=True):
-        yield f"| {markdown(cell)} | {before:.1%} | {bar(before)} | {now:.1%} | {bar(now)} |"
+    for cell, before, now, bars in _rows(spread):
+        yield f"| {markdown(cell)} | {before:.1%} | {bars[0]} | {now:.1%} | {bars[1]} |"
     yield from ("", "</details>", "")
 
 
 def _slices(found: Performance | None) -> Iterator[str]:
-    if found is None or found.overall is None:
+    if found is None:
         return
-    names = list(found.overall.metrics)
-    yield f"{found.labelled} of {found.predictions} predictions since {found.start} have labels."
-    yield from ("", f"| | rows | {' | '.join(names)} |", "|---|---:|" + "---:|" * len(names))
-    for each in _all_slices(found):
-        values = (each.metrics[name].value for name in names)
-        shown = " | ".join("-" if value is None else f"{value:.4f}" for value in values)
-        yield f"| {markdown(each.name)} | {each.rows} | {shown} |"
+    yield from (_sentence(_labelled(found)), "")
+    if found.overall is None:
+        return
+    slices = list(_all_slices(found))
+    for first in range(0, len(slices), ABREAST):
+        shown = slices[first : first + ABREAST]
+        yield f"| | {' | '.join(markdown(each.name) for each in shown)} |"
+        yield "|---|" + "---:|" * len(shown)
+        yield f"| rows | {' | '.join(str(each.rows) for each in shown)} |"
+        for name in found.overall.metrics:
+            yield f"| {name} | {' | '.join(_measured(each.metrics[name]) for each in shown)} |"
+        yield ""
+
+
+def _measured(found: Measurement) -> str:
+    """A metric with its interval; a dash where it is undefined."""
+    if found.value is None:
+        return "-"
+    return f"{found.value:.3f}" + (
+        "" if found.interval is None else " ({:.3f}-{:.3f})".format(*found.interval)
+    )

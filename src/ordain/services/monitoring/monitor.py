@@ -100,7 +100,9 @@ def monitor(subject: Watched, ask: Ask, settings: Settings) -> Evidence:
         gate=subject.calibration, seen=told.get("calibration_error"), beyond=beyond_shares(looked.judged)
     )
     refused = refusal(subject.signature.task, grounds, found)
-    estimate = Estimate(refused=refused) if refused else _estimate(subject, read.collector, settings)
+    estimate = (
+        Estimate(refused=refused) if refused else _estimate(subject, read.collector, settings, grounds.error)
+    )
     return summary(_subject(subject, ask), looked, found, estimate, settings)
 
 
@@ -227,10 +229,10 @@ def _against_gates(read: _Read, subject: Watched, settings: Settings) -> Perform
     return msgspec.structs.replace(measured, verdicts=tuple(found))
 
 
-def _estimate(subject: Watched, collector: Collector, settings: Settings) -> Estimate:
+def _estimate(subject: Watched, collector: Collector, settings: Settings, error: float) -> Estimate:
     tallies = [collector.tallies.get(number) for number in _newest(collector, settings.windows)]
     fine = sum((each.fine for each in tallies if each is not None), np.zeros(FINE, dtype=np.int64))
     rows = int(fine.sum())
     if rows < settings.fewest:
         return Estimate(refused=f"{rows} predictions are too few", rows=rows)
-    return estimated(fine, subject.signature.threshold)
+    return estimated(fine, subject.signature.threshold, error)
