@@ -15,7 +15,7 @@ from ordain.adapters.predictions import Batch, Text
 from ordain.core.canonical import rounded
 from ordain.core.drift.evidence import Reading
 from ordain.watch.columns import Coder
-from ordain.watch.seen import Seen
+from ordain.watch.seen import Seen, first
 from ordain.watch.spans import Spans
 from ordain.watch.tally import FINE, MOST_NAMES, REST, Faults, Rows, Tally, stamp
 
@@ -84,10 +84,12 @@ class Sieve:
         )
         mark, times = marks[batch.versions.places[at]], batch.times[at]
         keys = np.where(batch.keys[at] == 0, np.uint64(0), batch.keys[at] ^ mark)
-        fresh, moment = self.seen.fresh(keys), self._moments.fresh(keys ^ mixed(times.view(np.uint64)))
+        moments = keys ^ mixed(times.view(np.uint64))
+        fresh, met_then = self.seen.fresh(keys), self._moments.known(moments)
         counted = ~fresh & (mark == 0)
-        self._met.add_at("duplicates", times[counted].tolist())
-        self._met.add_at("reused", times[counted & moment].tolist())
+        if counted.any():
+            self._met.add_at("duplicates", times[counted].tolist())
+            self._met.add_at("reused", times[counted & ~met_then & first(moments)].tolist())
         return ~fresh
 
 

@@ -27,14 +27,18 @@ class Seen:
 
     def fresh(self, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Which of these are new, here and among themselves; they are not any more. Key 0 is always new."""
+        fresh: NDArray[np.bool_] = (first(keys) & ~self.known(keys)) | (keys == 0)
+        return fresh
+
+    def known(self, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Which of these were there before this call; all of them are now."""
         at = (keys & np.uint64(len(self._words) - 1)).astype(np.int64)
         marks = np.zeros(len(keys), dtype=np.uint64)
         for probe in range(PROBES):  # of the upper bits, which the place does not depend on
             marks |= np.uint64(1) << ((keys >> np.uint64(28 + 6 * probe)) & _SIX)
-        known = (self._words[at] & marks) == marks
+        known: NDArray[np.bool_] = (self._words[at] & marks) == marks
         self._mark(at, marks)
-        fresh: NDArray[np.bool_] = (_first(keys) & ~known) | (keys == 0)
-        return fresh
+        return known
 
     def _mark(self, at: NDArray[np.int64], marks: NDArray[np.uint64]) -> None:
         """Set every mark. Of several in one word one is set at a time, so until none is left."""
@@ -46,13 +50,15 @@ class Seen:
     @property
     def error(self) -> float:
         """The chance by now that a new one is taken for an old one."""
-        return float(((np.bitwise_count(self._words) / _WORD) ** PROBES).mean())
+        bits, words = np.unique(np.bitwise_count(self._words), return_counts=True)
+        return float(np.average((bits / _WORD) ** PROBES, weights=words))
 
 
-def _first(keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
+def first(keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Where each key occurs first."""
-    if len(np.unique(keys)) == len(keys):
+    ordered = np.sort(keys)
+    if not (ordered[1:] == ordered[:-1]).any():  # mostly so, and much faster to see than where
         return np.ones(len(keys), dtype=np.bool_)
-    first = np.zeros(len(keys), dtype=np.bool_)
-    first[np.unique(keys, return_index=True)[1]] = True
-    return first
+    found = np.zeros(len(keys), dtype=np.bool_)
+    found[np.unique(keys, return_index=True)[1]] = True
+    return found
