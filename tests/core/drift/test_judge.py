@@ -11,6 +11,7 @@ from ordain.core.artifacts.profile import Categories, Numbers
 from ordain.core.drift import evidence as documents
 from ordain.core.drift.breach import quality, verdicts
 from ordain.core.drift.causes import suspected
+from ordain.core.drift.coming import Ebb
 from ordain.core.drift.counts import Counted, Joint, Reference, Window, bins, counted, reference_of
 from ordain.core.drift.evidence import Evidence, Finding, Kind, Moved, Reading, Settings, Test
 from ordain.core.drift.findings import Freshness, kind_of, of_health, of_performance, of_source
@@ -24,7 +25,7 @@ from ordain.core.drift.judge import (
     target_report,
     window_report,
 )
-from ordain.core.drift.measured import Estimate, Measurement, Performance, Slice
+from ordain.core.drift.measured import Estimate, Measurement, Performance, Slice, Stopped
 from ordain.core.drift.refusal import Grounds, refusal
 from ordain.core.drift.season import season
 from ordain.core.drift.summary import Looked, Subject, findings_of, summary
@@ -337,6 +338,29 @@ def test_an_absent_an_empty_and_a_silent_log() -> None:
     assert said(Reading(files=1, records=5)) == {}
 
 
+def test_since_when_a_log_is_silent_is_said() -> None:
+    reading = Reading(files=1, records=5)
+    (stale,) = of_source(
+        reading, "churn", Freshness(silent=30.0, patience=24.0, newest="2026-11-18T18:00:00Z")
+    )
+    assert stale.detail.startswith("no prediction since 2026-11-18T18:00:00Z, 30.0 hours before")
+    ebb = ("2026-11-19T00:00:00Z", Ebb(since=1, rows=1, usual=600))
+    (thin,) = of_source(reading, "churn", Freshness(silent=1.0, patience=24.0, ebb=ebb))
+    assert thin.kind == "log-stale"
+    assert "1 since 2026-11-19T00:00:00Z; 600 a window are usual" in thin.detail
+
+
+def test_ids_that_are_used_again_are_an_alarm_and_files_that_come_twice_none() -> None:
+    twice = said(Reading(files=2, records=1000, duplicates=1000))["log-duplicated"]
+    assert not twice.alarm
+    again = Reading(files=1, records=1000, duplicates=500, reused=400)
+    assert said(again)["log-duplicated"].alarm
+    assert "400 of them are of another time" in said(again)["log-duplicated"].detail
+    assert not said(again, recent=Reading(files=1, records=1000))["log-duplicated"].alarm
+    crowded = Reading(files=1, records=1000, duplicates=20, reused=20, mistaken=0.02)
+    assert "log-duplicated" not in said(crowded)  # so many are taken for duplicates by mistake
+
+
 def test_a_log_of_something_else() -> None:
     other = said(Reading(files=1, other_models={"fraud": 10}), None)
     assert other["log-foreign"].alarm
@@ -393,6 +417,7 @@ def labelled(**more: object) -> Performance:
     ("more", "kind", "alarm"),
     [
         ({"known": 0, "labelled": 0}, "labels-absent", True),
+        ({"stopped": Stopped(since="x", due=200, labelled=3, usual=0.9)}, "labels-stale", True),
         ({"labelled": 0}, "labels-stale", True),
         ({"files": 200, "unreadable": 1}, "labels-damaged", False),
         ({"files": 2, "unreadable": 1}, "labels-damaged", True),
@@ -606,6 +631,8 @@ def test_a_report_as_markdown_holds_no_markup_from_outside() -> None:
     assert "Labels&#58; 500 of 1000 predictions" in told
     assert "Estimate without labels, over 900 predictions" in told
     assert "<details>" in told
+    few = document(whole(looked(STABLE, performance=labelled(labelled=3))))
+    assert "Labels&#58; 3 of 1000 predictions" in few
     assert document(whole(looked(STABLE))).endswith("\n")
 
 

@@ -148,13 +148,14 @@ def bins(column: Numbers, kind: str = "") -> tuple[str, ...]:
 
 
 def _numbers(edges: Sequence[float]) -> list[str]:
-    """With as few digits, from four on, as tell them apart."""
-    shown: list[str] = []
-    for digits in (4, 6, 9, 17):
-        shown = [f"{edge:.0f}" if 10**digits <= abs(edge) < 1e15 else f"{edge:.{digits}g}" for edge in edges]
-        if len(set(shown)) == len(shown):
-            break
-    return shown
+    """With as few digits, from four on, as tell them apart; seventeen always do."""
+    tried = ([_number(edge, digits) for edge in edges] for digits in (4, 6, 9, 17))
+    return next(shown for shown in tried if len(set(shown)) == len(edges))
+
+
+def _number(value: float, digits: int) -> str:
+    """Without an exponent as long as that is no longer than a number of fifteen digits."""
+    return f"{value:.0f}" if 10**digits <= abs(value) < 1e15 else f"{value:.{digits}g}"
 
 
 def _days(edges: Sequence[float]) -> list[str]:
