@@ -32,10 +32,8 @@ class Grounds(Struct, frozen=True, kw_only=True):
     @property
     def error(self) -> float:
         """The calibration error by labels, or on the gate's holdout; else the largest that is believed."""
-        for value in (self.seen and self.seen.value, self.gate and self.gate.value):
-            if value is not None:
-                return min(CALIBRATED, value)
-        return CALIBRATED
+        known = [each.value for each in (self.seen, self.gate) if each is not None]
+        return min(CALIBRATED, next((value for value in known if value is not None), CALIBRATED))
 
 
 def refusal(task: str, grounds: Grounds, findings: Sequence[Finding]) -> str:
