@@ -568,6 +568,13 @@ def test_suspected_causes(alarms: list[Finding], suspects: list[str]) -> None:
     assert [each.suspect for each in suspected(alarms)] == suspects
 
 
+def test_what_moved_alone_and_what_moved_jointly_are_told_apart() -> None:
+    (jointly,) = suspected([alarm("joint-shift", "a", "b")])
+    assert jointly.because == "inputs no longer go together as they did: a, b"
+    (alone,) = suspected([alarm("joint-shift", "a", "b"), alarm("drift", "a")])
+    assert alone.because == "inputs moved: a, b"
+
+
 def test_many_columns_are_counted() -> None:
     (cause,) = suspected([alarm("drift", *(f"c{place}" for place in range(20)))])
     assert cause.because.endswith("and 12 more")
@@ -624,7 +631,7 @@ def test_a_report_as_markdown_holds_no_markup_from_outside() -> None:
     told = document(full())
     assert "<b>" not in told
     assert "| **alarm** | drift | price |" in told
-    assert "| | all | all | female=1 |" in told
+    assert "|  | all | all | female=1 |" in told
     assert "| rows | 500 | 500 | 200 |" in told
     assert "| f1 | 0.500 (0.400-0.600) | 0.500 (0.400-0.600) | 0.500 (0.400-0.600) |" in told
     assert "| log_loss | - | - | - |" in told

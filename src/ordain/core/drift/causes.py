@@ -36,7 +36,7 @@ def _causes(alarms: Sequence[Finding]) -> Iterator[Cause]:
         because = f"values of {filled} arrive that used to be missing: something fills them in now"
         yield Cause(suspect="upstream-filling", because=because)
     if moved:
-        yield Cause(suspect="population-shift", because=f"inputs moved: {moved}")
+        yield Cause(suspect="population-shift", because=f"{_how(alarms)}: {moved}")
     if target:
         also = "as they may when inputs move" if moved else "while inputs did not move"
         yield Cause(suspect="label-shift", because=f"labels are distributed differently, {also}")
@@ -44,6 +44,11 @@ def _causes(alarms: Sequence[Finding]) -> Iterator[Cause]:
     if breached and not (schema or missing or filled or moved or target):
         because = "performance fell while neither inputs nor labels moved: what they mean has changed"
         yield Cause(suspect="concept-shift", because=because)
+
+
+def _how(alarms: Sequence[Finding]) -> str:
+    alone = any(each.kind in _INPUTS and each.kind != "joint-shift" for each in alarms)
+    return "inputs moved" if alone else "inputs no longer go together as they did"
 
 
 def _missing(alarms: Sequence[Finding], *, less: bool) -> list[Finding]:

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from ordain.core.drift.evidence import ColumnReport, Evidence, Finding, Reading, Spread, WindowReport
 from ordain.core.drift.findings import moved_text
 from ordain.core.drift.judge import NO_WINDOW
-from ordain.core.drift.measured import Estimate, Measurement, Performance, Slice
+from ordain.core.drift.measured import Estimate, Measurement, Performance
 from ordain.core.escaping import markdown, visible
 
 WIDTH = 24
-ABREAST = 6  # slices of performance beside each other
+NO_FLAG = "no flag of its own in the newest window"
+ABREAST = 5  # slices of performance beside each other
+LONGEST = 24  # name of a slice in a terminal
 MOST = 8  # columns that are named in one line
 _BAR = "█"
 _EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
@@ -117,8 +119,11 @@ def _performance(found: Performance | None) -> Iterator[str]:
     if found is None:
         return
     yield _labelled(found)
-    for each in _all_slices(found):
-        yield f"  {visible(each.name):<20} {each.rows:>7} rows  {_metrics(each)}"
+    for grid in _grids(found):
+        wide = [max(len(visible(cell, LONGEST)) for cell in column) for column in zip(*grid, strict=True)]
+        for row in grid:
+            cells = [visible(cell, LONGEST).ljust(width) for cell, width in zip(row, wide, strict=True)]
+            yield f"  {'  '.join(cells)}".rstrip()
 
 
 def _labelled(found: Performance) -> str:
@@ -134,25 +139,12 @@ def _labelled(found: Performance) -> str:
     return f"labels: {found.labelled} of {found.predictions} predictions{share}{since}{delay}"
 
 
-def _all_slices(found: Performance) -> Iterator[Slice]:
-    yield from (each for each in (found.overall, found.recent) if each is not None)
-    yield from (*found.versions, *found.groups)
-
-
-def _metrics(each: Slice) -> str:
-    told = []
-    for name, measured in each.metrics.items():
-        if measured.value is not None:
-            told.append(f"{name} {_measured(measured)}")
-    return ", ".join(told)
-
-
 def _estimate(evidence: Evidence) -> Iterator[str]:
     found = evidence.estimate
     if found is not None and found.refused:
         yield f"estimate without labels: refused: {found.refused}"
     elif found is not None:
-        told = _metrics(Slice(name="", rows=found.rows, metrics=found.metrics))
+        told = ", ".join(f"{name} {_measured(each)}" for name, each in found.metrics.items())
         yield f"estimate without labels, over {found.rows} predictions: {told}; {_trust(found)}"
 
 
@@ -204,8 +196,9 @@ def _sentence(line: str) -> str:
 
 
 def _details(column: ColumnReport, spread: Spread) -> Iterator[str]:
-    tests = ", ".join(f"{each.test} effect {each.effect:g} p {each.adjusted:.1e}" for each in column.tests)
-    yield f"<details><summary>{markdown(column.column)}: {tests}</summary>"
+    flags = [each for each in column.tests if each.drifted]
+    tests = ", ".join(f"{each.test} effect {each.effect:.2f} p {each.adjusted:.1e}" for each in flags)
+    yield f"<details><summary>{markdown(column.column)}: {tests or NO_FLAG}</summary>"
     yield from ("", "| | reference | | newest window | |", "|---|---:|---|---:|---|")
     for cell, before, now, bars in _rows(spread):
         yield f"| {markdown(cell)} | {before:.1%} | {bars[0]} | {now:.1%} | {bars[1]} |"
@@ -216,17 +209,24 @@ def _slices(found: Performance | None) -> Iterator[str]:
     if found is None:
         return
     yield from (_sentence(_labelled(found)), "")
-    if found.overall is None:
-        return
-    slices = list(_all_slices(found))
+    for head, *rows in _grids(found):
+        yield f"| {' | '.join(map(markdown, head))} |"
+        yield "|---|" + "---:|" * (len(head) - 1)
+        yield from (f"| {' | '.join(row)} |" for row in rows)
+        yield ""
+
+
+def _grids(found: Performance) -> Iterator[list[list[str]]]:
+    """Metrics by slice, some slices beside each other; each grid begins with the slices' names."""
+    slices = [each for each in (found.overall, found.recent) if each is not None]
+    slices += (*found.versions, *found.groups)
     for first in range(0, len(slices), ABREAST):
         shown = slices[first : first + ABREAST]
-        yield f"| | {' | '.join(markdown(each.name) for each in shown)} |"
-        yield "|---|" + "---:|" * len(shown)
-        yield f"| rows | {' | '.join(str(each.rows) for each in shown)} |"
-        for name in found.overall.metrics:
-            yield f"| {name} | {' | '.join(_measured(each.metrics[name]) for each in shown)} |"
-        yield ""
+        yield [
+            ["", *(each.name for each in shown)],
+            ["rows", *(str(each.rows) for each in shown)],
+            *([name, *(_measured(each.metrics[name]) for each in shown)] for name in shown[0].metrics),
+        ]
 
 
 def _measured(found: Measurement) -> str:
