@@ -12,7 +12,7 @@ from ordain.core.escaping import markdown, visible
 
 WIDTH = 24
 NO_FLAG = "no flag of its own in the newest window"
-ABREAST = 5  # slices of performance beside each other
+ABREAST, ABREAST_HERE = 6, 4  # slices of performance beside each other, on a page and in a terminal
 LONGEST = 24  # name of a slice in a terminal
 MOST = 8  # columns that are named in one line
 _BAR = "█"
@@ -119,7 +119,7 @@ def _performance(found: Performance | None) -> Iterator[str]:
     if found is None:
         return
     yield _labelled(found)
-    for grid in _grids(found):
+    for grid in _grids(found, ABREAST_HERE):
         wide = [max(len(visible(cell, LONGEST)) for cell in column) for column in zip(*grid, strict=True)]
         for row in grid:
             cells = [visible(cell, LONGEST).ljust(width) for cell, width in zip(row, wide, strict=True)]
@@ -209,19 +209,19 @@ def _slices(found: Performance | None) -> Iterator[str]:
     if found is None:
         return
     yield from (_sentence(_labelled(found)), "")
-    for head, *rows in _grids(found):
+    for head, *rows in _grids(found, ABREAST):
         yield f"| {' | '.join(map(markdown, head))} |"
         yield "|---|" + "---:|" * (len(head) - 1)
         yield from (f"| {' | '.join(row)} |" for row in rows)
         yield ""
 
 
-def _grids(found: Performance) -> Iterator[list[list[str]]]:
+def _grids(found: Performance, abreast: int) -> Iterator[list[list[str]]]:
     """Metrics by slice, some slices beside each other; each grid begins with the slices' names."""
     slices = [each for each in (found.overall, found.recent) if each is not None]
     slices += (*found.versions, *found.groups)
-    for first in range(0, len(slices), ABREAST):
-        shown = slices[first : first + ABREAST]
+    for first in range(0, len(slices), abreast):
+        shown = slices[first : first + abreast]
         yield [
             ["", *(each.name for each in shown)],
             ["rows", *(str(each.rows) for each in shown)],
