@@ -62,6 +62,23 @@ def test_private_keys_are_only_the_open_examples() -> None:
     assert all(path.startswith("examples/insecure-identities/") for path in holders)
 
 
+def test_modules_that_pages_name_are_there() -> None:
+    """The map of the code is drawn by hand; a module that moves takes its name there along."""
+    named = {
+        (page, name)
+        for page, text in tracked_text()
+        if page.startswith("docs/")
+        for name in re.findall(r"`((?:core|services|adapters|runtime|learn|watch)/[\w/]+?)(?:\.py)?`", text)
+    }
+    assert {name for page, name in named if page == "docs/architecture.md"}
+    package = ROOT / "src" / "ordain"
+    assert [
+        (page, name)
+        for page, name in sorted(named)
+        if not (package / name).is_dir() and not (package / f"{name}.py").is_file()
+    ] == []
+
+
 def test_help_imports_nothing_heavy() -> None:
     """`ordain --help` is fast because it imports click and its own table, and this proves it."""
     program = (

@@ -29,7 +29,7 @@ STARTS = {
     "dependencies.py": "pip, for the environment that the wheel is in",
 }
 # Who may hand words of their own to the door: they found a repository and have nothing from outside.
-RAW = {"services/init.py", "services/init_forge.py", "services/init_people.py"}
+RAW = {"services/setup/init.py", "services/setup/init_forge.py", "services/setup/init_people.py"}
 STARTERS = {
     "subprocess", "pty", "multiprocessing", "asyncio.subprocess", "git", "gitdb", "dulwich", "pygit2",
     "scmrepo",

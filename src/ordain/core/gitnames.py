@@ -110,7 +110,9 @@ def url(text: str) -> str:
     """
     local = text.removeprefix("file://")
     shown = len(text) <= MAX_LENGTH and not any(unicodedata.category(each) in _UNSEEN for each in text)
-    if shown and local.startswith("/") and "::" not in local:
+    if (
+        shown and local.startswith("/") and "::" not in local and "://" not in local
+    ):  # Git reads `/x://` as one
         return text
     if shown and "::" not in text and (_URL.fullmatch(text) or _SCP.fullmatch(text)):
         return text
