@@ -60,8 +60,7 @@ def performance(
     start, joined = joiner.start, everything.of(everything.ours)
     ripe = max(start, min(joiner.ripe, end))
     impossible = (joined.delays < -DAY) | (joined.times / HOUR + joined.delays > now / HOUR + DAY)
-    delays = joined.delays[np.isfinite(joined.delays) & ~impossible]
-    median, late = np.quantile(delays, [0.5, 0.9]) if len(delays) else (0.0, 0.0)
+    delay = _delay(joined.delays[np.isfinite(joined.delays) & ~impossible])
     return Performance(
         start=stamp(start),
         end=stamp(end),
@@ -72,13 +71,13 @@ def performance(
         due=joiner.due,
         punctual=int((joined.times < joiner.ripe).sum()),
         newest=stamp(joined.times.max(initial=-np.inf)),
-        stopped=_stopped(joiner, late if len(delays) else None, end - joiner.ripe, needed),
+        stopped=_stopped(joiner, delay and delay[1], end - joiner.ripe, needed),
         unmatched=joiner.known - everything.matched,
         files=joiner.files,
         unreadable=joiner.unreadable,
         unknown=joiner.unknown,
         impossible=int(impossible.sum()),
-        delay=(rounded(median, 2), rounded(late, 2)) if len(delays) else None,
+        delay=delay and (rounded(delay[0], 2), rounded(delay[1], 2)),
         overall=_slice("all", joined.answers) if len(joined) >= FEWEST else None,
         recent=_slice("newest", newest.answers) if len(newest) >= FEWEST else None,
         versions=tuple(_slices("version", everything, everything.versions)),
@@ -86,6 +85,14 @@ def performance(
             each for name, values in joined.groups.items() for each in _slices(name, joined, values)
         ),
     )
+
+
+def _delay(hours: NDArray[np.float64]) -> tuple[float, float] | None:
+    """Median and 90th percentile; None without any."""
+    if not len(hours):
+        return None
+    median, late = np.quantile(hours, [0.5, 0.9]).tolist()
+    return median, late
 
 
 def _stopped(joiner: Joiner, late: float | None, declared: float, needed: int) -> Stopped | None:
