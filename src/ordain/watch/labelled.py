@@ -58,13 +58,12 @@ def performance(
     """
     (everything, newest), (end, now) = joineds, when
     start, joined = joiner.start, everything.of(everything.ours)
-    ripe = max(start, min(joiner.ripe, end))
     impossible = (joined.delays < -DAY) | (joined.times / HOUR + joined.delays > now / HOUR + DAY)
     delay = _delay(joined.delays[np.isfinite(joined.delays) & ~impossible])
     return Performance(
         start=stamp(start),
         end=stamp(end),
-        middle=stamp((start + ripe) / 2),
+        middle=stamp((start + max(start, min(joiner.ripe, end))) / 2),
         known=joiner.known,
         predictions=joiner.predictions,
         labelled=len(joined),
