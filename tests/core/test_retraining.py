@@ -113,6 +113,9 @@ OPEN = Opened(number=1, url="page", title="t", branch="b", base="main", author=N
         ((Earlier(retraining=record(NOW), branch=None),), (), ("known", "2026-11-27T12:00:00Z")),
         ((Earlier(retraining=record(NOW - DAY, x=1), branch="b"),), (), ("cooling", "2026-11-28T12:00:00Z")),
         ((Earlier(retraining=record(NOW - 2 * DAY, x=1), branch=None),), (), ("ask", "")),
+        ((Earlier(retraining=record(NOW + DAY, x=1)),), (), ("ask", "")),
+        ((Earlier(retraining=replace(record(), asked="9999-12-31T23:59:59Z"), branch="b"),), (), ("ask", "")),
+        ((Earlier(retraining=replace(record(), asked="\x1b[2J")),), (), ("known", "\\x1b[2J")),
     ],
 )
 def test_one_request_at_a_time_once_for_each_evidence_and_not_too_often(
@@ -157,8 +160,8 @@ def test_an_alert_belongs_to_the_storm_of_what_runs() -> None:
 
 
 def test_a_mark_is_small_and_tells_a_breach_from_drift() -> None:
-    assert BREACH.mark("churn") == f"refs/ordain/asked/churn/{'c' * 64}-breach"
-    assert DRIFT.mark("churn") == f"refs/ordain/asked/churn/{'c' * 64}"
+    assert (BREACH.storm, DRIFT.storm) == ((KEY, True), (KEY, False))
+    assert retraining.marks("churn") == "refs/ordain/asked/churn"
     assert retraining.essence(BREACH).evidence == {"model": "churn", "request": "open"}
     assert retraining.essence(BREACH).breach
     odd = Retraining(asked="x", digest=KEY, evidence=[])

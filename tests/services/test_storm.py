@@ -18,7 +18,8 @@ from hypothesis.stateful import (
 )
 
 from ordain.services.monitoring import retrain as service
-from tests.services.storm import HOUR, Kind, Level, Storm, made
+from tests.core.signing import Person
+from tests.services.storm import FORGERIES, HOUR, KEY, STRANGER, Forgery, Kind, Level, Storm, made
 
 KINDS: tuple[Kind, ...] = ("local", "github", "gitlab")
 
@@ -43,6 +44,37 @@ def test_thirty_days_of_drift_alerts_and_at_last_a_breach_are_one_request(
         assert request.draft == (day < 20)
     assert storm.count() == 1
     assert storm.answers == ["ask", *["open"] * 39, "ready", *["open"] * 19]
+    storm.end()
+
+
+TIMES = (
+    "9999-12-31T23:59:59Z",
+    "2090-01-01T00:00:00Z",
+    "2026-11-01T00:00:00Z",
+    "0001-01-01T00:00:00Z",
+    "soon",
+)
+OTHER = "sha256:" + "0" * 64
+
+
+@pytest.mark.parametrize("what", FORGERIES)
+@pytest.mark.parametrize("signer", [STRANGER, None], ids=["signed", "unsigned"])
+def test_what_a_stranger_pushes_silences_nothing_and_is_never_proposed(
+    what: Forgery, signer: Person | None, origin: Path, tmp_path: Path
+) -> None:
+    storm = Storm("local", origin, tmp_path)
+    for asked in TIMES:
+        for key in (KEY, OTHER):
+            storm.forge(what, asked, key, signer)
+            found = storm.found("open")
+            assert found.answer in {"ask", "open"}
+            assert found.branch in {"", "retrain/churn-1"}
+    (request,) = storm.open()
+    storm.turned_down(request, delete=True)
+    storm.now += 90 * 24 * HOUR
+    storm.forge(what, "9999-12-31T23:59:59Z", signer=signer)
+    assert storm.found("open").answer == "known"
+    assert storm.count() == 1
     storm.end()
 
 
@@ -97,6 +129,14 @@ class Month(RuleBasedStateMachine):
     @rule(hours=st.integers(1, 120))
     def later(self, hours: int) -> None:
         self.storm.now += hours * HOUR
+
+    @rule(
+        what=st.sampled_from(FORGERIES), asked=st.sampled_from(TIMES), key=st.sampled_from([KEY, OTHER]),
+        signer=st.sampled_from([STRANGER, None]),
+    )  # fmt: skip
+    def stranger_pushes(self, what: Forgery, asked: str, key: str, signer: Person | None) -> None:
+        """Whatever it says, and of whatever time: nothing here counts it, so nothing below may change."""
+        self.storm.forge(what, asked, key, signer)
 
     @rule()
     def receiver_restarts(self) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ordain.core.canonical import PREFIX, digest, is_digest
+from ordain.core.canonical import digest, is_digest
 from ordain.core.drift.evidence import Evidence, key_of
 from ordain.core.drift.text import document as drift_document
 from ordain.core.escaping import fenced, markdown, visible
@@ -85,9 +85,10 @@ class Retraining(Value, frozen=True, kw_only=True):
         """Whether labels showed it: a reason to act, and not merely to look."""
         return isinstance(self.evidence, dict) and self.evidence.get("request") == "open"
 
-    def mark(self, model: str) -> str:
-        """The ref that remembers that this was asked for, whatever becomes of its branch and its request."""
-        return f"{marks(model)}/{self.digest.removeprefix(PREFIX)}{'-breach' if self.breach else ''}"
+    @property
+    def storm(self) -> tuple[str, bool]:
+        """What is asked for once: its key, and whether it is a breach."""
+        return self.digest, self.breach
 
 
 class Earlier(Value, frozen=True, kw_only=True):
@@ -95,7 +96,7 @@ class Earlier(Value, frozen=True, kw_only=True):
 
     Attributes:
         branch: where it waits for its request, which was interrupted; None once it had one.
-        marked: whether its mark says so.
+        marked: whether a mark says so.
     """
 
     retraining: Retraining
@@ -183,8 +184,10 @@ def judge(
 
     One request is open for a model at a time; a breach lets a draft ask for review. The same evidence is good
     for one request, except that a breach may follow drift which was turned down. After a request, merged or
-    turned down, nothing is asked for a while. A branch whose asking was interrupted is taken up again.
+    turned down, nothing is asked for a while. A branch whose asking was interrupted is taken up again. What
+    is dated in the future says nothing: else it would hold everything up until then.
     """
+    earlier = [each for each in earlier if each.retraining.time <= wanted.time]
     if opened:
         first = opened[0]
         return ("ready" if first.draft and wanted.breach else "open"), first.url
@@ -194,7 +197,7 @@ def judge(
             return "resume", each.branch
     for each in same:
         if each.retraining.breach or not wanted.breach:
-            return "known", each.retraining.asked
+            return "known", visible(each.retraining.asked, 40)
     newest = max((each.retraining.time for each in earlier), default=None)
     if newest is not None and wanted.time < newest + cooldown:
         return "cooling", (newest + cooldown).strftime(_TIME)

@@ -118,9 +118,25 @@ def committed_policy(clone: Repository) -> Policy:
         UserError: when nothing committed here has a valid policy.
     """
     head = clone.find("HEAD")
-    instance = load(clone.read(head, ("policy.yaml",))).instance if head else None
+    if head is None:
+        raise _no_policy("the newest commit here")
+    return policy_of(clone, head, "the newest commit here")
+
+
+def policy_of(clone: Repository, commit: str, named: str) -> Policy:
+    """The policy of one commit.
+
+    Args:
+        named: what to call the commit.
+
+    Raises:
+        UserError: when it has no valid one.
+    """
+    instance = load(clone.read(commit, ("policy.yaml",))).instance
     if instance is None:
-        raise UserError(
-            "the newest commit here has no valid policy.yaml", where="policy.yaml", fix="ordain check"
-        )
+        raise _no_policy(named)
     return instance.policy
+
+
+def _no_policy(named: str) -> UserError:
+    return UserError(f"{named} has no valid policy.yaml", where="policy.yaml", fix="ordain check")

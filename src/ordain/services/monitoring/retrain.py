@@ -19,14 +19,15 @@ from ordain.adapters import dvc, dvc_remote
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository
 from ordain.core.drift import retraining
+from ordain.core.drift.asker import asker
 from ordain.core.drift.retraining import Because, Retraining
 from ordain.core.people.request import Draft
 from ordain.core.pipelines.pipeline import FOLDER
 from ordain.core.state.instance import Instance, is_state_path, read_instance
 from ordain.errors import UserError
 from ordain.ports import Proposals
-from ordain.services.judging.workspace import base_branch, committed_policy
-from ordain.services.monitoring.asked import known, remember, tip
+from ordain.services.judging.workspace import base_branch, committed_policy, policy_of
+from ordain.services.monitoring.asked import Memory, fetch, known, remember, tip
 from ordain.services.releases.release import release
 from ordain.services.requests.commit import GENERATED, Author, push, record
 from ordain.services.requests.pins import free_branch
@@ -69,6 +70,7 @@ class Bench(Struct, frozen=True, kw_only=True):
 
     Attributes:
         clone: where the work is done. requests: of its forge. author: who commits. watcher: sees it run.
+        key: fingerprint of the key that the author signs with, where it is known.
         baselines: brings deployed releases to compare with, given the folder and models.
         publish: makes the artifacts of pinned releases available to clusters, given the same.
     """
@@ -79,6 +81,7 @@ class Bench(Struct, frozen=True, kw_only=True):
     watcher: Watcher
     baselines: Callable[[Path, tuple[str, ...]], object]
     publish: Callable[[Path, tuple[str, ...]], object]
+    key: str | None = None
 
 
 def retrain(bench: Bench, wish: Wish) -> Asked:
@@ -97,21 +100,22 @@ def retrain(bench: Bench, wish: Wish) -> Asked:
     if not found.alarms:
         return Asked(answer="calm", told="nothing in this evidence calls for retraining")
     wanted = retraining.retraining(found, document, bench.author.now, _running(instance, found))
-    earlier = known(clone, bench.requests, wanted, (wish.model, base))
+    memory = remembered(bench, wish.model, base)
+    earlier = known(memory, bench.requests, wanted)
     opened = bench.requests.open_requests(retraining.label(wish.model))
     answer, what = retraining.judge(wanted, earlier, opened, wish.cooldown)
     if answer == "ask":
-        return ask(bench, found, wanted, base)
+        return ask(bench, found, wanted, memory)
     if answer == "resume":
         push(clone, tip(clone, what) or "", what)
         request = bench.requests.open_request(draft(found, wanted, (what, base), ""))
-        remember(clone, wish.model, wanted)
+        remember(memory, bench.author, wanted)
         return Asked(answer=answer, request=request, branch=what, told="an interrupted request was opened")
     if answer == "ready":
         bench.requests.ready(opened[0].number, retraining.breached(found))
     unmarked = any(each.retraining.digest == wanted.digest and not each.marked for each in earlier)
     if answer == "ready" or (unmarked and answer in {"open", "known"}):
-        remember(clone, wish.model, wanted)  # whoever opened it was interrupted before
+        remember(memory, bench.author, wanted)  # whoever opened it was interrupted before
     return Asked(answer=answer, request=what if opened else "", told=_told(answer, what))
 
 
@@ -121,9 +125,23 @@ def _running(instance: Instance, found: Because) -> str:
     return release.artifact if release else ""
 
 
-def ask(bench: Bench, found: Because, wanted: Retraining, base: str) -> Asked:
+def remembered(bench: Bench, model: str, base: str) -> Memory:
+    """What the origin holds now of what was asked for; whose word counts there says the base branch.
+
+    Raises:
+        RetryLater: when the origin does not answer. UserError: when it has no base branch, or that no policy.
+    """
+    clone = bench.clone
+    fetch(clone, model)
+    trunk = clone.resolve(f"refs/remotes/origin/{base}")
+    policy = policy_of(clone, trunk, f"`{base}` at the origin")
+    email = clone.identity().rpartition("<")[2].rstrip(">")
+    return Memory(clone=clone, model=model, base=base, trunk=trunk, asker=asker(policy, bench.key, email))
+
+
+def ask(bench: Bench, found: Because, wanted: Retraining, memory: Memory) -> Asked:
     """Make the branch, train, release, publish, keep, push, and open the request: in this order."""
-    clone, model = bench.clone, found.model
+    clone, model, base = bench.clone, found.model, memory.base
     branch, before = _branch(clone, model, base)
     try:
         places = _pinned(clone, model)
@@ -139,7 +157,7 @@ def ask(bench: Bench, found: Because, wanted: Retraining, base: str) -> Asked:
     made = record(clone, bench.author, retraining.title(model, found), (*GENERATED, *(places or ())))
     push(clone, made.commit or "", branch)
     request = bench.requests.open_request(draft(found, wanted, (branch, base), outcome))
-    remember(clone, model, wanted)
+    remember(memory, bench.author, wanted)
     return Asked(answer="ask", request=request, branch=branch, told=outcome)
 
 
