@@ -101,7 +101,9 @@ def test_another_alert_in_the_same_hour_is_another(forge: StandIn) -> None:
     first, second = (alert(retrain="draft", alertname=name) for name in ("Odd", "Odder"))
     told = [made.receive(message(*found)).told for found in ([first], [second], [first, second], [second])]
     assert told == ["churn@production: draft"] * 2 + ["nothing that calls for a request"] * 2
-    kinds = [json.loads(each.body["client_payload"]["evidence"])["findings"][0]["kind"] for each in forge.asked]
+    kinds = [
+        json.loads(each.body["client_payload"]["evidence"])["findings"][0]["kind"] for each in forge.asked
+    ]
     assert kinds == ["Odd", "Odder"]
     clock.now += dt.timedelta(minutes=59)
     assert made.receive(message(first)).told == "nothing that calls for a request"

@@ -17,6 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from ordain.core.drift import proposal
 from ordain.services.monitoring import retrain as service
 from tests.core.signing import Person
 from tests.services.storm import FORGERIES, HOUR, KEY, STRANGER, Forgery, Kind, Level, Storm, made
@@ -117,7 +118,7 @@ class Month(RuleBasedStateMachine):
         def dies(*_: object) -> None:
             raise Killed
 
-        owner, name = (service, "remember") if at == "mark" else (service, "draft")
+        owner, name = (service, "remember") if at == "mark" else (proposal, "draft")
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(owner, name, dies)
             try:

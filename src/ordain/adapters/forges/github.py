@@ -42,9 +42,10 @@ from ordain.adapters.forges.guard import Clock, ForgeError, Guard, Limits
 from ordain.adapters.forges.place import Place, Token
 from ordain.adapters.forges.reading import bounded, read
 from ordain.core import gitnames
-from ordain.core.people.request import READY, Draft, Opened, Request, Status, first_line, marked
+from ordain.core.people.request import READY, Draft, Opened, Request, Status, first_line, marked, utf16
 from ordain.errors import UserError
 
+# Characters; whether one beyond the basic plane counts as one or two GitHub does not say, so here it is two.
 COMMENT_LIMIT = 65_536
 _STATUS_LIMIT = 140
 _PAYLOAD_LIMIT = 10
@@ -165,7 +166,7 @@ class GitHub:
 
     def comment(self, number: int, marker: str, body: str) -> None:
         """Keep one comment of our own, found by its marker; other people's are never touched."""
-        text = marked(marker, body, COMMENT_LIMIT)
+        text = marked(marker, body, COMMENT_LIMIT, utf16)
         self._guard.begin()
         own = self._own()
         ours = [
@@ -226,9 +227,9 @@ class GitHub:
         return self._rows("/pulls", Pull, state=state, head=head, base=gitnames.ref(base))
 
     def _open(self, draft: Draft) -> Pull:
-        text, body = draft.title, draft.body[:COMMENT_LIMIT]
+        body = draft.text(COMMENT_LIMIT, utf16)
         made = self._repository.create_pull(
-            draft.base, draft.branch, title=text, body=body, draft=draft.draft
+            draft.base, draft.branch, title=draft.title, body=body, draft=draft.draft
         )
         return read(self._place, made.raw_data, Pull)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ordain.core.drift.evidence import ColumnReport, Evidence, Finding, Performance, Slice, Spread
 from ordain.core.escaping import markdown, visible
+from ordain.core.people.request import Section
 
 WIDTH = 24
 _BAR = "█"
@@ -111,26 +112,36 @@ def _estimate(evidence: Evidence) -> Iterator[str]:
 
 
 def document(evidence: Evidence) -> str:
-    """Markdown that stands in a request: nothing from the log is markup in it."""
-    lines = [
-        f"### {markdown(_title(evidence))}: {_OUTCOMES[evidence.outcome]}",
-        "",
-        f"Observed {evidence.observed}, against the {evidence.reference}.",
-        "",
-        "| | what | which | detail |",
-        "|---|---|---|---|",
-        *(_row(each) for each in evidence.findings),
-        "",
-        *(f"- Suspected: **{each.suspect}**: {markdown(each.because)}" for each in evidence.causes),
-        "",
-        "| window | predictions | |",
-        "|---|---|---|",
-        *(f"| {each.start} to {each.end} | {each.rows} | {each.state} |" for each in evidence.windows),
-        "",
-        *(line for each in evidence.columns if each.spread for line in _details(each, each.spread)),
-        *_slices(evidence.performance),
-    ]
-    return "\n".join(lines).rstrip() + "\n"
+    """Markdown for people: nothing from the log is markup in it."""
+    return "\n\n".join(each.text for each in sections(evidence)) + "\n"
+
+
+def sections(evidence: Evidence) -> tuple[Section, ...]:
+    """The same in parts, of which any can be left out: the most telling first."""
+    parts = {
+        "what was observed": [
+            f"### {markdown(_title(evidence))}: {_OUTCOMES[evidence.outcome]}",
+            "",
+            f"Observed {evidence.observed}, against the {evidence.reference}.",
+        ],
+        "suspected causes": [
+            f"- Suspected: **{each.suspect}**: {markdown(each.because)}" for each in evidence.causes
+        ],
+        "the table of findings": _table("| | what | which | detail |", map(_row, evidence.findings)),
+        "windows": _table(
+            "| window | predictions | |",
+            (f"| {each.start} to {each.end} | {each.rows} | {each.state} |" for each in evidence.windows),
+        ),
+        "performance": [*_slices(evidence.performance)],
+    } | {
+        f"distributions of {markdown(each.column)}": [*_details(each, each.spread)]
+        for each in evidence.columns if each.spread
+    }  # fmt: skip
+    return tuple(Section(name=name, text="\n".join(lines)) for name, lines in parts.items() if lines)
+
+
+def _table(head: str, rows: Iterable[str]) -> list[str]:
+    return [head, "|---" * (head.count("|") - 1) + "|", *rows]
 
 
 def _row(each: Finding) -> str:
@@ -144,7 +155,7 @@ def _details(column: ColumnReport, spread: Spread) -> Iterator[str]:
     yield from ("", "| | reference | | newest window | |", "|---|---:|---|---:|---|")
     for cell, before, now in zip(spread.cells, spread.reference, spread.current, strict=True):
         yield f"| {markdown(cell)} | {before:.1%} | {bar(before)} | {now:.1%} | {bar(now)} |"
-    yield from ("", "</details>", "")
+    yield from ("", "</details>")
 
 
 def _slices(found: Performance | None) -> Iterator[str]:

@@ -18,10 +18,9 @@ from msgspec import Struct
 from ordain.adapters import dvc, dvc_remote
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository
-from ordain.core.drift import retraining
+from ordain.core.drift import proposal, retraining
 from ordain.core.drift.asker import asker
 from ordain.core.drift.retraining import Because, Retraining
-from ordain.core.people.request import Draft
 from ordain.core.pipelines.pipeline import FOLDER
 from ordain.core.state.instance import Instance, is_state_path, read_instance
 from ordain.errors import UserError
@@ -102,17 +101,17 @@ def retrain(bench: Bench, wish: Wish) -> Asked:
     wanted = retraining.retraining(found, document, bench.author.now, _running(instance, found))
     memory = remembered(bench, wish.model, base)
     earlier = known(memory, bench.requests, wanted)
-    opened = bench.requests.open_requests(retraining.label(wish.model))
+    opened = bench.requests.open_requests(proposal.label(wish.model))
     answer, what = retraining.judge(wanted, earlier, opened, wish.cooldown)
     if answer == "ask":
         return ask(bench, found, wanted, memory)
     if answer == "resume":
         push(clone, tip(clone, what) or "", what)
-        request = bench.requests.open_request(draft(found, wanted, (what, base), ""))
+        request = bench.requests.open_request(proposal.draft(found, wanted, (what, base), ""))
         remember(memory, bench.author, wanted)
         return Asked(answer=answer, request=request, branch=what, told="an interrupted request was opened")
     if answer == "ready":
-        bench.requests.ready(opened[0].number, retraining.breached(found))
+        bench.requests.ready(opened[0].number, proposal.breached(found))
     unmarked = any(each.retraining.digest == wanted.digest and not each.marked for each in earlier)
     if answer == "ready" or (unmarked and answer in {"open", "known"}):
         remember(memory, bench.author, wanted)  # whoever opened it was interrupted before
@@ -148,15 +147,15 @@ def ask(bench: Bench, found: Because, wanted: Retraining, memory: Memory) -> Ask
         if places is None and not found.watched:
             _undo(clone, branch, before)
             return Asked(answer="same", told=SAME.format(model))
-        outcome = retraining.unlearnable(found) if places is None else _trained(bench, model)
+        outcome = proposal.unlearnable(found) if places is None else _trained(bench, model)
     except BaseException:
         _undo(clone, branch, before)
         raise
     path = f"{FOLDER}/{model}/{retraining.FILE}"
     disk.write_atomic(disk.inside(clone.folder, path), retraining.encode(wanted))
-    made = record(clone, bench.author, retraining.title(model, found), (*GENERATED, *(places or ())))
+    made = record(clone, bench.author, proposal.title(model, found), (*GENERATED, *(places or ())))
     push(clone, made.commit or "", branch)
-    request = bench.requests.open_request(draft(found, wanted, (branch, base), outcome))
+    request = bench.requests.open_request(proposal.draft(found, wanted, (branch, base), outcome))
     remember(memory, bench.author, wanted)
     return Asked(answer="ask", request=request, branch=branch, told=outcome)
 
@@ -190,16 +189,6 @@ def _undo(clone: Repository, branch: str, before: str) -> None:
             disk.inside(clone.folder, path).unlink(missing_ok=True)
     clone.restore(tracked)
     clone.leave_branch(branch, before)
-
-
-def draft(found: Because, wanted: Retraining, ends: tuple[str, str], outcome: str) -> Draft:
-    """The request to open. `ends`: branch and base."""
-    branch, base = ends
-    return Draft(
-        branch=branch, base=base, title=retraining.title(found.model, found),
-        body=retraining.body(found, wanted, outcome), labels=(retraining.label(found.model),),
-        draft=found.request == "draft",
-    )  # fmt: skip
 
 
 def _pinned(clone: Repository, model: str) -> tuple[str, ...] | None:
@@ -243,11 +232,11 @@ def _trained(bench: Bench, model: str) -> str:
         pin = data_pins.path_of(model)
         clone.restore([each for each in _tracked(clone, GENERATED) if each != pin])
         _keep(bench, model, ())
-        return retraining.outcome_of(None, f"{error}\n{error.fix}")
+        return proposal.outcome_of(None, f"{error}\n{error.fix}")
     bench.publish(root, (model,))
     _keep(bench, model, (f"{FOLDER}/{model}/dvc.yaml",))
     told = {"release": released.release, "baseline": released.baseline or ""}
-    return retraining.outcome_of(told, "")
+    return proposal.outcome_of(told, "")
 
 
 def _keep(bench: Bench, model: str, made: tuple[str, ...]) -> None:
