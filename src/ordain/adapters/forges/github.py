@@ -55,6 +55,7 @@ PERMISSIONS = (
     (r"GET .*/rulesets/rule-suites", "Administration: write"),
     (r"GET .*/(activity|repos/[^/]+/[^/]+/commits)", "Contents: read"),
     (r"POST .*/dispatches", "Contents: write"),
+    (r"POST .*/graphql", "Pull requests: write; Contents: write"),
     (r"GET .*/statuses", "Commit statuses: read"),
     (r"POST .*/statuses/.*", "Commit statuses: write"),
     (r"GET .*", "Pull requests: read"),
@@ -156,7 +157,7 @@ class GitHub:
             except (GithubException, LookupError, TypeError) as refused:
                 what = f"GitHub says that #{number} can't be taken for review"
                 raise UserError(
-                    what, fix="give the token Pull requests: write, or do it by hand"
+                    what, fix="give the token Pull requests: write; Contents: write, or do it by hand"
                 ) from refused
 
     def requested(self, branch: str, base: str) -> bool:
