@@ -145,6 +145,23 @@ def test_a_breach_is_more_than_drift(
     assert retraining.judge(wanted, earlier, opened, DAY) == answer
 
 
+@pytest.mark.parametrize(
+    ("wanted", "earlier", "answer"),
+    [
+        (BREACH, (), False),
+        (BREACH, (Earlier(retraining=record(x=1), marked=False),), False),
+        (BREACH, (Earlier(retraining=BREACH, marked=False),), True),
+        (BREACH, (Earlier(retraining=DRIFT),), True),
+        (DRIFT, (Earlier(retraining=BREACH), Earlier(retraining=DRIFT, marked=False)), False),
+        (DRIFT, (Earlier(retraining=DRIFT), Earlier(retraining=DRIFT, marked=False)), False),
+    ],
+)
+def test_what_was_asked_for_without_a_mark_gets_one(
+    wanted: Retraining, earlier: tuple[Earlier, ...], answer: bool
+) -> None:
+    assert retraining.unremembered(wanted, earlier) is answer
+
+
 def test_an_alert_belongs_to_the_storm_of_what_runs() -> None:
     artifact = "sha256:" + "a" * 64
     found, whole = retraining.because(document(request="draft", environment="production"), "churn", "e.json")

@@ -130,7 +130,8 @@ class Storm:
         """`ordain retrain` in a job's own clone, which is gone afterwards."""
         place = self.folder / "clone"
         named = ("-c", "user.name=Bot", "-c", "user.email=bot@example.org")
-        subprocess.run(["git", "clone", "-q", *named, str(self.origin), str(place)], check=True)
+        lean = ("--shared", "--template=")  # a month has sixty of them, each made and removed
+        subprocess.run(["git", "clone", "-q", *lean, *named, str(self.origin), str(place)], check=True)
         try:
             clone = Repository(place)
             bench = Bench(

@@ -94,6 +94,7 @@ class Month(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.storm = Storm(self.kind, self.origin, self.folder)
         self.allowed = 1
+        self.unmarked = False
 
     def teardown(self) -> None:
         self.storm.end()
@@ -113,7 +114,10 @@ class Month(RuleBasedStateMachine):
 
     @rule(level=st.sampled_from(["draft", "open"]), at=st.sampled_from(["open", "mark"]))
     def killed(self, level: Level, at: str) -> None:
-        """A job is killed before it opens the request, or before it leaves the mark; if it comes so far."""
+        """A job is killed before it opens the request, or before it leaves the mark; if it comes so far.
+
+        A draft that asks for review, and whose mark does not say so yet, is turned down as a draft.
+        """
 
         def dies(*_: object) -> None:
             raise Killed
@@ -124,6 +128,7 @@ class Month(RuleBasedStateMachine):
             try:
                 self.storm.found(level)
             except Killed:
+                self.unmarked |= at == "mark"
                 return
         self._after(level)
 
@@ -148,7 +153,7 @@ class Month(RuleBasedStateMachine):
     def decided(self, merge: bool, delete: bool) -> None:
         """A person merges the request or turns it down; of a draft, a breach may then bring another."""
         (request,) = self.storm.open()
-        self.allowed = 2 if request.draft else self.allowed
+        self.allowed = 2 if request.draft or self.unmarked else self.allowed
         decide = self.storm.merged if merge else self.storm.turned_down
         decide(request, delete=delete)
 
@@ -160,6 +165,7 @@ class Month(RuleBasedStateMachine):
     def _after(self, level: Level) -> None:
         """Whoever was not killed leaves a request, and one that asks for review after a breach."""
         assert self.storm.count() >= 1
+        self.unmarked &= level != "open"
         if level == "open" and self.storm.open():
             assert not self.storm.open()[0].draft
 

@@ -170,6 +170,13 @@ def essence(record: Retraining) -> Retraining:
     return replace(record, evidence=kept)
 
 
+def unremembered(wanted: Retraining, earlier: Sequence[Earlier]) -> bool:
+    """Whether the same was asked for and no mark says so: whoever did was interrupted before."""
+    same = [each for each in earlier if each.retraining.digest == wanted.digest]
+    marked = [each.retraining for each in same if each.marked]
+    return bool(same) and not any(each.breach or not wanted.breach for each in marked)
+
+
 def judge(
     wanted: Retraining, earlier: Sequence[Earlier], opened: Sequence[Opened], cooldown: dt.timedelta
 ) -> tuple[Answer, str]:

@@ -1,8 +1,8 @@
 """What was asked for before: the memory that makes of a storm of findings one request.
 
-A request's branch can be deleted, its page closed, its merge rewritten. So each request leaves a mark, a
-commit that changes nothing below `refs/ordain/asked/<model>/`, with when and of what. A branch without its
-mark is one whose asking was interrupted.
+A request's branch can be deleted, its page closed, its merge rewritten. So before a request is opened, and
+once its branch is there, a mark is left: a commit that changes nothing, below `refs/ordain/asked/<model>/`,
+with when and of what. A branch that never had a request is one whose asking was interrupted.
 
 Whoever may push can write both. So a mark or a branch counts only where who asks made it, by signature: then
 nobody else can silence a monitor, or have a branch of theirs proposed.
@@ -72,8 +72,7 @@ def known(memory: Memory, requests: Proposals, wanted: Retraining) -> list[Earli
         if asked is not None:
             read, whole = asked
             told = read.storm in storms
-            waits = whole and not told and read.digest == wanted.digest
-            waits = waits and not requests.requested(branch, memory.base)
+            waits = whole and read.digest == wanted.digest and not requests.requested(branch, memory.base)
             found.append(Earlier(retraining=read, branch=branch if waits else None, marked=told))
     return found
 
@@ -84,7 +83,7 @@ def tip(clone: Repository, branch: str) -> str | None:
 
 
 def remember(memory: Memory, author: Author, asked: Retraining) -> None:
-    """Leave the mark of a request that was opened, or that asks for review now; once.
+    """Leave the mark of a request that is to be opened, or that asks for review now; once.
 
     Its name is its own commit, so that nobody can take the place before.
 

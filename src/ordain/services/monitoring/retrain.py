@@ -3,8 +3,9 @@
 The request's branch holds everything: the new pin of the data, the pipeline's outputs, the release, the
 evidence. What it pins is published and kept before the branch is pushed, and the branch before the request
 is opened: whoever is killed in between leaves nothing that points at what is not there, and the next run
-goes on. Training that fails is told in the request, whose checks then fail in the same way and in sight
-of everybody. Whoever opens it is a contributor, and nothing here decides anything.
+goes on. Between branch and request a mark is left, which remembers both whatever becomes of them. Training
+that fails is told in the request, whose checks then fail in the same way and in sight of everybody. Whoever
+opens it is a contributor, and nothing here decides anything.
 """
 
 from __future__ import annotations
@@ -107,14 +108,13 @@ def retrain(bench: Bench, wish: Wish) -> Asked:
         return ask(bench, found, wanted, memory)
     if answer == "resume":
         push(clone, tip(clone, what) or "", what)
-        request = bench.requests.open_request(proposal.draft(found, wanted, (what, base), ""))
         remember(memory, bench.author, wanted)
+        request = bench.requests.open_request(proposal.draft(found, wanted, (what, base), ""))
         return Asked(answer=answer, request=request, branch=what, told="an interrupted request was opened")
     if answer == "ready":
         bench.requests.ready(opened[0].number, proposal.breached(found))
-    unmarked = any(each.retraining.digest == wanted.digest and not each.marked for each in earlier)
-    if answer == "ready" or (unmarked and answer in {"open", "known"}):
-        remember(memory, bench.author, wanted)  # whoever opened it was interrupted before
+    if answer == "ready" or (answer in {"open", "known"} and retraining.unremembered(wanted, earlier)):
+        remember(memory, bench.author, wanted)
     return Asked(answer=answer, request=what if opened else "", told=_told(answer, what))
 
 
@@ -155,8 +155,8 @@ def ask(bench: Bench, found: Because, wanted: Retraining, memory: Memory) -> Ask
     disk.write_atomic(disk.inside(clone.folder, path), retraining.encode(wanted))
     made = record(clone, bench.author, proposal.title(model, found), (*GENERATED, *(places or ())))
     push(clone, made.commit or "", branch)
-    request = bench.requests.open_request(proposal.draft(found, wanted, (branch, base), outcome))
     remember(memory, bench.author, wanted)
+    request = bench.requests.open_request(proposal.draft(found, wanted, (branch, base), outcome))
     return Asked(answer="ask", request=request, branch=branch, told=outcome)
 
 
