@@ -176,7 +176,7 @@ class Storm:
             if what == "beneath":
                 tree = repository.with_file(found, "pipelines/churn/notes", b"generated")
                 found = self._commit(repository, (tree, found), "Generate", BOT)
-            self._git("update-ref", "refs/heads/retrain/churn-zzz", found)
+            self._git("update-ref", f"refs/heads/retrain/churn-{found[:7]}", found)
         elif what == "mark":
             tree = repository.commits([main])[0].tree
             found = self._commit(repository, (tree, main), asker.told("churn", made), signer)
