@@ -22,6 +22,8 @@ from ordain.core.setup.automation import (
     retrain_pipeline,
     train_pipeline,
 )
+from ordain.core.specs.parts import NAME_PATTERN
+from ordain.services.monitoring.tell import EVENT
 from tests.e2e.actions import holds, text
 
 ROOT = Path(__file__).parents[1]
@@ -62,7 +64,9 @@ def workflows() -> list[Path]:
 
 
 def load(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    """A file, without the header that GitLab's inputs are declared in."""
+    *_, found = yaml.safe_load_all(path.read_text(encoding="utf-8"))
+    assert isinstance(found, dict)
     return found
 
 
@@ -315,10 +319,31 @@ def test_gitlab_pipelines_have_the_published_form(tmp_path: Path) -> None:
     (folder / "retrain.yml").write_text(retrain_pipeline(["churn"]))
     (folder / "nothing.yml").write_text(retrain_pipeline([]))
     (folder / "monitor.yml").write_text(monitor_pipeline(["churn@production"]))
-    paths = [folder / ".gitlab-ci.yml", folder / JOBS, *sorted(folder.glob("*.yml"))]
+    header, content = (folder / ".gitlab-ci.yml").read_text().split("---\n")
+    (folder / "header.yml").write_text(header)
+    (folder / "content.yml").write_text(content)  # the schema is of one document
+    paths = [folder / JOBS, *sorted(folder.glob("[!.]*.yml"))]
     done = tool("check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci",
                 *map(str, paths))  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_a_monitor_tells_gitlab_is_answered_by_a_job_there(tmp_path: Path) -> None:
+    """The inputs that telling sends are those that the pipeline has, and nothing of them is expanded."""
+    path = made("gitlab", tmp_path) / ".gitlab-ci.yml"
+    header, main = yaml.safe_load_all(path.read_text())
+    inputs = header["spec"]["inputs"]
+    assert set(inputs) == {"event", "model", "evidence"}
+    job = main["finding"]
+    (rule,) = job["rules"]
+    assert rule["if"] == f'$CI_PIPELINE_SOURCE == "trigger" && $ORDAIN_EVENT == "{EVENT}"'
+    told = [main["variables"]["ORDAIN_EVENT"], job["variables"]["MODEL"], job["variables"]["EVIDENCE"]]
+    assert told == [{"value": f"$[[ inputs.{name} ]]", "expand": False} for name in inputs]
+    assert re.fullmatch(inputs["event"]["regex"], EVENT)
+    for name in ("churn", "a", "a-1", "-", "Churn", "a" * 40, "a" * 41, "../x", 'x" || "1', "a\n"):
+        known = re.fullmatch(NAME_PATTERN, name) is not None
+        assert (re.fullmatch(inputs["model"]["regex"].replace("$", r"\Z"), name) is not None) == known, name
+    assert all(re.fullmatch(each.get("regex", ""), each["default"]) for each in inputs.values())
 
 
 def test_gitlab_runs_the_commands_that_github_runs(tmp_path: Path) -> None:
@@ -338,7 +363,7 @@ def test_gitlab_runs_the_commands_that_github_runs(tmp_path: Path) -> None:
 def plain(line: str) -> str:
     """A command without where it writes and what the forge calls things."""
     line = re.sub(r" --(output|gitlab|to|out) (\S+)| -C state", "", line)
-    return line.replace("PARENT_MERGE_REQUEST", "NUMBER").replace("evidence/$MODEL.json", "$EVIDENCE")
+    return line.replace("PARENT_MERGE_REQUEST", "NUMBER")
 
 
 def test_a_child_pipeline_follows_the_change() -> None:

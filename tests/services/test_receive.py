@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import http.client
+import json
 import os
 import signal
 import socket
@@ -92,6 +93,20 @@ def test_alerts_reach_the_forge_once_an_hour_and_again_after_a_restart(forge: St
         assert post(address, ASKING)[1] == "churn@production: draft"
     assert forge.count("POST", DISPATCHES) == 4
     assert {each.body["client_payload"]["model"] for each in forge.asked} == {"churn"}
+
+
+def test_another_alert_in_the_same_hour_is_another(forge: StandIn) -> None:
+    clock = Clock()
+    made = receiver(forge, clock)
+    first, second = (alert(retrain="draft", alertname=name) for name in ("Odd", "Odder"))
+    told = [made.receive(message(*found)).told for found in ([first], [second], [first, second], [second])]
+    assert told == ["churn@production: draft"] * 2 + ["nothing that calls for a request"] * 2
+    kinds = [
+        json.loads(each.body["client_payload"]["evidence"])["findings"][0]["kind"] for each in forge.asked
+    ]
+    assert kinds == ["Odd", "Odder"]
+    clock.now += dt.timedelta(minutes=59)
+    assert made.receive(message(first)).told == "nothing that calls for a request"
 
 
 def test_a_forge_that_is_away_or_refuses_is_told_again(forge: StandIn) -> None:
@@ -203,6 +218,9 @@ def test_what_was_passed_on_is_forgotten_in_time(forge: StandIn, monkeypatch: py
         assert made.receive(message(alert(retrain="draft", model=model))).status == 200
         clock.now += dt.timedelta(hours=2)
     assert len(made._sent) == 1
+    names = [alert(retrain="draft", alertname=f"Odd{at}") for at in range(9)]
+    assert made.receive(message(*names)).status == 200
+    assert len(made._sent) == 2
 
 
 def test_an_address_that_is_taken(forge: StandIn) -> None:

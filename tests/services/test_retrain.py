@@ -215,7 +215,7 @@ def test_a_mark_that_was_not_left_is_left_the_next_time(repo: Repo, monkeypatch:
         with pytest.raises(KeyboardInterrupt):
             ask(repo, request="draft")
     assert repo.git("ls-remote", "origin", "refs/ordain/asked/*") == ""
-    assert ask(repo, NOW + dt.timedelta(days=1), request="draft").answer == "open"
+    assert ask(repo, NOW + dt.timedelta(days=1), request="draft").answer == "resume"
     repo.git("push", "-q", "origin", ":retrain/churn-1")
     assert ask(repo, NOW + dt.timedelta(days=9), request="draft").answer == "known"
 

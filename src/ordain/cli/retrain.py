@@ -63,6 +63,7 @@ def command(
     import msgspec
 
     from ordain.adapters.git import find_repository
+    from ordain.adapters.ssh import public_key
     from ordain.cli import wiring
     from ordain.cli.data import fetch_baselines
     from ordain.cli.run import Lines
@@ -74,6 +75,7 @@ def command(
     bench = Bench(
         clone=clone, requests=wiring.proposals(clone), author=wiring.author(key), watcher=Lines(console),
         baselines=fetch_baselines, publish=publisher(clone, model_key),
+        key=public_key(key).fingerprint if key else None,
     )  # fmt: skip
     wish = Wish(model=model, evidence=data, where=where, cooldown=dt.timedelta(hours=cooldown))
     asked = retrain(bench, wish)

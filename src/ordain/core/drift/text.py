@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ordain.core.drift.evidence import ColumnReport, Evidence, Finding, Reading, Spread, WindowReport
 from ordain.core.drift.findings import moved_text
 from ordain.core.drift.judge import NO_WINDOW
 from ordain.core.drift.measured import Estimate, Measurement, Performance
 from ordain.core.escaping import markdown, visible
+from ordain.core.people.request import Section
 
 WIDTH = 24
 NO_FLAG = "no flag of its own in the newest window"
@@ -156,33 +157,45 @@ def _trust(found: Estimate) -> str:
 
 
 def document(evidence: Evidence) -> str:
-    """Markdown that stands in a request: nothing from the log is markup in it."""
-    lines = [
-        f"### {markdown(_title(evidence))}: {_OUTCOMES[evidence.outcome]}",
-        "",
-        f"Observed {evidence.observed}, against the {evidence.reference}.",
-        "",
-        *_table(evidence.findings),
-        *(f"- Suspected: **{each.suspect}**: {markdown(each.because)}" for each in evidence.causes),
-        *(f"- Jointly: {markdown(moved_text(each))}" for each in evidence.jointly),
-        *(f"- Not judged: {markdown(each)}" for each in _unjudged(evidence.columns)),
-        "",
-        "| window | predictions | |",
-        "|---|---|---|",
-        *(f"| {_span(each)} | {each.rows} | {_state(each)} |" for each in evidence.windows),
-        "",
-        f"Of the log: {markdown(_read(evidence.reading))}.",
-        "",
-        *(line for each in evidence.columns if each.spread for line in _details(each, each.spread)),
-        *_slices(evidence.performance),
-        *(_sentence(each) for each in _estimate(evidence)),
-    ]
-    return "\n".join(lines).rstrip() + "\n"
+    """Markdown for people: nothing from the log is markup in it."""
+    return "\n\n".join(each.text for each in sections(evidence)) + "\n"
 
 
-def _table(findings: Sequence[Finding]) -> Iterator[str]:
-    if findings:
-        yield from ("| | what | which | detail |", "|---|---|---|---|", *map(_row, findings), "")
+def sections(evidence: Evidence) -> tuple[Section, ...]:
+    """The same in parts, of which any can be left out: the most telling first."""
+    parts = {
+        "what was observed": [
+            f"### {markdown(_title(evidence))}: {_OUTCOMES[evidence.outcome]}",
+            "",
+            f"Observed {evidence.observed}, against the {evidence.reference}.",
+        ],
+        "suspected causes": [
+            *(f"- Suspected: **{each.suspect}**: {markdown(each.because)}" for each in evidence.causes),
+            *(f"- Jointly: {markdown(moved_text(each))}" for each in evidence.jointly),
+            *(f"- Not judged: {markdown(each)}" for each in _unjudged(evidence.columns)),
+        ],
+        "the table of findings": _findings(evidence.findings),
+        "windows": [*_of_windows(evidence)],
+        "performance": [*_slices(evidence.performance), *map(_sentence, _estimate(evidence))],
+    } | {
+        f"distributions of {markdown(each.column)}": [*_details(each, each.spread)]
+        for each in evidence.columns if each.spread
+    }  # fmt: skip
+    return tuple(Section(name=name, text="\n".join(lines).rstrip()) for name, lines in parts.items() if lines)
+
+
+def _findings(found: Sequence[Finding]) -> list[str]:
+    return _table("| | what | which | detail |", map(_row, found)) if found else []
+
+
+def _of_windows(evidence: Evidence) -> Iterator[str]:
+    rows = (f"| {_span(each)} | {each.rows} | {_state(each)} |" for each in evidence.windows)
+    yield from _table("| window | predictions | |", rows)
+    yield from ("", f"Of the log: {markdown(_read(evidence.reading))}.")
+
+
+def _table(head: str, rows: Iterable[str]) -> list[str]:
+    return [head, "|---" * (head.count("|") - 1) + "|", *rows]
 
 
 def _row(each: Finding) -> str:
@@ -202,7 +215,7 @@ def _details(column: ColumnReport, spread: Spread) -> Iterator[str]:
     yield from ("", "| | reference | | newest window | |", "|---|---:|---|---:|---|")
     for cell, before, now, bars in _rows(spread):
         yield f"| {markdown(cell)} | {before:.1%} | {bars[0]} | {now:.1%} | {bars[1]} |"
-    yield from ("", "</details>", "")
+    yield from ("", "</details>")
 
 
 def _slices(found: Performance | None) -> Iterator[str]:

@@ -124,6 +124,14 @@ def collectors(policy: Policy) -> frozenset[str]:
     return frozenset(each for each in found if each is not None)
 
 
+def bots(policy: Policy) -> frozenset[str]:
+    """Fingerprints of the keys by which a policy knows its bots."""
+    keyring, local = Keyring(policy), policy.forge == "local"
+    declared = (key.key for person in policy.people.values() if person.bot for key in person.keys)
+    found = (each for each in map(fingerprint, declared) if each is not None)
+    return frozenset(each for each in found if keyring.owner(each) and (local or not keyring.example(each)))
+
+
 def person_of(policy: Policy, identity: Identity) -> str:
     """Who an identity is by its e-mail address: a key of `people`, or the address itself.
 

@@ -78,7 +78,7 @@ def record(clone: Repository, author: Author, message: str, places: Sequence[str
     check_signed(clone, author.sign)
     head = clone.resolve("HEAD")
     tree = clone.with_files(head, {path: _content(clone, path) for path in paths})
-    made = _write(clone, author, (tree, head), message)
+    made = write(clone, author, (tree, head), message)
     clone.adopt(made)
     return Committed(commit=made, files=tuple(paths))
 
@@ -117,7 +117,12 @@ def _content(clone: Repository, path: str) -> bytes | None:
     return disk.read_bytes(target, disk.STATE_LIMIT) if target.is_file() else None
 
 
-def _write(clone: Repository, author: Author, tree_and_parent: tuple[str, str], message: str) -> str:
+def write(clone: Repository, author: Author, tree_and_parent: tuple[str, str], message: str) -> str:
+    """Make a commit by an author; no branch and no file is touched.
+
+    Raises:
+        UserError: when nobody may commit here.
+    """
     tree, parent = tree_and_parent
     if author.sign is None:
         return clone.commit_as_user(tree, parent, f"{message}\n")
