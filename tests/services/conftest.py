@@ -17,19 +17,27 @@ if TYPE_CHECKING:
     from tests.services.world import World
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    """A repository that was just founded."""
+@pytest.fixture(scope="session")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, World]:
+    """What `world` and `running` give copies of."""
     from tests.services.world import World
 
-    return World(tmp_path)
+    founded = World(tmp_path_factory.mktemp("founded"))
+    running = founded.copied(tmp_path_factory.mktemp("running"))
+    running.deploy(running.release("dana", "churn", 1), "ravi")
+    return founded, running
 
 
 @pytest.fixture
-def running(world: World) -> World:
+def world(worlds: tuple[World, World], tmp_path: Path) -> World:
+    """A repository that was just founded."""
+    return worlds[0].copied(tmp_path)
+
+
+@pytest.fixture
+def running(worlds: tuple[World, World], tmp_path: Path) -> World:
     """A world in which churn@1 runs in staging: Dana made it, Ravi approved it."""
-    world.deploy(world.release("dana", "churn", 1), "ravi")
-    return world
+    return worlds[1].copied(tmp_path)
 
 
 @pytest.fixture
