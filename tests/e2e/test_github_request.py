@@ -25,8 +25,7 @@ class Hosted:
     """
 
     def __init__(self, root: Path, github: on_github.World) -> None:
-        (root / "plain").mkdir()
-        people: dict[str, Any] = World(root / "plain").policy()["people"]
+        people: dict[str, Any] = World.policy()["people"]
         for name, person in people.items():
             person["logins"] = {"github": f"{name}-gh"}
         (root / "world").mkdir()

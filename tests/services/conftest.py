@@ -14,6 +14,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[2]))
 
 if TYPE_CHECKING:
+    from tests.services.test_run import Repo
     from tests.services.world import World
 
 
@@ -38,6 +39,17 @@ def world(worlds: tuple[World, World], tmp_path: Path) -> World:
 def running(worlds: tuple[World, World], tmp_path: Path) -> World:
     """A world in which churn@1 runs in staging: Dana made it, Ravi approved it."""
     return worlds[1].copied(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    """One model, run once and committed. Tests copy it."""
+    from tests.services.test_run import make
+
+    repo = make(tmp_path_factory.mktemp("ran") / "repo")
+    repo.run()
+    repo.commit()
+    return repo
 
 
 @pytest.fixture

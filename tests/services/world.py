@@ -186,15 +186,17 @@ class World:
 
     # -- policy ----------------------------------------------------------------------------------
 
-    def public(self, name: str) -> str:
+    @staticmethod
+    def public(name: str) -> str:
         """Somebody's public key, type and body."""
-        return " ".join((self.keys / f"{name}.pub").read_text().split()[:2])
+        return " ".join((keys_folder() / f"{name}.pub").read_text().split()[:2])
 
-    def policy(self) -> dict[str, Any]:
+    @classmethod
+    def policy(cls) -> dict[str, Any]:
         """The policy that a world starts from; every call gives a new copy."""
         people = {
             name: {"name": full, "emails": [f"{name}@x.example"], "roles": list(roles),
-                   "keys": [{"key": self.public(name)}]}
+                   "keys": [{"key": cls.public(name)}]}
             for name, (full, roles) in PEOPLE.items()
         }  # fmt: skip
         return {
@@ -203,7 +205,7 @@ class World:
             "branch": "main",
             "forge": "local",
             "people": people,
-            "collectors": [{"key": self.public("collector")}],
+            "collectors": [{"key": cls.public("collector")}],
             "rules": [
                 {"environments": ["staging"], "approvals": {"reviewer": 1}},
                 {"environments": ["production"], "approvals": {"reviewer": 1, "risk-officer": 1}},
