@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from ordain.adapters.forges.guard import Clock
 from ordain.cli.main import ordain
 from ordain.errors import RetryLater, UserError
 from tests.adapters.forges import github_world as on_github
@@ -113,7 +114,8 @@ def test_a_review_of_an_earlier_push_is_refused(hosted: Hosted, monkeypatch: pyt
     assert decisions(hosted.ordain("reconcile", "--json"))["staging/churn"] == "stale-approval"
 
 
-def test_nobody_decides_while_github_is_away(hosted: Hosted) -> None:
+def test_nobody_decides_while_github_is_away(hosted: Hosted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ordain.adapters.forges.github.Clock", lambda: Clock(sleep=lambda _: None))
     hosted.merged(hosted.world.release("dana", "churn", 1), "ravi-gh")
     hosted.github.server.on("GET", on_github.ASSOCIATED, lambda _: (502, None))
     before = hosted.world.run(hosted.world.origin, "git", "for-each-ref")

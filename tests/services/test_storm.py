@@ -123,6 +123,7 @@ class Month(RuleBasedStateMachine):
             assert not self.storm.open()[0].draft
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_whatever_happens_in_a_month_there_is_one_request(kind: Kind, origin: Path) -> None:
     machine = type("Month", (Month,), {"kind": kind, "origin": origin})
