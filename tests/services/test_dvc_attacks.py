@@ -45,6 +45,7 @@ def repo(ran: Repo, tmp_path: Path) -> Repo:
     return ran.copied(tmp_path / "repo")
 
 
+@pytest.mark.slow
 def test_dvc_itself_installs_and_arms_a_hook_through_a_symlink(repo: Repo) -> None:
     """The premise, with the pinned DVC: should it fail one day, DVC has been mended."""
     hook = stolen(repo, "elsewhere")
