@@ -87,12 +87,13 @@ def clone(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
         monkeypatch.setenv(key, value)
     monkeypatch.setenv("ORDAIN_STORE", str(tmp_path / "store"))
     monkeypatch.setattr(socket, "getaddrinfo", no_network)
+    monkeypatch.setattr("ordain.adapters.registry.session.LONGEST_PAUSE", 0.0)
     monkeypatch.chdir(tmp_path / "clone")
     return tmp_path / "clone"
 
 
 def no_network(*_: object, **__: object) -> None:
-    """A registry that is nowhere is found out at once."""
+    """A registry that is nowhere is found out at once, and asked again without a pause."""
     raise socket.gaierror("no such host")
 
 
