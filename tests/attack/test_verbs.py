@@ -61,10 +61,9 @@ VERBS: dict[str, tuple[Verb, int]] = {
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+def world(deployed: World, tmp_path_factory: pytest.TempPathFactory) -> World:
     """churn@1 runs in staging, another change waits, and main holds what a plain clone can bring."""
-    world = World(tmp_path_factory.mktemp("armed"))
-    world.deploy(world.release("dana", "churn", 1), "ravi")
+    world = deployed.copied(tmp_path_factory.mktemp("armed"))
     world.replicas("dana", 3)
     armed = Armed(world.root / "marks")
     clone = world.branch("mei", "armed")
