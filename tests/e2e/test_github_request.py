@@ -14,7 +14,7 @@ from ordain.adapters.forges.guard import Clock
 from ordain.cli.main import ordain
 from ordain.errors import RetryLater, UserError
 from tests.adapters.forges import github_world as on_github
-from tests.adapters.forges.standin import TOKEN, standing_in
+from tests.adapters.forges.standin import TOKEN
 from tests.services.world import World
 
 
@@ -65,8 +65,8 @@ class Hosted:
 
 @pytest.fixture
 def hosted(tmp_path: Path) -> Iterator[Hosted]:
-    with standing_in("github", "/api/v3") as server:
-        yield Hosted(tmp_path, on_github.World(server))
+    with on_github.hosted() as github:
+        yield Hosted(tmp_path, github)
 
 
 def decisions(done: Result) -> dict[str, str]:

@@ -25,8 +25,8 @@ from ordain.core.drift.alerts import BODY_LIMIT
 from ordain.errors import UserError
 from ordain.services.monitoring.receive import Receiver
 from tests.adapters.forges.conftest import LIMITS
-from tests.adapters.forges.github_world import DISPATCHES, World
-from tests.adapters.forges.standin import TOKEN, Fault, StandIn, standing_in
+from tests.adapters.forges.github_world import DISPATCHES, hosted
+from tests.adapters.forges.standin import TOKEN, Fault, StandIn
 from tests.core.test_alerts import alert, message
 from tests.wire import exchanged
 
@@ -37,9 +37,8 @@ ASKING = message(alert(retrain="draft"))
 
 @pytest.fixture
 def forge() -> Iterator[StandIn]:
-    with standing_in("github", "/api/v3") as server:
-        World(server)
-        yield server
+    with hosted() as world:
+        yield world.server
 
 
 class Clock:
