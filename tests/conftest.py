@@ -101,6 +101,15 @@ def pytest_configure() -> None:
     os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "DVC_NO_ANALYTICS": "1"}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long come first, so that workers who share them end together.
+
+    Long are those which run Git, DVC and servers; the hundred files of the core are quick, and fill the gaps.
+    """
+    core = Path(__file__).parent / "core"
+    items.sort(key=lambda item: (core in item.path.parents, item.path.parent.name != "services"))
+
+
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[Path, bytes], None]:
     """Compares bytes with a committed file; `pytest --update-golden` writes the file instead."""

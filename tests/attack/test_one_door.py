@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,9 +39,11 @@ CALLS = {"system", "popen", "fork", "forkpty", "posix_spawn", "posix_spawnp", "s
          "execvp", "spawnv", "spawnl", "create_subprocess_exec", "create_subprocess_shell"}  # fmt: skip
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted((ROOT / "src/ordain").rglob("*.py")):
-        yield path.relative_to(ROOT / "src/ordain").as_posix(), ast.parse(path.read_text("utf-8"))
+@cache
+def modules() -> tuple[tuple[str, ast.Module], ...]:
+    top = ROOT / "src/ordain"
+    paths = sorted(top.rglob("*.py"))
+    return tuple((path.relative_to(top).as_posix(), ast.parse(path.read_text("utf-8"))) for path in paths)
 
 
 def imported(tree: ast.Module) -> set[str]:

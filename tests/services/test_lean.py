@@ -123,6 +123,7 @@ def forget(repo: Repo, path: str) -> None:
     stored.unlink()
 
 
+@pytest.mark.slow
 def test_dvc_itself_retrains_what_it_fails_to_fetch(clone: Repo) -> None:
     """The premise, with the pinned DVC: should it fail one day, DVC has been mended."""
     forget(changed(clone), "data/train.parquet")
@@ -141,6 +142,7 @@ def test_what_cannot_be_fetched_stops_before_anything_runs(clone: Repo) -> None:
     assert "ingest'" not in "".join(each for each in ran.stdout.splitlines() if "Running" in each)
 
 
+@pytest.mark.slow
 def test_dvc_itself_runs_a_stage_on_an_empty_folder(tmp_path: Path) -> None:
     """The premise of naming files one by one: a folder as a dependency is empty in a fresh clone."""
     repo = Repo(tmp_path / "repo")

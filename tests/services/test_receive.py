@@ -26,9 +26,10 @@ from ordain.core.drift.alerts import BODY_LIMIT
 from ordain.errors import UserError
 from ordain.services.monitoring.receive import Receiver
 from tests.adapters.forges.conftest import LIMITS
-from tests.adapters.forges.github_world import DISPATCHES, World
-from tests.adapters.forges.standin import TOKEN, Fault, StandIn, standing_in
+from tests.adapters.forges.github_world import DISPATCHES, hosted
+from tests.adapters.forges.standin import TOKEN, Fault, StandIn
 from tests.core.test_alerts import alert, message
+from tests.wire import exchanged
 
 SECRET = "webhook-secret-1"
 NOW = dt.datetime(2026, 11, 27, 12, tzinfo=dt.UTC)
@@ -37,9 +38,8 @@ ASKING = message(alert(retrain="draft"))
 
 @pytest.fixture
 def forge() -> Iterator[StandIn]:
-    with standing_in("github", "/api/v3") as server:
-        World(server)
-        yield server
+    with hosted() as world:
+        yield world.server
 
 
 class Clock:
@@ -133,18 +133,6 @@ def test_only_whoever_knows_the_secret_is_heard(forge: StandIn) -> None:
     assert forge.asked == []
 
 
-def raw(address: tuple[str, int], data: bytes) -> bytes:
-    with socket.create_connection(address, timeout=20) as made:
-        made.sendall(data)
-        found = b""
-        try:
-            while part := made.recv(65_536):
-                found += part
-        except ConnectionError:
-            pass
-        return found
-
-
 HEAD = f"POST /alerts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SECRET}\r\n".encode()
 
 
@@ -163,7 +151,7 @@ HEAD = f"POST /alerts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SECRET}\r\n"
 )
 def test_what_is_malformed_or_too_large_is_refused(forge: StandIn, sent: bytes, status: bytes) -> None:
     with listening(receiver(forge, Clock())) as address:
-        assert status in raw(address, sent).split(b"\r\n")[0]
+        assert status in exchanged(address, sent).split(b"\r\n")[0]
         assert post(address, ASKING)[0] == 200
 
 

@@ -39,12 +39,11 @@ class Hosted:
 
     def __init__(self, root: Path, **policy: Any) -> None:
         self.forge = Forge()
-        self.world = World(root, {"forge": "github", "people": self.people(root), **policy})
+        self.world = World(root, {"forge": "github", "people": self.people(), **policy})
         self.number = 0
 
-    def people(self, root: Path) -> dict[str, Any]:
-        (root / "hidden").mkdir()
-        people: dict[str, Any] = World(root / "hidden").policy()["people"]
+    def people(self) -> dict[str, Any]:
+        people: dict[str, Any] = World.policy()["people"]
         for name, person in people.items():
             person["logins"] = {"github": f"{name}-gh"}
         return people

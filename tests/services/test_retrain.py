@@ -23,7 +23,7 @@ from ordain.services.monitoring.retrain import Asked, Bench, Wish, retrain
 from ordain.services.releases.release import Released
 from ordain.services.requests.commit import Author
 from tests.services.test_lean import REMOTE, changed
-from tests.services.test_run import Repo, Watcher, make
+from tests.services.test_run import Repo, Watcher
 from tests.services.world import keys_folder, record
 
 NOW = dt.datetime(2026, 11, 27, 12, tzinfo=dt.UTC)
@@ -31,13 +31,10 @@ EVIDENCE = {"model": "churn", "findings": [{"kind": "new-data", "alarm": True, "
 
 
 @pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def original(ran: Repo, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that ran, on main of an origin."""
     root = tmp_path_factory.mktemp("retrain")
-    repo = make(root / "clone")
-    repo.run()
-    repo.git("checkout", "-q", "-B", "main")
-    repo.commit()
+    ran.copied(root / "clone").git("checkout", "-q", "-B", "main")
     return root
 
 

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
+from copy import copy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -181,17 +182,28 @@ class World:
         self.commit("ada", "Found the repository")
         self.run(ada, "git", "push", "-q", "origin", "HEAD:main")
 
+    def copied(self, root: Path) -> World:
+        """A world that stands where this one does, in an empty folder, and goes its own way from there."""
+        shutil.copytree(self.root, root, symlinks=True, dirs_exist_ok=True)
+        twin = copy(self)
+        twin.root, twin.origin, twin.absent = root, root / self.origin.name, set(self.absent)
+        for settings in root.glob("*/.git/config"):  # each clone names its origin by path
+            settings.write_text(settings.read_text().replace(str(self.root), str(root)))
+        return twin
+
     # -- policy ----------------------------------------------------------------------------------
 
-    def public(self, name: str) -> str:
+    @staticmethod
+    def public(name: str) -> str:
         """Somebody's public key, type and body."""
-        return " ".join((self.keys / f"{name}.pub").read_text().split()[:2])
+        return " ".join((keys_folder() / f"{name}.pub").read_text().split()[:2])
 
-    def policy(self) -> dict[str, Any]:
+    @classmethod
+    def policy(cls) -> dict[str, Any]:
         """The policy that a world starts from; every call gives a new copy."""
         people = {
             name: {"name": full, "emails": [f"{name}@x.example"], "roles": list(roles),
-                   "keys": [{"key": self.public(name)}]}
+                   "keys": [{"key": cls.public(name)}]}
             for name, (full, roles) in PEOPLE.items()
         }  # fmt: skip
         return {
@@ -200,7 +212,7 @@ class World:
             "branch": "main",
             "forge": "local",
             "people": people,
-            "collectors": [{"key": self.public("collector")}],
+            "collectors": [{"key": cls.public("collector")}],
             "rules": [
                 {"environments": ["staging"], "approvals": {"reviewer": 1}},
                 {"environments": ["production"], "approvals": {"reviewer": 1, "risk-officer": 1}},
@@ -238,14 +250,13 @@ class World:
         """Somebody's clone, which signs commits with their key; made when it is first asked for."""
         where = self.root / who
         if not where.exists():
-            self.run(self.root, "git", "clone", "-q", str(self.origin), str(where), who=who)
             settings = {
                 "gpg.format": "ssh", "user.signingkey": str(self.keys / who), "commit.gpgsign": "true",
                 "user.name": PEOPLE.get(who, (who, []))[0], "user.email": f"{who}@x.example",
                 "checkout.defaultRemote": "origin", "core.hooksPath": os.devnull,
             }  # fmt: skip
-            for key, value in settings.items():
-                self.run(where, "git", "config", key, value, who=who)
+            told = [word for each in settings.items() for word in ("-c", "=".join(each))]
+            self.run(self.root, "git", "clone", "-q", *told, str(self.origin), str(where), who=who)
         return where
 
     def branch(self, who: str, name: str) -> Path:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from tests.adapters.forges.standin import Asked, StandIn
+from tests.adapters.forges.standin import Asked, StandIn, standing_in
 
 REPO = "/repos/{owner}/{repo}"
 PULLS, PULL = f"{REPO}/pulls", f"{REPO}/pulls/{{pull_number}}"
@@ -189,3 +191,10 @@ class World:
 
     def _example(self, name: str, /, **changes: Any) -> dict[str, Any]:
         return self.server.description.example(name, **changes)
+
+
+@contextmanager
+def hosted() -> Iterator[World]:
+    """GitHub on a loopback port, for one project."""
+    with standing_in("github", "/api/v3") as server:
+        yield World(server)
