@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ordain.adapters.artifacts import Store
 from ordain.adapters.git import Repository
@@ -109,6 +112,25 @@ def test_an_unapproved_base_branch_stops_no_reconciler(running: World) -> None:
     running.merge(branch)
     assert verdicts(reconciled(running))[CHURN] == "approved"
     assert (entries(running, "main"), entries(running, "evil")) == (3, 1)
+
+
+def test_branches_that_suggest_branches_without_end_stop_nobody(running: World) -> None:
+    """One unapproved policy names a branch, whose policy names the next, and so on."""
+    declared = yaml.safe_load((fresh(running) / "policy.yaml").read_text())
+    tip, lines = at(running, "main"), list[str]()
+    for number in range(600):
+        said = json.dumps({**declared, "branch": f"b{number + 1}"})
+        lines += [
+            f"commit refs/heads/b{number}", "committer Eve <eve@x.example> 1790000000 +0000", "data 0",
+            f"from {tip}", "M 100644 inline policy.yaml", f"data {len(said.encode())}", said,
+        ]  # fmt: skip
+    subprocess.run(
+        ["git", "fast-import", "--quiet"], cwd=running.origin, input="\n".join(lines), text=True, check=True
+    )
+    policy(running, branch="b0")
+    clone = open_clone(fresh(running))
+    assert (clone.base.name, len(clone.entries)) == ("origin/main", 1)
+    assert verdicts(reconciled(running))[POLICY] == Reason.APPROVALS_MISSING
 
 
 def test_gc_keeps_what_the_real_ledger_may_go_back_to(running: World) -> None:

@@ -13,7 +13,7 @@ from ordain.core.gating.verdicts import Verdict
 from ordain.core.problems import Problem
 from ordain.core.releasing.refused import NotReleasedError, Refused, RefusedError, decode, encode
 from ordain.core.reports import report_markdown
-from ordain.core.reports.report_failure import Failure, Stopped, headline, statuses_of
+from ordain.core.reports.report_failure import Failure, Stopped, headline, shown, statuses_of
 from ordain.core.reports.report_status import statuses
 from ordain.errors import UserError
 from tests.core.test_report import FULL, HOSTILE, elements
@@ -37,6 +37,24 @@ def test_the_verdict_says_what_stopped_it() -> None:
     said = headline(several)
     assert said.startswith("Failed at abcdef0: 1 problem in the declared state; training of upsell stopped")
     assert said.endswith("and of 2 more; not released: churn")
+
+
+def test_no_secret_is_told() -> None:
+    """A problem quotes what somebody wrote, and an error may quote an address."""
+    token, address = "ghp_" + "a1" * 18, "https://bob:hunter2" + "@h.example/x"
+    said = shown(
+        replace(
+            HERE,
+            problems=(replace(PROBLEM, key=f"models.{token}", message=f"`{token}` is no risk"),),
+            refused=(replace(REFUSED, what=f"{address} does not answer", verdicts=VERDICTS),),
+            unplanned=f"fatal: {address}",
+        )
+    )
+    every = report_markdown.full(None, said) + str(statuses_of(None, said))
+    assert token not in every
+    assert "hunter2" not in every
+    assert said.refused[0].verdicts == VERDICTS
+    assert said.problems[0].line == PROBLEM.line
 
 
 def test_it_comes_before_what_merging_would_change() -> None:

@@ -42,6 +42,17 @@ def test_whatever_two_entries_share_ties_them() -> None:
         assert ties.everybody(["R@x.example", "github:Ravi"]) == ("R@x.example", "github:Ravi", "ravi", "rob")
 
 
+def test_an_address_of_a_forges_making_ties_to_the_account() -> None:
+    hidden = "7+ravi-gh@users.noreply.forge.example"
+    before, after = (
+        policy(ravi=member("Ravi", hidden)),
+        policy(rob=member("Rob", "b@x.example", login="ravi-gh")),
+    )
+    for policies in ([before, after], [after, before]):
+        assert Ties(policies).everybody(["ravi"]) == ("ravi", "rob")
+    assert Ties([after]).everybody([hidden]) == (hidden, "rob"), "even of an address that nobody lists"
+
+
 def test_nothing_shared_is_no_tie_and_a_key_that_cannot_be_read_is_none() -> None:
     broken = Member(name="Rob", emails=("b@x.example",), keys=(Key(key="ssh-ed25519 AAAA"),))
     other = Member(name="Bob", emails=("c@x.example",), keys=(Key(key="ssh-ed25519 AAAA"),))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from ordain.adapters.git import Repository
 from ordain.cli import wiring
 from ordain.cli.main import ordain
 from ordain.cli.retrain import publisher
+from ordain.core.people.request import Request, Status
 from ordain.core.releasing.refused import Refused, encode
 from ordain.errors import UserError
 from tests.services.world import IMAGE, World
@@ -104,6 +106,42 @@ def test_a_report_of_a_failure_says_what_the_jobs_left(world: World, tmp_path: P
     told.write_text("[")
     done = CliRunner().invoke(ordain, [*words, "-C", str(where)])
     assert isinstance(done.exception, UserError)
+
+
+class Spoken:
+    """A forge on which a request has a newest commit, and what it was told."""
+
+    def __init__(self, head: str) -> None:
+        self.head, self.said, self.states = head, list[str](), list[str]()
+
+    def under_review(self, _: int) -> Request:
+        return Request(
+            forge="github", repository="local/test", number=7, title="A change", url="", base="main",
+            head=self.head, merged="", merged_by=None, merged_at="", author="dana-gh", pushers=("dana-gh",),
+        )  # fmt: skip
+
+    def comment(self, _: int, marker: str, body: str) -> None:
+        assert marker in body
+        self.said.append(body)
+
+    def status(self, commit: str, statuses: Sequence[Status]) -> None:
+        self.states += [f"{commit} {each.state}" for each in statuses]
+
+
+@pytest.mark.parametrize("failed", [(), ("--failed", "nothing.json")], ids=["plan", "failure"])
+def test_a_commit_that_was_outrun_does_not_write_over_the_comment(
+    world: World, monkeypatch: pytest.MonkeyPatch, failed: tuple[str, ...]
+) -> None:
+    world.release("dana", "churn", 1)
+    where = world.enter("dana")
+    head = world.git("dana", "rev-parse", "HEAD")
+    for newest, comments in ((head, 1), ("f" * 40, 0)):
+        forge = Spoken(newest)
+        monkeypatch.setattr(wiring, "forge", lambda _, forge=forge: forge)
+        call(where, "report", "--request", "7", *failed)
+        assert len(forge.said) == comments
+        assert forge.states, "its own commit has its status all the same"
+        assert all(each.startswith(head) for each in forge.states)
 
 
 def test_a_retraining_publishes_where_others_look_for_it(

@@ -374,6 +374,33 @@ def test_taking_in_the_base_branch_is_no_contribution(hosted: Hosted, way: str, 
     sound(hosted)
 
 
+@pytest.mark.parametrize("kept", [False, True], ids=["gone", "kept by another branch"])
+def test_a_push_that_was_rewritten_away_is_somebodys(hosted: Hosted, kept: bool) -> None:
+    """Dana squashes what Ravi pushed into a commit of hers; whether that is still here says nothing."""
+    world = hosted.world
+    hosted.unsigned("dana")
+    hosted.unsigned("ravi")
+    branch = world.release("dana", "churn", 1)
+    before = world.git("dana", "rev-parse", "HEAD")
+    world.git("ravi", "fetch", "-q", "origin")
+    world.git("ravi", "checkout", "-q", "-B", branch, f"origin/{branch}")
+    world.write(world.enter("ravi"), "README.md", "Work")
+    pushed = world.commit("ravi", "Work")
+    world.push("ravi")
+    world.write(world.enter("dana"), "README.md", "Work")
+    head = world.commit("dana", "Change", "--amend")
+    world.push("dana")
+    if kept:
+        world.git("ravi", "push", "-q", "origin", f"{pushed}:refs/heads/kept")
+        world.git("mei", "fetch", "-q", "origin")
+    hands = (
+        Hand(login="dana-gh", after=head), Hand(login="ravi-gh", before=before, after=pushed),
+        Hand(login="dana-gh"),
+    )  # fmt: skip
+    hosted.merge(branch, hosted.reviews(branch, "ravi"), pushers=("dana-gh", "ravi-gh"), hands=hands)
+    assert hosted.verdict(borrow=world.enter("mei") if kept else None).reason == Reason.SELF_APPROVAL
+
+
 def test_merging_is_no_contribution(hosted: Hosted) -> None:
     branch = hosted.world.release("dana", "churn", 1)
     hosted.merge(branch, hosted.reviews(branch, "ravi"), merged_by="ravi-gh")

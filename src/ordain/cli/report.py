@@ -68,9 +68,10 @@ def command(
     _save(console, planned, failure, (reports, out))
     body = report_markdown.comment(planned, failure).rstrip("\n")
     if request is not None and forge is not None:
-        if not (failure and outrun(forge, request, failure.commit)):
+        commit = setting.clone.resolve("HEAD")
+        if not outrun(forge, request, commit):
             forge.comment(request, MARKER, body)
-        forge.status(setting.clone.resolve("HEAD"), report_failure.statuses_of(planned, failure))
+        forge.status(commit, report_failure.statuses_of(planned, failure))
     answer = {"request": request, "commented": forge is not None, "out": str(out) if out else None}
     console.result(answer, f"told request {request}" if forge else body)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ordain.core.people.trust import fingerprint
+from ordain.core.people.trust import accounts_of, fingerprint
 from ordain.core.specs.governance import Person, Policy
 
 
@@ -36,6 +36,7 @@ class Ties:
         """
         named = set(makers)
         waiting = [*named, *(each.casefold() for each in named)]
+        waiting += (mark for each in named for mark in _accounts(each))
         seen: set[str] = set()
         while waiting:
             here = waiting.pop()
@@ -49,5 +50,11 @@ def _marks(person: Person) -> Iterator[str]:
     """What tells somebody from others; no key of an entry looks like any of it, for none has a `:` or `@`."""
     yield f"name:{person.name.strip().casefold()}"
     yield from (each.strip().casefold() for each in person.emails)
+    yield from (mark for each in person.emails for mark in _accounts(each))
     yield from (f"{forge}:{login.casefold()}" for forge, login in person.logins.items())
     yield from (found for each in person.keys if (found := fingerprint(each.key)) is not None)
+
+
+def _accounts(email: str) -> Iterator[str]:
+    """The accounts that an address of a forge's making may stand for."""
+    return (f"{forge}:{login}" for forge, login in accounts_of(email))

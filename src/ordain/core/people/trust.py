@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import chain
 
@@ -197,13 +197,17 @@ def likely(policy: Policy, text: str) -> set[str]:
 
 def _by_no_reply(policy: Policy, email: str) -> set[str]:
     """Whose account an address of a forge's making is; a GitLab one may be read as one of GitHub's too."""
-    wanted = email.strip().casefold()
-    found: set[str | None] = set()
-    if match := _GITHUB.fullmatch(wanted):
-        found.add(account_owner(policy, "github", match[1]))
-    if match := _GITLAB.fullmatch(wanted):
-        found.add(account_owner(policy, "gitlab", match[1]))
+    found = {account_owner(policy, forge, login) for forge, login in accounts_of(email)}
     return {each for each in found if each is not None}
+
+
+def accounts_of(email: str) -> Iterator[tuple[ForgeName, str]]:
+    """The accounts that an address of a forge's making may stand for, by forge and login in lower case."""
+    wanted = email.strip().casefold()
+    if match := _GITHUB.fullmatch(wanted):
+        yield "github", match[1]
+    if match := _GITLAB.fullmatch(wanted):
+        yield "gitlab", match[1]
 
 
 def contribution(policy: Policy, commits: Iterable[Commit]) -> Contribution:

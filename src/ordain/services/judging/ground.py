@@ -6,6 +6,7 @@ itself from genesis on, and it says itself which policies were approved and so w
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 
 from msgspec import Struct
@@ -17,6 +18,10 @@ from ordain.core.state.declared import POLICY
 from ordain.errors import UserError
 from ordain.services.judging.book import proven
 from ordain.services.judging.states import States
+
+# Base branches that are followed further, and places that one branch's policies may suggest: twice so many.
+MOST_BASES = 32
+MOST_NAMED = 8
 
 
 class Ground(Struct, frozen=True, kw_only=True):
@@ -82,19 +87,29 @@ class _Survey:
 
     def follow(self, commit: str) -> None:
         """Take what a branch's policies suggest, the newest first, and so on from each base branch."""
-        if commit not in self._policies:
-            self.suggest(place_of(each) for each in self._history(commit).values())
+        self.suggest(self._suggested(commit))
 
     def suggest(self, places: Iterable[Place]) -> bool:
-        """Look at places too; whether any is new."""
-        new = [each for each in dict.fromkeys(places) if each not in self._places]
-        self._places.update(dict.fromkeys(new))
-        for each in new:
-            if each.base not in self._bases:
-                self._bases[each.base] = self._find.base(each.base)
-                if commit := self._bases[each.base]:
-                    self.follow(commit)
-        return bool(new)
+        """Look at places too; whether any is new.
+
+        Whoever may push can have policies name branches without end. So what lies far off is not followed:
+        what was approved is named by a ledger, whose places are looked at whatever stood here before.
+        """
+        waiting, before = deque(places), len(self._places)
+        while waiting:
+            each = waiting.popleft()
+            if each not in self._places:
+                self._places[each] = None
+                if each.base not in self._bases:
+                    commit = self._bases[each.base] = self._find.base(each.base)
+                    if commit and commit not in self._policies and len(self._bases) < MOST_BASES:
+                        waiting += self._suggested(commit)
+        return len(self._places) > before
+
+    def _suggested(self, commit: str) -> tuple[Place, ...]:
+        """The places that a branch's policies name, newest first; of very many the newest and oldest."""
+        named = tuple(dict.fromkeys(map(place_of, self._history(commit).values())))
+        return named if len(named) <= 2 * MOST_NAMED else (*named[:MOST_NAMED], *named[-MOST_NAMED:])
 
     def _history(self, commit: str) -> dict[str, Policy]:
         """The policies of a branch's steps that can be read, by step, newest first."""

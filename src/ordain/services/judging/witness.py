@@ -99,16 +99,21 @@ class Witness:
             made: the commits of the branch that are a contribution.
         """
         counting = {each.id for each in made}
-        idle = {each.login for each in told.hands} - {
-            each.login for each in told.hands if self._reach(each) & counting or not self._reach(each)
-        }
+        reached = [(each.login, self._reach(each, told.head)) for each in told.hands]
+        busy = {login for login, reach in reached if not reach or reach & counting}
+        idle = {each.login for each in told.hands} - busy
         return replace(told, pushers=tuple(each for each in told.pushers if each not in idle))
 
-    def _reach(self, hand: Hand) -> set[str]:
-        """The commits that a hand brought to a branch; none where that can't be told."""
+    def _reach(self, hand: Hand, head: str) -> set[str]:
+        """The commits that a hand brought to a branch; none where that can't be told.
+
+        Of what is not behind the branch's head any more, nobody can say what became of it, whether its
+        objects happen to be here or not.
+        """
         repository = self._states.repository
         ends = [each for each in (hand.before, hand.after) if each]
-        if not ends or any(repository.find(each) is None for each in ends):
+        here = ends and all(repository.find(each) is not None for each in ends)
+        if not here or not all(repository.is_ancestor(each, head) for each in ends):
             return set()
         return set(repository.between(*ends)) if hand.before else {hand.after}
 

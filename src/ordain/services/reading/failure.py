@@ -9,7 +9,7 @@ from ordain.adapters import files as disk
 from ordain.adapters.git import Repository
 from ordain.core.problems import Problem
 from ordain.core.releasing import refused
-from ordain.core.reports.report_failure import Failure
+from ordain.core.reports.report_failure import Failure, shown
 from ordain.services.training.stopped import stopped
 
 
@@ -26,10 +26,11 @@ def failure(clone: Repository, problems: Sequence[Problem], told: Path, unplanne
     """
     there = told.absolute().is_file()
     data = disk.read_bytes(told.absolute(), disk.STATE_LIMIT) if there else b""
-    return Failure(
+    found = Failure(
         commit=clone.resolve("HEAD"),
         problems=tuple(problems),
         stopped=() if problems else stopped(clone.folder),
         refused=refused.decode(data, str(told)) if there else (),
         unplanned=unplanned,
     )
+    return shown(found)
