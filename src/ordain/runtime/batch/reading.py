@@ -16,6 +16,7 @@ from ordain.runtime.batch.sources import (
     Source,
     Wanted,
     chosen,
+    decoded,
     format_of,
     readable,
 )
@@ -75,8 +76,9 @@ class ParquetSource:
 
     def _chunk(self, batch: Any, first: int) -> Chunk:
         columns = {name: batch.column(name) for name in self._features}
-        kept = {each.name: batch.column(each.name).cast(each.type) for each in self.kept}
-        return Chunk(first, batch.num_rows, columns, kept, {}, textual=False)
+        damaged: dict[int, str] = {}
+        kept = {each.name: _copied(each, batch.column(each.name), damaged) for each in self.kept}
+        return Chunk(first, batch.num_rows, columns, kept, damaged, textual=False)
 
     def _batch(self, groups: range) -> int:
         """Rows at a time: fewer when rows are so wide that a chunk of them would not be small."""
@@ -85,3 +87,15 @@ class ParquetSource:
             about = self._file.metadata.row_group(group)
             most = max(most, about.total_byte_size // max(about.num_rows, 1))
         return max(1, min(CHUNK, CHUNK_BYTES // most))
+
+
+def _copied(field: Any, cells: Any, damaged: dict[int, str]) -> Any:
+    """A kept column in its own type; whoever wrote the file may have put bytes where it says text."""
+    cells = cells.cast(field.type)
+    try:
+        cells.validate(full=True)
+    except pa.ArrowInvalid:
+        if not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
+            raise
+        return decoded(field.name, cells.cast(pa.binary()), damaged).cast(field.type)
+    return cells
