@@ -179,6 +179,24 @@ finally:
 """
 
 
+POOL = """
+from ordain.cli.main import main
+try:
+    main()
+finally:
+    import pyarrow
+    print(pyarrow.default_memory_pool().backend_name)
+"""
+
+
+def test_arrow_gives_back_what_it_has_had(folder: Path, tmp_path: Path) -> None:
+    """Parquet is read with memory of the C++ library's pool, which is not the one of the bindings."""
+    source = write_table(tmp_path / "in.parquet", rows(3))
+    words = [sys.executable, "-c", POOL, "score", str(folder), str(source), f"{source}.csv", "--quiet"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout == "system\n"
+
+
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_table(folder: Path, tmp_path: Path) -> None:
     peaks = []

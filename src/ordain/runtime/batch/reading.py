@@ -10,7 +10,6 @@ import pyarrow as pa
 from ordain.adapters.places import Place
 from ordain.runtime.batch.admitting import Chunk
 from ordain.runtime.batch.sources import (
-    BUFFER,
     CHUNK,
     CHUNK_BYTES,
     Source,
@@ -21,6 +20,8 @@ from ordain.runtime.batch.sources import (
     readable,
 )
 from ordain.runtime.batch.text import CsvSource, JsonSource
+
+COLUMN_BUFFER = 2**16  # each column of a row group has one
 
 
 def open_source(place: Place, wanted: Wanted) -> Source:
@@ -52,7 +53,7 @@ class ParquetSource:
         }
         with readable(place):
             self._file = parquet.ParquetFile(
-                place.open(), read_dictionary=sorted(text), buffer_size=BUFFER, pre_buffer=False
+                place.open(), read_dictionary=sorted(text), buffer_size=COLUMN_BUFFER, pre_buffer=False
             )
         self.rows: int | None = self._file.metadata.num_rows
         self._names = list(dict.fromkeys((*self._features, *keep)))
