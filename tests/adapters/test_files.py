@@ -30,7 +30,8 @@ from ordain.errors import UserError
 BAD_PATHS = [
     "", ".", "..", "/", "/etc/passwd", "a/../b", "../a", "a/..", "a//b", "a/", "./a", "-a", "a/-rf",
     "a\\b", "a\0b", "a\nb", "a\x1bb", "a\u202eb", "a\ud800b", ".git/hooks/post-commit", "x/.GIT/config",
-    "git~1/x", "x" * 256, "é" * 128,
+    "git~1/x", "GIT~12/x", ".git./x", ".Git /x", ".git::$INDEX_ALLOCATION/x", ".g\u200cit/x", ".\ufeffgit/x",
+    ".g\u0131t/x", ":x", "x" * 256, "é" * 128, "a/" * 600 + "a",
 ]  # fmt: skip
 
 
@@ -103,7 +104,7 @@ def test_inside_reports_a_path_that_is_too_long(tmp_path: Path) -> None:
         os.chdir(home)
         os.close(home)
     with pytest.raises(UserError, match="too long"):
-        inside(tmp_path, "/".join(["a" * 250] * 18))
+        inside(tmp_path.joinpath(*["a" * 250] * 17), "a" * 250)
     subprocess.run(["rm", "-rf", str(tmp_path)], check=True)
 
 

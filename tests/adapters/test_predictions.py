@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Mapping
 from functools import partial
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from numpy.typing import NDArray
 from pyarrow import parquet
 
@@ -185,6 +187,57 @@ def test_answers_as_one_list_a_row(tmp_path: Path, column: Any, expected: list[f
     first = batch.outputs[next(iter(batch.outputs))]
     assert [None if np.isnan(each) else float(each) for each in first] == expected
     assert met.unreadable == 0
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.uint8(), pa.string(), pa.large_string()])
+def test_a_version_in_parquet_may_be_a_number(tmp_path: Path, kind: pa.DataType) -> None:
+    parquet.write_table(flat(version=pa.array([7, 8]).cast(kind)), tmp_path / "a.parquet")
+    (batch,), _ = read(tmp_path)
+    assert [batch.versions.values[place] for place in batch.versions.places.tolist()] == ["7", "8"]
+    assert batch.mistyped == {}
+
+
+def test_a_date_in_parquet_is_the_day_that_a_server_logs(tmp_path: Path) -> None:
+    days = pa.array([dt.date(1970, 1, 3), None])
+    parquet.write_table(flat(**{"inputs.price": days}), tmp_path / "a.parquet")
+    (batch,), _ = read(tmp_path)
+    np.testing.assert_array_equal(batch.inputs["price"], [2.0, np.nan])
+
+
+@pytest.mark.parametrize("form", ["lines", "flat", "nested"])
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ([True, False, None], ["true", "false", ""]),
+        ([1.0, 0.0, None], ["1", "0", ""]),
+        (["a1b2", "", None], ["a1b2", "", ""]),
+    ],
+)
+def test_groups_are_text_whatever_their_type(
+    tmp_path: Path, form: str, told: list[Any], expected: list[str]
+) -> None:
+    rows = [record(place, female=each) for place, each in enumerate(told, 1)]
+    if form == "lines":
+        (tmp_path / "a.jsonl").write_bytes(lines(*rows))
+    elif form == "nested":
+        parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    else:
+        head = pa.concat_tables([flat().slice(0, 1)] * len(told))
+        parquet.write_table(head.append_column("inputs.female", pa.array(told)), tmp_path / "a.parquet")
+    shape = replace(SHAPE, groups=("female", "nowhere"))
+    met = Met()
+    (batch,) = read_log(LogPlace(str(tmp_path), "the log"), shape, met)
+    (group,) = batch.groups.values()
+    assert [group.values[place] if place >= 0 else "" for place in group.places.tolist()] == expected
+    assert (batch.mistyped, batch.extra) == ({}, {})
+
+
+def test_a_group_that_is_no_value_is_none(tmp_path: Path) -> None:
+    table = flat().append_column("inputs.female", pa.array([[1], [2]]))
+    parquet.write_table(table, tmp_path / "a.parquet")
+    shape = replace(SHAPE, groups=("female",))
+    (batch,) = read_log(LogPlace(str(tmp_path), "the log"), shape, Met())
+    assert batch.groups["female"].places.tolist() == [-1, -1]
 
 
 def test_parquet_of_another_shape(tmp_path: Path) -> None:

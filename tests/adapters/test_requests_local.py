@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from ordain.adapters.git import Repository
 from ordain.adapters.requests_local import FOLDER, READY, LocalRequests
-from ordain.core.people.request import Draft
+from ordain.core.people.request import Draft, Section
 from tests.services.world import World
 
 
@@ -51,6 +51,19 @@ def test_a_request_is_open_until_its_branch_is_merged_or_gone(world: World) -> N
     assert record is not None
     assert record.body == "Because."
     assert requests.record(9) is None
+
+
+def test_a_long_request_is_kept_in_a_record_that_is_read(world: World) -> None:
+    """Quotes and controls count as a record writes them."""
+    parts = tuple(Section(name=name, text=name * 300_000) for name in ("\x00", "x", '"', "é"))
+    draft = replace(pushed(world, "retrain/churn-1"), sections=parts, whole="`a.json`")
+    requests = forge(world)
+    assert requests.open_request(draft) == f"{FOLDER}/1"
+    assert [each.number for each in requests.open_requests("retrain:churn")] == [1]
+    record = requests.record(1)
+    assert record is not None
+    assert record.body.startswith("Because.\n\nxxx")
+    assert record.body.endswith("left out (\x00, é): whole in `a.json`.*")
 
 
 def test_a_draft_asks_for_review_once_it_is_said_to(world: World) -> None:

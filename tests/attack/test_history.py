@@ -13,7 +13,7 @@ from ordain.cli.main import main
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
 from ordain.services.judging.states import States
-from tests.attack.trees import FOLDER, HOSTILE, Objects
+from tests.attack.trees import FILE, FOLDER, HOSTILE, LINK, MODULE, Objects, Row, bomb
 from tests.services.world import World
 
 VERBS = (
@@ -154,3 +154,64 @@ def test_the_newest_commit_is_such_a_one(
         spoiled.reconcile()
         assert spoiled.manifests() == rendered
     every_verb_ends_well(spoiled, told)
+
+
+ROOTS: dict[str, Callable[[Objects], list[Row]]] = {
+    **{
+        f"beside: {name}": HOSTILE[name]
+        for name in ("named b'..'", "named b'.git'", "named b'.GIT'", "named b'git~1'", "a submodule",
+                     "a symlink to a folder", "a folder called .git", "a bomb")
+    },
+    "a symlink for models.yaml": lambda objects: [(LINK, b"models.yaml", objects.blob(b"/etc/passwd"))],
+    "a symlink for policy.yaml": lambda objects: [(LINK, b"policy.yaml", objects.blob(b"models.yaml"))],
+    "a symlink for environments": lambda objects: [(LINK, b"environments", objects.blob(b".git/hooks"))],
+    "a symlink for manifests": lambda objects: [(LINK, b"manifests", objects.blob(b"../elsewhere"))],
+    "a submodule for releases": lambda objects: [(MODULE, b"releases", "1" * 40)],
+    "a bomb for environments": lambda objects: [(FOLDER, b"environments", bomb(objects, 7))],
+    "a file for manifests": lambda objects: [(FILE, b"manifests", objects.blob())],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", ROOTS)
+def test_the_root_of_the_newest_commit_is_hostile(
+    spoiled: World, shape: str, told: Callable[[], str]
+) -> None:
+    """Rendered manifests stay what they were, also where the root's own names lead elsewhere."""
+    objects, rendered = Objects(spoiled.origin), spoiled.manifests()
+    rows = ROOTS[shape](objects)
+    kept = [each for each in objects.rows("main") if each[1] not in {row[1] for row in rows}]
+    move_main(spoiled, objects.tree([*kept, *rows]))
+    for _ in range(2):
+        spoiled.reconcile()
+        assert spoiled.manifests() == rendered
+    every_verb_ends_well(spoiled, told)
+
+
+def test_an_edit_unfolds_no_bomb(objects: Objects) -> None:
+    """A file is put beside what stands for billions of files, and into a folder beside one."""
+    repository = Repository(objects.folder)
+    before = repository.resolve("refs/heads/main")
+    rows = [*objects.rows(before), (FOLDER, b"zz", bomb(objects, 9))]
+    commit = objects.commit(objects.tree(rows), before)
+    made = repository.with_files(
+        commit, {"environments/b.yaml": b"x", "new/deep/er": b"y", "releases/churn/a.yaml": None}
+    )
+    assert repository.read(made, ["environments/b.yaml", "new/"]) == {
+        "environments/b.yaml": b"x",
+        "new/deep/er": b"y",
+    }
+    assert {each[1] for each in objects.rows(made)} == {b"environments", b"manifests", b"new", b"zz"}
+    assert repository.with_files(
+        made, {"new/deep/er": None, "environments/b.yaml": None, "releases/churn/a.yaml": b"x\n"}
+    ) == (objects.tree(rows))
+
+
+def test_an_edit_goes_through_nothing_but_folders(objects: Objects) -> None:
+    repository = Repository(objects.folder)
+    commit = objects.commit(objects.tree([(LINK, b"environments", objects.blob(b"../.git/hooks"))]))
+    with pytest.raises(UserError, match="where a folder must be") as caught:
+        repository.with_files(commit, {"environments/b.yaml": b"x"})
+    assert caught.value.reason == Reason.HOSTILE_OBJECT
+    for odd in ("../x", ".git/hooks/pre-push", "a/.GIT./x", "/etc/x"):
+        with pytest.raises(UserError):
+            repository.with_files(commit, {odd: b"x"})

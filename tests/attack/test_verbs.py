@@ -61,10 +61,9 @@ VERBS: dict[str, tuple[Verb, int]] = {
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+def world(deployed: World, tmp_path_factory: pytest.TempPathFactory) -> World:
     """churn@1 runs in staging, another change waits, and main holds what a plain clone can bring."""
-    world = World(tmp_path_factory.mktemp("armed"))
-    world.deploy(world.release("dana", "churn", 1), "ravi")
+    world = deployed.copied(tmp_path_factory.mktemp("armed"))
     world.replicas("dana", 3)
     armed = Armed(world.root / "marks")
     clone = world.branch("mei", "armed")
@@ -87,12 +86,13 @@ def clone(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
         monkeypatch.setenv(key, value)
     monkeypatch.setenv("ORDAIN_STORE", str(tmp_path / "store"))
     monkeypatch.setattr(socket, "getaddrinfo", no_network)
+    monkeypatch.setattr("ordain.adapters.registry.session.LONGEST_PAUSE", 0.0)
     monkeypatch.chdir(tmp_path / "clone")
     return tmp_path / "clone"
 
 
 def no_network(*_: object, **__: object) -> None:
-    """A registry that is nowhere is found out at once."""
+    """A registry that is nowhere is found out at once, and asked again without a pause."""
     raise socket.gaierror("no such host")
 
 

@@ -24,11 +24,29 @@ def _quality(least: float) -> Change:
     return _model(lambda churn: churn["gates"]["quality"][0].update(min=least))
 
 
-CHANGES: dict[str, Change] = {
-    "retraining": lambda world, where: (
-        world.add_release("dana", where, ("churn", 2), salt="retrained")),
-    "a replica": _model(lambda churn: churn["deploy"]["replicas"].update(max=12)),
-    "the risk": _model(lambda churn: churn.update(risk="low")),
+def _gated(world: World, where: Path) -> None:
+    """A lower gate, and a release that was trained, judged and recorded by it."""
+    _quality(0.1)(world, where)
+    world.add_release("dana", where, ("churn", 2), salt="judged by another gate")
+
+
+# What is changed, and the one reason for which the change is refused.
+CHANGES: dict[str, tuple[Change, Reason]] = {
+    "retraining": (
+        lambda world, where: world.add_release("dana", where, ("churn", 2), salt="retrained"),
+        Reason.STALE_APPROVAL,
+    ),
+    "a gate, and what it judged": (_gated, Reason.STALE_APPROVAL),
+    "a gate beside what another judged": (
+        lambda world, where: (
+            world.add_release("dana", where, ("churn", 2), salt="retrained"), _quality(0.1)(world, where)
+        ),
+        Reason.RELEASE_INVALID,
+    ),
+    "a replica": (
+        _model(lambda churn: churn["deploy"]["replicas"].update(max=12)), Reason.STALE_APPROVAL
+    ),
+    "the risk": (_model(lambda churn: churn.update(risk="low")), Reason.STALE_APPROVAL),
 }  # fmt: skip
 
 
@@ -43,7 +61,8 @@ def test_only_what_changed_is_voided(running: World, name: str) -> None:
     running.commit("dana", "More of both")
     branch = running.push("dana")
     running.approve(branch, "ravi")
-    CHANGES[name](running, where)
+    change, reason = CHANGES[name]
+    change(running, where)
     running.commit("dana", "And something more")
     running.push("dana")
     running.merge(branch)
@@ -54,9 +73,8 @@ def test_only_what_changed_is_voided(running: World, name: str) -> None:
         for one in entries
         for each in one.decisions
     }
-    assert found["staging/fraud"][0]
-    assert not found["staging/churn"][0]
-    assert found["staging/churn"][1] in {Reason.STALE_APPROVAL, Reason.RELEASE_INVALID}
+    assert found["staging/fraud"] == (True, Reason.APPROVED)
+    assert found["staging/churn"] == (False, reason)
     assert running.manifests("staging/churn") == before
 
 

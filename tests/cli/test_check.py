@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -40,9 +41,26 @@ def spoil(root: Path) -> None:
 
 def test_no_problem_is_one_line_and_zero(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("-C", str(repository)) == 0
-    assert capsys.readouterr().out == "no problems: 5 files, 1 model, 2 environments, 0 releases\n"
+    said, *notes = capsys.readouterr().out.splitlines()
+    assert said == "no problems: 5 files, 1 model, 2 environments, 0 releases"
+    assert all("placeholder" in note for note in notes[::2])
     assert run("-C", str(repository), "--quiet") == 0
     assert capsys.readouterr().out == ""
+
+
+def test_an_image_that_was_never_named_is_a_note(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = repository / "environments/production.yaml"
+    place.write_text(re.sub("sha256:[0-9a-f]{64}", "sha256:" + "1" * 64, place.read_text()))
+    assert run("-C", str(repository)) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("no problems: ")
+    assert said[1].startswith("note: environments/staging.yaml:")
+    assert "runtime.image  the image is a placeholder" in said[1]
+    assert run("-C", str(repository), "--json") == 0
+    (note,) = json.loads(capsys.readouterr().out)["notes"]
+    assert (note["key"], note["code"]) == ("runtime.image", "placeholder-image")
 
 
 def test_problems_are_grouped_by_file_with_place_key_and_cure(
@@ -81,7 +99,7 @@ def test_a_problem_with_a_whole_file_has_no_line(
 ) -> None:
     (repository / "dvc.yaml").unlink()
     assert run("-C", str(repository)) == 1
-    assert capsys.readouterr().out == (
+    assert capsys.readouterr().out.startswith(
         "dvc.yaml\n  dvc.yaml  is missing: models.yaml and params.yaml ask for it\n      ordain generate\n\n"
         "1 problem (5 files, 1 model, 2 environments, 0 releases)\n"
     )
@@ -90,7 +108,9 @@ def test_a_problem_with_a_whole_file_has_no_line(
 def test_json_holds_every_field(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("-C", str(repository), "--json") == 0
     counts = {"files": 5, "models": 1, "environments": 2, "releases": 0}
-    assert json.loads(capsys.readouterr().out) == {"ok": True, "problems": [], **counts}
+    found = json.loads(capsys.readouterr().out)
+    assert {each["code"] for each in found.pop("notes")} == {"placeholder-image"}
+    assert found == {"ok": True, "problems": [], **counts}
     spoil(repository)
     assert run("-C", str(repository), "--json") == 1
     answer = json.loads(capsys.readouterr().out)

@@ -11,8 +11,8 @@ import pytest
 
 from ordain.cli.monitor_options import whole
 from ordain.core.drift.evidence import decode
-from tests.adapters.forges.github_world import DISPATCHES, World
-from tests.adapters.forges.standin import TOKEN, Fault, standing_in
+from tests.adapters.forges.github_world import DISPATCHES, hosted
+from tests.adapters.forges.standin import TOKEN, Fault
 from tests.watch.world import Log, artifact
 
 PROGRAM = "from ordain.cli.main import main; main()"
@@ -150,8 +150,8 @@ def test_a_pod_judges_labels_by_the_gates_that_it_was_told(labelled: Path) -> No
 def test_the_forge_is_told_of_what_training_may_mend(place: Path, labelled: Path, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text(TOKEN)
-    with standing_in("github", "/api/v3") as server:
-        World(server)
+    with hosted() as world:
+        server = world.server
         words = (f"--tell={server.origin}/acme/models", "--forge=github", "--branch=main")
         told = pod(place, *words, GITHUB_TOKEN_FILE=str(token), GITHUB_TOKEN="")
         assert (told.returncode, "opens a draft" in told.stderr) == (2, True), told.stderr

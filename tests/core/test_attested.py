@@ -15,6 +15,7 @@ from ordain.core.approvals.approval import Evidence
 from ordain.core.approvals.attested import Branch, observe
 from ordain.core.approvals.voices import Voices, name_of
 from ordain.core.evidence import attestation
+from ordain.core.ledger.ledger import JUDGING
 from ordain.core.people.request import Request, Review, standing
 from ordain.core.people.trust import Contribution
 from ordain.core.reasons import Reason
@@ -97,6 +98,40 @@ def test_everyone_who_had_a_hand_in_it() -> None:
     assert people == ("dana", "eve@x.example", "github:stranger")
 
 
+@pytest.mark.parametrize(
+    ("changed", "unnamed", "open_"),
+    [
+        ({"pushers": ("dana-gh",)}, (), False),
+        ({"pushers": ("dana-gh", "")}, (), True),
+        ({"pushers": ("dana-gh", "stranger")}, (), True),
+        ({"pushers": ("dana-gh", "shared")}, (), True),
+        ({"pushers": ("dana-gh",), "author": None}, (), True),
+        ({"pushers": ("dana-gh",)}, ("dana@x.example", "1+ravi-gh@users.noreply.github.com"), False),
+        ({"pushers": ("dana-gh",)}, ("eve@x.example",), True),
+    ],
+)
+def test_whoever_can_not_be_named_leaves_a_step_unproven(
+    changed: dict[str, Any], unnamed: tuple[str, ...], open_: bool
+) -> None:
+    """Though every commit of it is signed."""
+    branch = Branch(emails=("dana@x.example",), unnamed=unnamed)
+    told = attested.read(attested.encode(observe(policy(), MERGED, request(**changed), branch, {}), sign))
+    assert told is not None
+    found = attested.with_word(policy(), Contribution(people=("dana",)), told).by(JUDGING)
+    assert found.unproven == ((MERGED,) if open_ else ())
+    assert attested.with_word(policy(), Contribution(people=("dana",)), told).by(2).unproven == ()
+
+
+def test_the_first_attestations_say_nothing_of_unnamed_addresses_and_keep_their_digest() -> None:
+    payload = base64.b64decode(json.loads(encoded(review()))["payload"])
+    assert b"unnamed" not in payload
+    branch = Branch(unnamed=("eve@x.example",))
+    later = attested.encode(observe(policy(), MERGED, request(), branch, {}), sign)
+    found = attested.read(later)
+    assert found is not None
+    assert found.observed.unnamed == ("eve@x.example",)
+
+
 def test_a_forge_proves_who_made_a_step_where_it_knows_them_all_and_a_collector_says_so() -> None:
     by_git = Contribution(people=("mei",), unproven=("c1",))
     told = attested.read(encoded(review(), pushers=("dana-gh",)))
@@ -106,15 +141,16 @@ def test_a_forge_proves_who_made_a_step_where_it_knows_them_all_and_a_collector_
     unknown = attested.read(encoded(review()))
     people = ("dana", "eve@x.example", "github:stranger", "mei")
     joined = Contribution(people=people, unproven=("c1",))
-    assert attested.with_word(policy(), by_git, unknown) == joined
+    assert attested.with_word(policy(), by_git, unknown) == replace(joined, strangers=(MERGED,))
     strange = policy(collectors=[{"key": Person(8).key.text}])
     assert attested.with_word(strange, by_git, told) == attested.with_word(policy(), by_git, None) == by_git
 
 
-def test_an_account_that_is_gone_is_no_contributor() -> None:
-    found = attested.read(encoded(author=None, pushers=()))
+def test_an_account_that_is_gone_is_somebody() -> None:
+    found = attested.read(encoded(author=None, pushers=("",)))
     assert found is not None
-    assert attested.contributors(policy(), found).people == ("dana", "eve@x.example")
+    people = ("dana", "eve@x.example", "github:an account that is gone")
+    assert attested.contributors(policy(), found) == Contribution(people=people, strangers=(MERGED,))
     assert found.evidence == ()
 
 

@@ -21,6 +21,7 @@ from ordain.core.reports import comparison_html, comparison_text
 from ordain.core.reports.comparison import (
     Comparison,
     Run,
+    alike,
     comparison,
     folder,
     folder_runs,
@@ -41,18 +42,23 @@ RECIPES = {
 }
 
 
-def left(champion: str = "linear") -> dict[str, bytes]:
-    """A pipeline's folder after a run."""
+def left(champion: str = "linear", rows: str | None = None, **told: Any) -> dict[str, bytes]:
+    """A pipeline's folder after a run.
+
+    Args:
+        rows: MD5 of the training side, where the lock knows it. told: what `gates.json` has besides.
+    """
     metrics = {"metrics": {"roc_auc": 0.8, "f1": None}, "intervals": {"roc_auc": {"low": 0.7, "high": 0.9}}}
     files = {
         "candidates/linear/metrics.json": json.dumps(metrics).encode(),
         "candidates/boosted/metrics.json": json.dumps({"metrics": {"roc_auc": 0.7}}).encode(),
         "champion.json": json.dumps({"candidate": champion}).encode(),
-        "gates.json": json.dumps({**metrics, "verdicts": []}).encode(),
+        "gates.json": json.dumps({**metrics, "verdicts": [], **told}).encode(),
     }
     stages = {f"stage-{place}": {"outs": [{"path": path, "md5": md5(data)}]}
               for place, (path, data) in enumerate(files.items())}  # fmt: skip
     stages |= {name: {} for name in ("train-linear", "evaluate-linear", "train-boosted")}
+    stages |= {"split": {"outs": [{"path": "data/train.parquet", "md5": rows}]}} if rows else {}
     seconds = {**dict.fromkeys(stages, 1.0), "evaluate-linear": 0.5}
     lock = yaml.safe_dump({"stages": stages}).encode()
     times = {"version": 1, "lock": bytes_digest(lock), "stages": seconds}
@@ -78,6 +84,27 @@ def test_every_candidate_by_its_folds_and_the_champion_on_the_holdout() -> None:
     assert (linear.metrics, linear.intervals, linear.seconds) == ({"roc_auc": 0.8}, {"roc_auc": ENDS}, 1.5)
     assert (champion.measured, champion.candidate, champion.seconds) == ("holdout", "linear", 6.5)
     assert champion.estimator == "sklearn.linear_model.LogisticRegression"
+
+
+def test_runs_on_other_rows_are_another_table() -> None:
+    here = run(source="churn@2", measured="holdout", rows="sha256:" + "a" * 64, metrics={"roc_auc": 0.8})
+    there = replace(here, source="churn@1", rows="sha256:" + "b" * 64, metrics={"roc_auc": 0.9})
+    old = replace(here, source="old", rows=None, metrics={"roc_auc": 0.7})
+    found = comparison("churn", "roc_auc", (here, there, replace(here, source="main"), old))
+    assert [[each.source for each in group] for group in alike(found.runs)] == [
+        ["churn@1"], ["churn@2", "main"], ["old"],
+    ]  # fmt: skip
+    said = comparison_text.text(found)
+    for rows in ("bbbbbbb", "aaaaaaa", "unknown"):
+        assert f"on the holdout (rows {rows}), best first" in said
+    assert "(rows" not in comparison_text.text(comparison("churn", "roc_auc", (here,)))
+    assert comparison_html.page(found, None).count("<table") == 3
+
+
+def test_a_run_says_on_which_rows_it_was_measured() -> None:
+    assert [each.rows for each in runs(left())] == [None, None, None]
+    known = runs(left(holdout={"digest": "sha256:h"}, rows="9"))
+    assert [each.rows for each in known] == ["md5:9", "md5:9", "sha256:h"]
 
 
 def test_what_no_stage_wrote_is_left_out() -> None:

@@ -9,7 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from ordain.core.approvals.approval import POLICY_TARGET, Evidence, pending, policy_subject
-from ordain.core.approvals.judge import Step, action_of, judge
+from ordain.core.approvals.judge import action_of, judge
+from ordain.core.approvals.step import Step
 from ordain.core.decisions import Decision, Deployed, LedgerState, Pending
 from ordain.core.gating.release import Release
 from ordain.core.gating.verdicts import Verdict
@@ -18,6 +19,7 @@ from ordain.core.rendering.desired import Desired
 from ordain.core.specs.governance import SHARED, Key, Policy, Rule, Waiver
 from ordain.core.specs.governance import Person as Member
 from ordain.core.specs.identity import Target, Transition, training_slice
+from ordain.core.specs.spec import SizeGate
 from ordain.core.state.declared import Instance
 from tests.core import fleet as fleets
 from tests.core.fleet import ARTIFACT, PLAIN, POLICY, SPEC, STAGING, fleet
@@ -32,11 +34,16 @@ CHURN, PRODUCTION = (
 )
 SHARED_TARGET = Target(environment="staging", model=SHARED)
 OLD, TODAY = "sha256:" + "a" * 64, "2026-11-24"
-PASSED = (Verdict(gate="parity", outcome="pass"),)
+SIZED = replace(SPEC, gates=replace(SPEC.gates, size=SizeGate(max_mb=5.0)))
+SOUND = (
+    Verdict(gate="quality.roc_auc", outcome="pass", value=0.84, bound=0.8),
+    Verdict(gate="parity", outcome="pass", value=1e-07, bound=1e-05),
+)
+PASSED = (*SOUND, Verdict(gate="size", outcome="pass", value=3.0, bound=5.0))
 # Records of what the fleet declares.
-record = partial(fleets.record, training_slice=training_slice(SPEC, {}, 0))
-FAILED = (*PASSED, Verdict(gate="size", outcome="fail"))
-THIN = (Verdict(gate="size", outcome="insufficient"),)
+record = partial(fleets.record, training_slice=training_slice(SIZED, {}, 0))
+FAILED = (*SOUND, Verdict(gate="size", outcome="fail", value=6.0, bound=5.0))
+THIN = (*SOUND, Verdict(gate="size", outcome="insufficient", bound=5.0))
 WAIVER = Waiver(model="churn", gate="size", reason="It is large, and we know.", expires=TODAY)
 
 
@@ -72,7 +79,7 @@ def state_of(*running: Desired, **changes: Any) -> LedgerState:
 def step(target: Target = CHURN, verdicts: tuple[Verdict, ...] = PASSED, **changes: Any) -> Step:
     """One step that deploys churn@1, approved by nobody, of which `changes` replaces what it says."""
     environments = {"staging": STAGING, "production": PLAIN}
-    instance = replace(fleet({"churn": SPEC}, environments), policy=RULED)
+    instance = replace(fleet({"churn": SIZED}, environments), policy=RULED)
     release = record("churn", verdicts=verdicts)
     fields: dict[str, Any] = {
         "instance": replace(instance, releases={"churn": {1: release}}),
@@ -316,9 +323,12 @@ def test_an_environment_that_comes_before_is_not_skipped() -> None:
         Reason.NOT_PROMOTED,
         "churn@1 has not run in staging, which comes before production",
     )
-    ran = LedgerState(policy=policy_subject(RULED), ran={CHURN: (1,)})
+    ran = LedgerState(policy=policy_subject(RULED), ran={CHURN: {1: record("churn", verdicts=PASSED).digest}})
     assert decide(replace(found, state=ran)).approved
-    assert refusal(replace(found, state=replace(ran, ran={CHURN: (2,)})))[0] == Reason.NOT_PROMOTED
+    assert (
+        refusal(replace(found, state=replace(ran, ran={CHURN: {2: "sha256:" + "b" * 64}})))[0]
+        == Reason.NOT_PROMOTED
+    )
 
 
 def test_the_order_of_the_parent_counts_too() -> None:
@@ -343,6 +353,9 @@ def test_what_runs_already_needs_no_promotion() -> None:
     ("verdicts", "in_force", "proposed", "reason"),
     [
         ((), (), (), Reason.GATE_INSUFFICIENT),
+        (SOUND, (), (), Reason.GATE_INSUFFICIENT),
+        (SOUND, (WAIVER,), (), None),
+        (PASSED[1:], (WAIVER,), (), Reason.GATE_INSUFFICIENT),
         (FAILED, (), (), Reason.GATE_FAILED),
         (THIN, (), (), Reason.GATE_INSUFFICIENT),
         (FAILED, (), (WAIVER,), Reason.WAIVER_UNAPPROVED),
@@ -366,6 +379,45 @@ def test_gates_block_unless_an_approved_waiver_covers_them(
     decision = {each.transition.target: each for each in judge(by(found, "ravi"))}[CHURN]
     assert decision.reason == (reason or Reason.APPROVED)
     assert decision.waivers == ((WAIVER,) if reason is None and verdicts != PASSED else ())
+
+
+def test_a_number_that_ran_as_another_record_is_taken() -> None:
+    """Whoever removes a release that ran and writes another under its number has it run nowhere."""
+    ran = {CHURN: {1: "sha256:" + "b" * 64}}
+    for target in (CHURN, PRODUCTION):
+        found = by(step(target, state=state_of(ran=ran)), "ravi")
+        reason, detail = refusal(found)
+        assert (reason, "another record" in detail) == (Reason.RELEASE_INVALID, True)
+    running = replace(wanted(CHURN, record("churn", looks=2)), subject=OLD)
+    found = by(step(state=state_of(running, ran={CHURN: {1: record("churn", looks=2).digest}})), "ravi")
+    assert refusal(found)[0] == Reason.RELEASE_INVALID
+    elsewhere = {Target(environment="staging", model="fraud"): {1: OLD}}
+    assert decide(by(step(state=state_of(ran=elsewhere)), "ravi")).approved
+
+
+def test_a_verdict_that_its_numbers_do_not_give_is_not_believed() -> None:
+    lying = (replace(PASSED[0], value=0.5), *PASSED[1:])
+    found = by(step(verdicts=lying), "ravi")
+    assert refusal(found)[0] == Reason.RELEASE_INVALID
+    low = (replace(PASSED[0], bound=0.1), *PASSED[1:])
+    reason, detail = refusal(by(step(verdicts=low), "ravi"))
+    assert (reason, "quality.roc_auc" in detail) == (Reason.RELEASE_INVALID, True)
+
+
+def test_what_ran_is_not_held_against_gates_that_were_declared_since() -> None:
+    release = record("churn", verdicts=SOUND)
+    ran = {CHURN: {1: release.digest}}
+    assert decide(by(step(verdicts=SOUND, state=state_of(ran=ran)), "ravi")).approved
+    silent = record("churn", verdicts=PASSED[:1])
+    found = by(step(verdicts=PASSED[:1], state=state_of(ran={CHURN: {1: silent.digest}})), "ravi")
+    assert refusal(found)[0] == Reason.GATE_INSUFFICIENT
+
+
+def test_what_was_made_of_another_declaration_runs_nowhere_at_first() -> None:
+    found = by(step(), "ravi")
+    other = replace(found.instance, models=fleet({"churn": SPEC}, {"staging": STAGING}).models)
+    found = replace(found, instance=other)
+    assert refusal(found)[0] == Reason.RELEASE_INVALID
 
 
 def test_evidence_weighs_before_people() -> None:

@@ -48,7 +48,7 @@ def deployed(release: Release | None, target: Target = CHURN) -> Deployed:
 
 def state(running: Release | None, *ran: int) -> LedgerState:
     found = {SHARED: deployed(None, SHARED)}
-    return LedgerState(deployed={**found, CHURN: deployed(running)}, ran={CHURN: ran})
+    return LedgerState(deployed={**found, CHURN: deployed(running)}, ran={CHURN: dict.fromkeys(ran, "r")})
 
 
 def kept(

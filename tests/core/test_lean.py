@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ordain.core.pipelines import lean
@@ -75,3 +75,20 @@ def test_joining_is_the_same_in_any_order(names: set[str], data: st.DataObject) 
         joined = lean.joined_lock(joined, lock(name, salt="-new"), name)
     assert joined == lock(*sorted(names), salt="-new")
     assert lean.joined_lock(joined, joined, order[0]) == joined
+
+
+PARTS = st.lists(st.text("aé. ", min_size=1, max_size=3), min_size=1, max_size=3).map("/".join)
+MD5 = st.text("0123456789abcdef", min_size=32, max_size=32)
+
+
+@settings(deadline=None)  # DVC is slow to import
+@given(st.dictionaries(PARTS, MD5))
+def test_a_folder_is_called_what_dvc_calls_it(files: dict[str, str]) -> None:
+    from dvc_data.hashfile.hash_info import HashInfo
+    from dvc_data.hashfile.tree import Tree
+
+    tree = Tree()  # type: ignore[no-untyped-call]
+    for path, md5 in files.items():
+        tree.add(tuple(path.split("/")), None, HashInfo("md5", md5))
+    tree.digest()
+    assert lean.folder_md5(files) == tree.hash_info.value

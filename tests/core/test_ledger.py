@@ -16,7 +16,16 @@ from msgspec.structs import replace
 from ordain.core.canonical import bytes_digest
 from ordain.core.decisions import Decision, Entry, LedgerState, Pending, Stood
 from ordain.core.evidence import attestation
-from ordain.core.ledger.ledger import POLICY_TARGET, Record, check_chain, decode, encode, fold, path_of
+from ordain.core.ledger.ledger import (
+    JUDGING,
+    POLICY_TARGET,
+    Record,
+    check_chain,
+    decode,
+    encode,
+    fold,
+    path_of,
+)
 from ordain.core.reasons import Reason
 from ordain.core.specs.identity import ReleaseRef, Target, Transition
 from ordain.errors import UserError
@@ -229,12 +238,19 @@ def test_a_deployment_runs_until_it_is_retired() -> None:
     assert state.deployed[CHURN].release == ref(1)
     assert (state.deployed[CHURN].risk, state.deployed[CHURN].source) == ("high", "c1")
     state = folded(one, two, back)
-    assert (state.ran[CHURN], state.subjects[CHURN], state.since[CHURN]) == ((1, 2), frozenset({A, B}), 3)
+    ran = {1: ref(1).record, 2: ref(2).record}
+    assert (state.ran[CHURN], state.subjects[CHURN], state.since[CHURN]) == (ran, frozenset({A, B}), 3)
     state = folded(one, two, back, gone)
     assert state.deployed == {}
-    assert (state.ran[CHURN], state.since[CHURN]) == ((1, 2), 4)
+    assert (state.ran[CHURN], state.since[CHURN]) == (ran, 4)
     assert (state.head, state.sequence, state.cursor) == ("digest 4", 4, "c4")
     assert (state.genesis, state.manifests) == ("c0", B)
+
+
+def test_of_two_records_of_one_number_the_first_is_the_release() -> None:
+    other = ReleaseRef(model="churn", number=1, record=B, artifact=B)
+    state = folded(entry(1, decision(release=ref(1))), entry(2, decision(B, release=other, before=A)))
+    assert state.ran[CHURN] == {1: ref(1).record}
 
 
 @pytest.mark.parametrize("part", ["intent", "files"])
@@ -291,7 +307,7 @@ def test_new_fields_are_written_where_they_say_something() -> None:
 
 def test_the_rules_never_go_back_and_none_are_of_the_future() -> None:
     broken(chain(entry(1, judging=2), entry(2)), path_of(2), "rules of version 1")
-    broken(chain(entry(1, judging=3)), path_of(1), "rules of version 3")
+    broken(chain(entry(1, judging=JUDGING + 1)), path_of(1), f"rules of version {JUDGING + 1}")
     broken(chain(entry(1, judging=0)), path_of(1), "rules of version 0")
 
 

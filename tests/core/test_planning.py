@@ -14,7 +14,7 @@ from ordain.core.pipelines.stale import Cause, Stale
 from ordain.core.plans import planning
 from ordain.core.plans.plan import Item, Point
 from ordain.core.plans.plan_measures import metric_deltas
-from ordain.core.plans.planning import Inputs
+from ordain.core.plans.planning import OTHER_HOLDOUT, Inputs
 from ordain.core.reasons import Reason
 from ordain.core.rendering.desired import Desired
 from ordain.core.specs.governance import Environment, Policy, Waiver
@@ -245,6 +245,23 @@ def test_an_interval_against_another_baseline_is_not_shown() -> None:
     assert metric_deltas(first, None) == ()
 
 
+def test_values_of_different_holdouts_have_no_difference_but_the_one_that_was_judged() -> None:
+    now = instance()
+    elsewhere = {**dict.fromkeys(("source", "rows", "train", "holdout"), OTHER), "row_count": 12}
+    first = release(1, now)
+    second = release(2, now, data={**elsewhere, "holdout_count": 3})
+    (found,) = metric_deltas(first, second)
+    assert (found.deployed, found.proposed, found.difference, found.other_holdout) == (0.81, 0.82, None, True)
+    baseline = {
+        "release": "churn@1", "artifact": first.artifact, "difference": 0.03, "interval": [0.01, 0.05],
+    }  # fmt: skip
+    judged = release(2, now, data={**elsewhere, "holdout_count": 3}, baseline=baseline)
+    (found,) = metric_deltas(first, judged)
+    assert (found.difference, found.interval, found.other_holdout) == (0.03, (0.01, 0.05), True)
+    (found,) = metric_deltas(None, second)
+    assert (found.difference, found.other_holdout) == (None, False)
+
+
 def test_the_same_declaration_on_other_data() -> None:
     now = instance()
     data = dict.fromkeys(("source", "rows", "train", "holdout"), OTHER)
@@ -261,6 +278,7 @@ def test_the_same_declaration_on_other_data() -> None:
         )
     )
     assert [each.key for each in item.changes] == ["release", "data.source", "data.row_count", "artifact"]
+    assert item.notes == (OTHER_HOLDOUT,)
 
 
 def test_a_declaration_that_is_not_in_this_clone() -> None:

@@ -173,7 +173,7 @@ def ledger(**running: int | None) -> LedgerState:
         )
     other = Target(environment="staging", model="fraud")
     return LedgerState(
-        deployed=deployed, ran={other: (90,), Target(environment="production", model="churn"): (8,)}
+        deployed=deployed, ran={other: {90: "r"}, Target(environment="production", model="churn"): {8: "r"}}
     )
 
 

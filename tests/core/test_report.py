@@ -218,6 +218,20 @@ def test_better_or_worse(metric: str, difference: float, expected: str) -> None:
     assert report.direction(each) == expected
 
 
+def test_values_of_different_holdouts_are_not_subtracted() -> None:
+    each = MetricDelta(metric="f1", deployed=0.1, proposed=0.2, difference=None, other_holdout=True)
+    assert report.delta(each) == "other holdout"
+    assert report.delta(replace(each, difference=0.1)) == "+0.1000 better"
+
+
+def test_what_was_edited_by_hand_is_something_to_do() -> None:
+    edited = replace(plan(), restored=("manifests/a.yaml", "manifests/b.yaml"))
+    assert not edited.empty
+    assert report.verdict(edited) == "2 edited files below manifests/ would be restored."
+    assert "manifests/b.yaml" in report.remarks(edited)[0]
+    assert document(edited)["exit_code"] == 2
+
+
 def test_text_says_it_all() -> None:
     text = report_text.text(FULL)
     for words in (
@@ -412,9 +426,19 @@ def test_the_comment_fits_a_forge(models: int) -> None:
     assert "<code>m0</code>" in said
     assert ("left out to fit" in said) == (models > 1)
     assert ("more change_" in said) == (models == 2000)
-    full = report_markdown.comment(every, report_markdown.FULL_LIMIT)
-    assert len(full) <= report_markdown.FULL_LIMIT
+    full = report_markdown.full(every)
+    assert len(full.encode()) <= report_markdown.FULL_LIMIT
     assert (full.count("#### ") == 2 * models) == (models <= 200)
+
+
+def test_a_summary_is_limited_in_bytes() -> None:
+    wide = item(notes=tuple(chr(0x8A00 + number) * 1000 for number in range(9)))
+    every = plan(
+        *(replace(wide, target=Target(environment="production", model=f"m{index}")) for index in range(300))
+    )
+    full = report_markdown.full(every)
+    assert 500_000 < len(full.encode()) <= report_markdown.FULL_LIMIT
+    assert "left out to fit" in full
 
 
 def test_what_matters_most_is_kept_for_all_before_anything_else_for_any() -> None:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordain.core.people.request import Review, ReviewState, first_line, marked, standing
+from ordain.core.people.request import (
+    Draft,
+    Review,
+    ReviewState,
+    Section,
+    first_line,
+    marked,
+    shortened,
+    standing,
+    utf16,
+)
 
 STATES: tuple[ReviewState, ...] = ("approved", "changes_requested", "dismissed", "commented")
 
@@ -38,6 +49,41 @@ def test_a_comment_is_never_longer_than_allowed(body: str) -> None:
     assert len(text) <= 120
     assert text.startswith(f"{first_line('plan')}\n")
     assert text.endswith(body) or "cut" in text
+
+
+@given(st.text(max_size=200), st.integers(-5, 200), st.sampled_from([len, utf16]))
+def test_what_is_too_long_ends_with_a_line(text: str, longest: int, size: Callable[[str], int]) -> None:
+    found = shortened(text, longest, size)
+    assert text.startswith(found)
+    assert size(found) <= max(longest, 0)
+    assert found == text or "\n" not in found or text[len(found)] == "\n"
+
+
+def test_a_size_is_the_forges() -> None:
+    assert (utf16("aé█"), utf16("😀"), utf16("\ud800")) == (3, 2, 1)
+    assert shortened("😀😀\n😀", 4, utf16) == shortened("😀😀\n😀", 3) == "😀😀"
+    assert len(marked("plan", "😀" * 99, 120, utf16)) < len(marked("plan", "😀" * 99, 120))
+
+
+def draft(*texts: str, body: str = "It drifted.") -> Draft:
+    sections = tuple(Section(name=f"part {at}", text=text) for at, text in enumerate(texts))
+    return Draft(branch="b", base="main", title="t", body=body, sections=sections, whole="`a.json`")
+
+
+def test_a_request_says_all_or_names_what_it_leaves_out() -> None:
+    assert draft("one", "two").text(2000) == "It drifted.\n\none\n\ntwo"
+    told = draft("one", "2" * 2000, "three").text(2000)
+    assert told.startswith("It drifted.\n\none\n\nthree\n\n*")
+    assert told.endswith("is left out (part 1): whole in `a.json`.*")
+    assert "(part 0, part 1, part 2, part 3, part 4 and 4 more)" in draft(*["x" * 2000] * 9).text(2000)
+    assert "left out: whole in" in draft(body="x\n" * 2000).text(2000)
+
+
+@given(st.lists(st.text(max_size=900), max_size=9), st.text(max_size=3000), st.sampled_from([len, utf16]))
+def test_a_request_is_never_longer_than_allowed(
+    texts: list[str], body: str, size: Callable[[str], int]
+) -> None:
+    assert size(draft(*texts, body=body).text(2000, size)) <= 2000
 
 
 def test_no_marker_begins_with_another() -> None:

@@ -1,4 +1,4 @@
-"""When evidence becomes a request, and that nothing in it can speak for itself there."""
+"""When evidence becomes a request."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ordain.core.drift import retraining
 from ordain.core.drift.evidence import Evidence, Reading, Settings, encode, key_of
 from ordain.core.drift.evidence import Finding as Alarm
-from ordain.core.drift.retraining import Because, Earlier, Finding, Retraining
+from ordain.core.drift.retraining import Earlier, Retraining
 from ordain.core.people.request import Opened
 from ordain.errors import UserError
 
@@ -113,6 +111,9 @@ OPEN = Opened(number=1, url="page", title="t", branch="b", base="main", author=N
         ((Earlier(retraining=record(NOW), branch=None),), (), ("known", "2026-11-27T12:00:00Z")),
         ((Earlier(retraining=record(NOW - DAY, x=1), branch="b"),), (), ("cooling", "2026-11-28T12:00:00Z")),
         ((Earlier(retraining=record(NOW - 2 * DAY, x=1), branch=None),), (), ("ask", "")),
+        ((Earlier(retraining=record(NOW + DAY, x=1)),), (), ("ask", "")),
+        ((Earlier(retraining=replace(record(), asked="9999-12-31T23:59:59Z"), branch="b"),), (), ("ask", "")),
+        ((Earlier(retraining=replace(record(), asked="\x1b[2J")),), (), ("known", "\\x1b[2J")),
     ],
 )
 def test_one_request_at_a_time_once_for_each_evidence_and_not_too_often(
@@ -144,6 +145,23 @@ def test_a_breach_is_more_than_drift(
     assert retraining.judge(wanted, earlier, opened, DAY) == answer
 
 
+@pytest.mark.parametrize(
+    ("wanted", "earlier", "answer"),
+    [
+        (BREACH, (), False),
+        (BREACH, (Earlier(retraining=record(x=1), marked=False),), False),
+        (BREACH, (Earlier(retraining=BREACH, marked=False),), True),
+        (BREACH, (Earlier(retraining=DRIFT),), True),
+        (DRIFT, (Earlier(retraining=BREACH), Earlier(retraining=DRIFT, marked=False)), False),
+        (DRIFT, (Earlier(retraining=DRIFT), Earlier(retraining=DRIFT, marked=False)), False),
+    ],
+)
+def test_what_was_asked_for_without_a_mark_gets_one(
+    wanted: Retraining, earlier: tuple[Earlier, ...], answer: bool
+) -> None:
+    assert retraining.unremembered(wanted, earlier) is answer
+
+
 def test_an_alert_belongs_to_the_storm_of_what_runs() -> None:
     artifact = "sha256:" + "a" * 64
     found, whole = retraining.because(document(request="draft", environment="production"), "churn", "e.json")
@@ -157,52 +175,9 @@ def test_an_alert_belongs_to_the_storm_of_what_runs() -> None:
 
 
 def test_a_mark_is_small_and_tells_a_breach_from_drift() -> None:
-    assert BREACH.mark("churn") == f"refs/ordain/asked/churn/{'c' * 64}-breach"
-    assert DRIFT.mark("churn") == f"refs/ordain/asked/churn/{'c' * 64}"
+    assert (BREACH.storm, DRIFT.storm) == ((KEY, True), (KEY, False))
+    assert retraining.marks("churn") == "refs/ordain/asked/churn"
     assert retraining.essence(BREACH).evidence == {"model": "churn", "request": "open"}
     assert retraining.essence(BREACH).breach
     odd = Retraining(asked="x", digest=KEY, evidence=[])
     assert (retraining.essence(odd).evidence, odd.breach) == ({}, False)
-
-
-def test_with_nothing_new_to_learn_from_people_are_told_what_they_can_do() -> None:
-    told = retraining.unlearnable(because("auc fell"))
-    assert "ordain rollback churn --env production" in told
-    assert "ordain rollback churn\n" in retraining.unlearnable(replace(because("x"), environment=None))
-    assert "- **drift**: auc fell" in retraining.breached(because("auc fell"))
-
-
-def because(*details: str) -> Because:
-    findings = tuple(Finding(kind="drift", alarm=True, detail=each) for each in details)
-    return Because(model="churn", findings=findings, environment="production")
-
-
-def test_the_request_tells_what_was_found_and_what_came_of_it() -> None:
-    released = retraining.outcome_of({"release": "churn@3", "baseline": "churn@2"}, "")
-    assert released == "It was trained and passed its gates: `churn@3`, judged against churn@2."
-    assert "no new release" in retraining.outcome_of(None, "")
-    failed = retraining.outcome_of(None, "column `age`: 2 values\nnot numbers")
-    assert failed.endswith("not numbers")
-    assert failed.count("\n> ") == 2
-    text = retraining.body(because("tenure moved"), record(), failed)
-    assert "tenure moved" in text
-    assert '"model": "churn"' in text
-    assert retraining.title("churn", because("a", "b")) == "Retrain churn: drift and 1 more"
-    assert retraining.title("churn", because("a")) == "Retrain churn: drift"
-    assert retraining.label("churn") == "retrain:churn"
-
-
-def test_a_long_document_is_cut_in_the_text_and_whole_in_the_branch() -> None:
-    made = record(blob="x" * 30_000)
-    assert "(cut; whole in the branch)" in retraining.body(because("a"), made, "")
-    assert len(made.evidence["blob"]) == 30_000
-
-
-@given(st.text(max_size=200))
-def test_evidence_is_never_markup_a_link_or_a_mention(text: str) -> None:
-    shown = retraining.body(because(text), record(note=text), "")
-    told = shown.split("<details>")[0]
-    assert not any(each in told.split(": ", 1)[-1] for each in ("<script", "](", "@"))
-    assert shown.count("<details>") == 1 or "<details>" in text
-    fence = shown.split("</summary>\n\n", 1)[1].split("json", 1)[0]
-    assert shown.count(f"\n{fence}\n") == 1

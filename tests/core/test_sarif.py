@@ -26,6 +26,13 @@ problems = st.builds(
 )  # fmt: skip
 
 
+def test_a_note_is_no_error() -> None:
+    (run,) = sarif([PROBLEM], "1.0.0", [WHOLE])["runs"]
+    assert [(each["ruleId"], each["level"]) for each in run["results"]] == [
+        ("unknown-model", "error"), ("missing-file", "note"),
+    ]  # fmt: skip
+
+
 def test_a_problem_is_on_its_line() -> None:
     (run,) = sarif([PROBLEM, WHOLE], "1.0.0")["runs"]
     first, second = run["results"]

@@ -25,6 +25,7 @@ def draft(task: str = "binary", sensitive: tuple[str, ...] = ()) -> scaffold.Dra
         name="iris",
         source={"path": "data/iris.csv", "format": "csv"},
         target="species",
+        heading="species",
         task=task,
         positive="Yes" if task == "binary" else None,
         id=None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -34,6 +35,13 @@ def test_a_schema_is_valid_and_says_what_it_is(kind: str) -> None:
     assert schema["$id"].endswith(f"/{kind}.schema.json")
     assert schema["title"]
     assert schema["description"].startswith("The file `")
+
+
+def test_descriptions_have_no_margin_that_one_python_keeps_and_another_drops() -> None:
+    parts = [part for kind in TYPES.values() for part in walk(schema_of(kind)) if isinstance(part, dict)]
+    said = [each for part in parts if isinstance(each := part.get("description"), str)]
+    assert any("\n" in each for each in said)
+    assert [each for each in said if each != inspect.cleandoc(each)] == []
 
 
 def test_every_pattern_is_said_in_words_and_refuses_a_trailing_line_break() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from ordain.core.pipelines.stale import Cause, Stale, file_cause, stale
+from ordain.core.pipelines.stale import Cause, Stale, file_cause, ready, stale
 
 STAGES: dict[str, dict[str, Any]] = {
     "ingest": {
@@ -129,3 +129,10 @@ def test_a_parameter_that_is_gone() -> None:
         found = now(parameters={"params.yaml": {"data": data, "candidates": candidates}})
         assert found is not None
         assert found.why == ("parameter data.source.path: x -> none",)
+
+
+def test_what_waits_for_nothing_else_is_where_it_stopped() -> None:
+    assert ready(STAGES, tuple(STAGES)) == ("ingest",)
+    assert ready(STAGES, ("train-b", "select", "export")) == ("train-b",)
+    assert ready(STAGES, ("train-a", "train-b", "select")) == ("train-a", "train-b")
+    assert ready(STAGES, ()) == ()

@@ -131,6 +131,7 @@ def test_folders_may_be_nested_as_deep_as_anybody_likes() -> None:
 
 def test_who_touched_a_file() -> None:
     history = PathHistory([("c3", {"a": "M"}), ("c2", {"b": "A"}), ("c1", {"a": "A"})])
+    assert (history.paths("DM"), history.paths("A")) == (["a"], ["a", "b"])
     assert ("c2" in history, "c4" in history) == (True, False)
     assert history.changes("a") == ["c3", "c1"]
     assert history.changes("a", "A") == ["c1"]

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from ordain.core.git import commits
 from ordain.core.git.commits import Commit, Identity, attach, compose, parse
+from ordain.core.ledger.ledger import JUDGING
 from ordain.core.people import trust
 from ordain.core.people.trust import Contribution, Keyring, contribution, person_of
 from ordain.core.reasons import Reason
@@ -119,7 +120,7 @@ def commit(author: str, signer: Person | None, message: str = "x") -> Commit:
         ([commit("dana", None)], "local", ("dana",), ("by dana",)),
         ([commit("dana", STRANGER)], "local", ("dana",), ("by dana",)),
         ([commit("dana", None)], "github", ("dana",), ("by dana",)),
-        ([commit("eve", BOT)], "local", ("bot", "eve@x.example"), ()),
+        ([commit("eve", BOT)], "local", ("bot", "eve@x.example"), ("by eve",)),
         ([commit("dana", DANA, "x\n\nCo-authored-by: R <ravi@x.example>")], "local", ("dana", "ravi"), ()),
         ([commit("ravi", RAVI), commit("dana", None)], "local", ("dana", "ravi"), ("by dana",)),
     ],
@@ -128,7 +129,7 @@ def test_contributors_are_whom_commits_name_and_who_signed(
     made: list[Commit], forge: Any, people: tuple[str, ...], unproven: tuple[str, ...]
 ) -> None:
     found = contribution(replace(KNOWN, forge=forge), made)
-    assert found == Contribution(people=people, unproven=unproven)
+    assert found.by(JUDGING) == Contribution(people=people, unproven=unproven)
 
 
 @pytest.mark.parametrize("line", ["ravi", "Ravi", "ravi@x.example", "Ravi <ravi@x.example> <x>"])
@@ -136,11 +137,51 @@ def test_a_maker_who_cannot_be_read_is_nobody_known_whoever_signed(line: str) ->
     raw = compose("0" * 40, (), (Identity(name="dana", email="dana@x.example"), 1), "x")
     raw = raw.replace(b"author dana <dana@x.example> 1 +0000", f"author {line}".encode())
     found = contribution(KNOWN, [parse("c", attach(raw, DANA.sign(raw, commits.NAMESPACE)))])
-    assert found == Contribution(people=("dana", f"unreadable: {line}"), unproven=("c",))
+    assert found.by(JUDGING) == Contribution(people=("dana", f"unreadable: {line}"), unproven=("c",))
+
+
+NO_REPLY = "users.noreply.forge.example"
+
+
+@pytest.mark.parametrize(
+    ("line", "people", "strange"),
+    [
+        ("Ravi <ravi@x.example>", ("ravi",), False),
+        ("Ravi <ravi@home.example>", ("ravi", "ravi@home.example"), True),
+        ("RAVI-GH <me@home.example>", ("me@home.example", "ravi"), True),
+        (f"Me <1234+ravi-gh@{NO_REPLY}>", ("ravi", f"1234+ravi-gh@{NO_REPLY}"), False),
+        (f"Me <ravi-gh@{NO_REPLY}>", ("ravi", f"ravi-gh@{NO_REPLY}"), False),
+        (f"Me <12-ravi.gl@{NO_REPLY}>", ("ravi", f"12-ravi.gl@{NO_REPLY}"), False),
+        (f"Me <1+eve@{NO_REPLY}>", (f"1+eve@{NO_REPLY}",), True),
+        ("Eve <eve@home.example>", ("eve@home.example",), True),
+        ("Ravi <dana@x.example>", ("ravi",), False),
+        ("Ravi", ("ravi",), False),
+        ("Eve", ("eve",), True),
+        ("", ("nobody",), True),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("role", ["author", "co-author"])
+def test_whoever_is_named_by_another_address_could_be_anybody(
+    line: str, people: tuple[str, ...], strange: bool, role: str
+) -> None:
+    """Though somebody of the policy signs; whose name or account stands there counts as well."""
+    if role == "author" and "<" not in line:
+        return  # unreadable as an author, which is another test
+    logins = {"github": "ravi-gh", "gitlab": "ravi.gl"}
+    known = policy(dana=member("dana", key(DANA)), ravi=member("ravi", logins=logins))
+    raw = compose(
+        "0" * 40, (), (Identity(name="dana", email="dana@x.example"), 1), f"x\n\nCo-authored-by: {line}"
+    )
+    if role == "author":
+        raw = raw.replace(b"author dana <dana@x.example>", f"author {line}".encode(), 1)
+    found = contribution(known, [parse("c", attach(raw, DANA.sign(raw, commits.NAMESPACE)))])
+    everybody = tuple(sorted({"dana", *people}))
+    assert found.by(JUDGING) == Contribution(people=everybody, unproven=("c",) if strange else ())
+    assert found.by(2).unproven == ()
 
 
 NAMES = st.lists(st.sampled_from("abcd"), max_size=4).map(tuple)
-CONTRIBUTIONS = st.builds(Contribution, people=NAMES, unproven=NAMES)
+CONTRIBUTIONS = st.builds(Contribution, people=NAMES, unproven=NAMES, likely=NAMES, strangers=NAMES)
 
 
 @settings(max_examples=60, deadline=None)
@@ -150,3 +191,6 @@ def test_joining_forgets_nobody_and_no_order(one: Contribution, two: Contributio
     assert both == two.joined(one) == both.joined(one)
     assert both.people == tuple(sorted({*one.people, *two.people}))
     assert both.unproven == tuple(sorted({*one.unproven, *two.unproven}))
+    assert both.by(JUDGING) == one.by(JUDGING).joined(two.by(JUDGING))
+    vouched = one.vouched(two).by(JUDGING)
+    assert (vouched.people, vouched.unproven) == (both.by(JUDGING).people, two.by(JUDGING).unproven)

@@ -159,6 +159,19 @@ def test_a_release_and_its_pipelines_records() -> None:
     assert "metrics" in verification.measured_proof(record, package, {}).detail
 
 
+def test_a_release_lists_the_verdicts_of_its_pipeline() -> None:
+    """And `insufficient` for a gate that was silent; what the deployed release was compared with is apart."""
+    said = [{"gate": "quality.roc_auc", "outcome": "fail", "value": 0.83, "bound": 0.9}]
+    silent = {"gate": "size", "outcome": "insufficient", "detail": "the gate is declared and gave no verdict"}
+    compared = {"gate": "non_inferiority.roc_auc", "outcome": "pass"}
+    package, gates = {"artifact": DIGEST}, {"metrics": {"roc_auc": 0.83}, "verdicts": said}
+    honest = release(verdicts=[*said, silent, compared])
+    assert verification.measured_proof(honest, package, gates).outcome == "ok"
+    passed = {**said[0], "outcome": "pass"}
+    for lying in ([passed, silent], [silent], [], [*said, {**silent, "outcome": "pass"}]):
+        assert "verdicts" in verification.measured_proof(release(verdicts=lying), package, gates).detail
+
+
 def test_a_release_and_its_declaration() -> None:
     outcomes = [verification.declared_proof(release(), each).outcome for each in (DIGEST, OTHER, None)]
     assert outcomes == ["ok", "FAILED", "absent"]

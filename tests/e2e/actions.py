@@ -104,9 +104,10 @@ class Actions:
         here = self.root / f"job-{self._count}-{name}"
         here.mkdir()
         steps: dict[str, Any] = {}
+        failure: AssertionError | None = None
         for step in job["steps"]:
-            found = {**context, "steps": steps}
-            if not holds(step.get("if"), found, []):
+            found = {**context, "steps": steps, "failed": failure is not None}
+            if not holds(step.get("if"), found, ["failure"] if failure else []):
                 continue
             told = {key: text(value, found) for key, value in step.get("with", {}).items()}
             if "uses" in step:
@@ -114,7 +115,12 @@ class Actions:
             else:
                 variables = {**job.get("env", {}), **step.get("env", {})}
                 shown = {key: text(value, found) for key, value in variables.items()}
-                steps[step.get("id", "")] = {"outputs": self._command(step["run"], shown, here)}
+                try:
+                    steps[step.get("id", "")] = {"outputs": self._command(step["run"], shown, here)}
+                except AssertionError as error:
+                    failure = failure or error
+        if failure:
+            raise failure
         return {key: text(value, {**context, "steps": steps})
                 for key, value in job.get("outputs", {}).items()}  # fmt: skip
 
@@ -129,13 +135,23 @@ class Actions:
             self._git("-C", place, "checkout", "-q", "--detach", self._ref(told["ref"]))
             self._git("-C", place, "remote", "set-url", "origin", str(self.origin))
         elif action == UPLOAD:
-            shutil.copytree(here / told["path"], self.artifacts / told["name"])
+            self._upload(told["path"].split(), self.artifacts / told["name"], here)
         elif action == DOWNLOAD:
+            flat = "pattern" not in told or told.get("merge-multiple") == "True"
             for found in sorted(self.artifacts.glob(told.get("pattern") or told["name"])):
-                shutil.copytree(found, here / told["path"] / (found.name if "pattern" in told else ""),
+                shutil.copytree(found, here / told.get("path", ".") / ("" if flat else found.name),
                                 dirs_exist_ok=True)  # fmt: skip
         else:
             assert action in {OURS, SETUP}, f"the test does not know {action}"
+
+    def _upload(self, paths: Sequence[str], to: Path, here: Path) -> None:
+        """A folder's content; files that are there, below the folder that holds all of what is named."""
+        if len(paths) == 1 and (here / paths[0]).is_dir():
+            shutil.copytree(here / paths[0], to)
+        for path in paths:
+            if (here / path).is_file():
+                (to / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(here / path, to / path)
 
     def _ref(self, ref: str) -> str:
         return ref if re.fullmatch("[0-9a-f]{40}", ref) else f"origin/{ref}"
@@ -218,6 +234,6 @@ def evaluate(expression: str, context: Mapping[str, Any]) -> Any:
 
     functions = {
         "at": at, "fromJSON": json.loads, "join": lambda parts, by: by.join(parts), "always": lambda: True,
-        "cancelled": lambda: False,
+        "cancelled": lambda: False, "failure": lambda: bool(context.get("failed")),
     }  # fmt: skip
     return eval(code, {"__builtins__": {}}, functions)

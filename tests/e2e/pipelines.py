@@ -13,18 +13,32 @@ import yaml
 
 from tests.e2e.actions import INSTALLS
 
+_INPUT = re.compile(r"\$\[\[ inputs\.(\w+) \]\]")
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
 _TERM = re.compile(r'\$(\w+) (==|!=) (?:"([^"]*)"|\$(\w+))')
 
 
 def expand(text: Any, variables: Mapping[str, str]) -> str:
-    """A variable's value with the variables in it."""
+    """A variable's value with the variables in it, unless it says that there are none in it."""
+    if isinstance(text, dict):
+        return str(text["value"]) if text.get("expand") is False else expand(text["value"], variables)
     return _VARIABLE.sub(lambda found: variables.get(found[1], ""), str(text))
 
 
 def holds(job: Mapping[str, Any], variables: Mapping[str, str]) -> bool:
     """Whether any of a job's rules does."""
-    return "rules" not in job or any(_holds(each["if"], variables) for each in job["rules"])
+    return "rules" not in job or rule(job, variables) is not None
+
+
+def rule(job: Mapping[str, Any], variables: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """The first of a job's rules that holds."""
+    return next((each for each in job.get("rules", []) if _holds(each["if"], variables)), None)
+
+
+def when(job: Mapping[str, Any], variables: Mapping[str, str]) -> str:
+    """After which results of the stages before a job runs."""
+    found: str = {**job, **(rule(job, variables) or {})}.get("when", "on_success")
+    return found
 
 
 def _holds(condition: str, variables: Mapping[str, str]) -> bool:
@@ -44,9 +58,36 @@ def merged(one: Any, two: Any) -> Any:
     return two
 
 
-def read(text: str, clone: Path) -> dict[str, Any]:
-    """A pipeline's file with what it includes, every job with what it extends."""
-    content: dict[str, Any] = yaml.safe_load(text)
+def parts(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The header of a pipeline's file, which may be absent, and the rest."""
+    *header, content = yaml.safe_load_all(text)
+    return (header[0] if header else {}), content
+
+
+def interpolated(header: Mapping[str, Any], content: Any, given: Mapping[str, str]) -> Any:
+    """What a file says with the inputs that a pipeline was started with: text put in after parsing, as it is.
+
+    Inputs that the header does not have, or whose `regex` does not match, start no pipeline.
+    """
+    declared = header.get("spec", {}).get("inputs", {})
+    assert set(given) <= set(declared), "GitLab takes no other inputs"
+    values = {name: given.get(name, told["default"]) for name, told in declared.items()}
+    for name, told in declared.items():
+        assert re.fullmatch(told.get("regex", "(?s).*"), values[name]), name
+
+    def put(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {key: put(value) for key, value in part.items()}
+        if isinstance(part, list):
+            return [put(each) for each in part]
+        return _INPUT.sub(lambda found: values[found[1]], part) if isinstance(part, str) else part
+
+    return put(content)
+
+
+def read(text: str, clone: Path, given: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """A pipeline's file with its inputs and what it includes, every job with what it extends."""
+    content: dict[str, Any] = interpolated(*parts(text), given or {})
     for each in content.pop("include", []):
         content = merged(yaml.safe_load((clone / each["local"]).read_text()), content)
     return {name: extended(content, job) if isinstance(job, dict) else job for name, job in content.items()}
@@ -78,11 +119,13 @@ class Pipelines:
         self.failures: list[str] = []
         self._count = 0
 
-    def run(self, commit: str, told: Mapping[str, str]) -> dict[str, str]:
+    def run(
+        self, commit: str, told: Mapping[str, str], given: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
         """A pipeline of a commit, child pipelines included; each job's result.
 
         Args:
-            told: what GitLab says of the occasion.
+            told: what GitLab says of the occasion. given: inputs.
         """
         self.answers, self.failures, self.commit = [], [], commit
         self._count += 1
@@ -95,23 +138,28 @@ class Pipelines:
             "CI_PIPELINE_ID": str(self._count),
             "CI_DEFAULT_BRANCH": "main",
         }
-        return self._pipeline(read(text, look), variables, self.place / "artifacts")
+        return self._pipeline(read(text, look, given), variables, self.place / "artifacts")
 
     def _pipeline(
         self, content: Mapping[str, Any], variables: Mapping[str, str], artifacts: Path
     ) -> dict[str, str]:
         results: dict[str, str] = {}
         shared = content.get("variables", {})
+        known = {**{key: expand(text, variables) for key, text in shared.items()}, **variables}
         jobs = {name: job for name, job in content.items() if name[0] != "." and isinstance(job, dict)
                 and ("script" in job or "trigger" in job)}  # fmt: skip
         order = content["stages"]
         for name, job in sorted(jobs.items(), key=lambda pair: order.index(pair[1]["stage"])):
-            if not holds(job, variables):
+            if not holds(job, known):
                 continue
             before = [each for each in jobs if each in results
                       and order.index(jobs[each]["stage"]) < order.index(job["stage"])]  # fmt: skip
             needed = [each for each in job.get("needs", before) if isinstance(each, str)]
-            if any(results[each] != "success" for each in needed):
+            bad = {results[each] for each in needed} - {"success"}
+            last = when(job, variables) == "on_failure"
+            if last and "failed" not in bad:
+                continue
+            if bad and not last:
                 results[name] = "skipped"
             elif "trigger" in job:
                 results |= self._child(name, job, variables, artifacts)
@@ -150,13 +198,25 @@ class Pipelines:
             self.answers.append(done.stdout)
             if done.returncode:
                 self.failures.append(f"{name}: {line}: {done.returncode}\n{done.stdout}{done.stderr}")
+                self._keep(name, job, shown, (here, artifacts), ("on_failure", "always"))
                 return "failed"
-        for path in filter(lambda each: (here / each).exists(), job.get("artifacts", {}).get("paths", [])):
-            target = artifacts / name / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            copy = shutil.copytree if (here / path).is_dir() else shutil.copy
-            copy(here / path, target)
+        self._keep(name, job, shown, (here, artifacts), ("on_success", "always"))
         return "success"
+
+    def _keep(
+        self, name: str, job: Mapping[str, Any], variables: Mapping[str, str], ends: tuple[Path, Path],
+        occasions: tuple[str, str],
+    ) -> None:  # fmt: skip
+        """A job's artifacts, where they are kept on such an occasion. `ends`: its clone, and where to."""
+        (here, artifacts), told = ends, job.get("artifacts", {})
+        if told.get("when", "on_success") not in occasions:
+            return
+        for path in (expand(each, variables) for each in told.get("paths", [])):
+            target = artifacts / name / path
+            if (here / path).exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                copy = shutil.copytree if (here / path).is_dir() else shutil.copy
+                copy(here / path, target)
 
     def _clone(self, place: Path) -> Path:
         def git(*words: str) -> None:

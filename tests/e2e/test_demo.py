@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 
 from ordain.adapters.package import EXAMPLE, example
+from ordain.cli.main import main
 from ordain.errors import UserError
 from ordain.services.demo import pod, scenes
-from ordain.services.demo.play import free_port, same
-from ordain.services.demo.theatre import Theatre
+from ordain.services.demo.play import Stage, approve_staging, free_port, same, told
+from ordain.services.demo.theatre import Ran, Theatre
+from tests.services.world import World
 
 
 @pytest.fixture
@@ -65,6 +68,33 @@ def test_the_demo_begins_without_waivers(tmp_path: Path) -> None:
 def test_a_broken_promise_is_an_error() -> None:
     with pytest.raises(UserError, match="broken promise"):
         same("a", "b", "production stays as it was")
+    with pytest.raises(UserError, match="broken promise"):
+        told("approved", "stale-approval", "a stale approval is refused as such")
+
+
+def test_the_words_for_a_self_approval_are_those_of_the_verb(
+    theatre: Theatre, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Dana approves her own change as in the story; with any other words the story stops."""
+    (tmp_path / "world").mkdir()
+    world = World(tmp_path / "world")
+    world.release("dana", "churn", 1)
+    for key, value in world.environment("dana").items():
+        monkeypatch.setenv(key, value)
+    with pytest.raises(SystemExit) as ended:
+        main(["approve", "HEAD", "--key", str(world.keys / "dana"), "-C", str(world.enter("dana"))])
+    assert ended.value.code == 1
+    refused = capsys.readouterr().err
+    assert "dana contributed to this change, and whoever contributed can't approve it" in refused
+    acts: list[str] = []
+    for name in ("approve", "merge", "reconcile"):
+        monkeypatch.setattr(scenes, name, lambda *_, name=name: acts.append(name))
+    stops: AbstractContextManager[object] = pytest.raises(UserError, match="broken promise: a self-approval")
+    for said, ends in ((refused, nullcontext()), ("no such file", stops)):
+        monkeypatch.setattr(Theatre, "show", lambda *_, said=said, **__: Ran(code=1, output=said))
+        with ends:
+            approve_staging(Stage(theatre=theatre, example=example(), port=1))
+    assert acts == ["approve", "merge", "reconcile"]
 
 
 def test_the_pod_is_what_the_deployment_says() -> None:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from ordain.adapters.forges.guard import Clock
 from ordain.cli.main import ordain
 from ordain.errors import RetryLater, UserError
 from tests.adapters.forges import github_world as on_github
-from tests.adapters.forges.standin import TOKEN, standing_in
+from tests.adapters.forges.standin import TOKEN
 from tests.services.world import World
 
 
@@ -25,8 +26,7 @@ class Hosted:
     """
 
     def __init__(self, root: Path, github: on_github.World) -> None:
-        (root / "plain").mkdir()
-        people: dict[str, Any] = World(root / "plain").policy()["people"]
+        people: dict[str, Any] = World.policy()["people"]
         for name, person in people.items():
             person["logins"] = {"github": f"{name}-gh"}
         (root / "world").mkdir()
@@ -65,8 +65,8 @@ class Hosted:
 
 @pytest.fixture
 def hosted(tmp_path: Path) -> Iterator[Hosted]:
-    with standing_in("github", "/api/v3") as server:
-        yield Hosted(tmp_path, on_github.World(server))
+    with on_github.hosted() as github:
+        yield Hosted(tmp_path, github)
 
 
 def decisions(done: Result) -> dict[str, str]:
@@ -114,7 +114,8 @@ def test_a_review_of_an_earlier_push_is_refused(hosted: Hosted, monkeypatch: pyt
     assert decisions(hosted.ordain("reconcile", "--json"))["staging/churn"] == "stale-approval"
 
 
-def test_nobody_decides_while_github_is_away(hosted: Hosted) -> None:
+def test_nobody_decides_while_github_is_away(hosted: Hosted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ordain.adapters.forges.github.Clock", lambda: Clock(sleep=lambda _: None))
     hosted.merged(hosted.world.release("dana", "churn", 1), "ravi-gh")
     hosted.github.server.on("GET", on_github.ASSOCIATED, lambda _: (502, None))
     before = hosted.world.run(hosted.world.origin, "git", "for-each-ref")

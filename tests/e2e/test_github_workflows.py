@@ -18,7 +18,7 @@ from tests.adapters.forges.github_world import PULLS
 from tests.adapters.forges.standin import TOKEN, StandIn, standing_in
 from tests.e2e.actions import load
 from tests.e2e.hub import BOT, Hub
-from tests.e2e.test_workflows import Shop, cancer, data_behind, declare, watched
+from tests.e2e.test_workflows import Shop, ask_for_too_much, cancer, data_behind, declare, watched
 from tests.registries import needs_registry, running_registry
 
 pytestmark = [needs_registry, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -91,8 +91,8 @@ def test_a_pull_request_is_generated_trained_recorded_and_reported_once(shop: Gi
     declare(shop, monitoring=watched(shop))
     number = shop.hub.propose("declare-cancer", "ada-gh")
     assert shop.event("pull-request", number) == ["generate", "verdict"]
-    assert shop.event("pull-request", number) == ["generate", "check", "train", "record", "verdict"]
-    assert number not in shop.hub.said, "a commit that will not be merged is not reported on"
+    assert shop.event("pull-request", number) == ["generate", "check", "train", "record", "report", "verdict"]
+    assert "1 pipeline would run&#58; cancer" in shop.comment(number), "no older verdict stands meanwhile"
     assert shop.event("pull-request", number) == ["generate", "check", "report", "verdict"]
     said, head = shop.comment(number), shop.head("declare-cancer")
     assert "cancer@1" in said
@@ -167,6 +167,22 @@ def test_new_data_becomes_one_request_with_everything_it_pins_in_place(shop: Git
     assert any("too recent" in each for each in shop.actions.answers)
     assert sorted(shop.hub.pulls) == [first, second]
     assert shop.server.count("POST", PULLS) == 1
+
+
+def test_a_gate_that_blocks_takes_the_place_of_the_verdict_before(shop: GitHubShop) -> None:
+    ask_for_too_much(shop)
+    number = shop.hub.propose("too-much", "ada-gh")
+    assert shop.event("pull-request", number) == ["generate", "verdict"]
+    with pytest.raises(AssertionError, match="cancer is not released"):
+        shop.event("pull-request", number)
+    results = shop.actions.results
+    assert (results["record"], results["failed"], results["verdict"]) == ("failure", "success", "failure")
+    said, head = shop.comment(number), shop.head("too-much")
+    assert f"**Failed at {head[:7]}&#58; not released&#58; cancer.**" in said
+    assert "| fail | <code>quality.roc_auc</code>" in said
+    assert said in shop.actions.summary
+    found = shop.statuses(head)
+    assert (found["ordain/plan"], found["ordain/cancer"]) == ("failure", "failure")
 
 
 def test_a_finding_of_a_monitor_elsewhere_with_nothing_new_to_learn_from_opens_nothing(

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from ordain.adapters.forges.place import Token, place_of
+from ordain.adapters.forges.telling import Teller
+from ordain.services.monitoring.receive import Receiver
 from tests.adapters.forges.standin import TOKEN, StandIn, standing_in
+from tests.core.test_alerts import alert, message
 from tests.e2e.lab import BOT, Lab
-from tests.e2e.pipelines import Pipelines
-from tests.e2e.test_workflows import Shop, cancer, data_behind, declare, watched
+from tests.e2e.pipelines import Pipelines, parts
+from tests.e2e.test_workflows import Shop, ask_for_too_much, cancer, data_behind, declare, watched
 from tests.registries import needs_registry, running_registry
 
 pytestmark = [needs_registry, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -102,10 +107,10 @@ def test_a_merge_request_is_generated_trained_recorded_reported_and_reconciled(s
     )
     assert shop.done(shop.request(number)) == {
         "generate": "success", "check": "success", "affected": "success",
-        "affected/train-cancer": "success", "affected/record": "success",
+        "affected/report": "success", "affected/train-cancer": "success", "affected/record": "success",
     }  # fmt: skip
     assert shop.head("declare-cancer") != generated
-    assert number not in shop.lab.said
+    assert "1 pipeline would run&#58; cancer" in shop.comment(number), "no older verdict stands meanwhile"
     assert shop.done(shop.request(number))["affected/report"] == "success"
     assert "1 reviewer" in shop.comment(number)
 
@@ -122,14 +127,37 @@ def test_a_merge_request_is_generated_trained_recorded_reported_and_reconciled(s
     }  # fmt: skip
 
 
-def test_new_data_becomes_one_merge_request(shop: GitLabShop) -> None:
+def told_by_the_cluster(shop: GitLabShop, name: str, summary: str) -> dict[str, str]:
+    """Alertmanager, `ordain receive`, a trigger token, and the pipeline that GitLab starts for it."""
+    place = place_of("gitlab", f"{shop.server.origin}/acme/shop", "main")
+    receiver = Receiver(Teller(place, Token(TOKEN)), lambda: dt.datetime.now(dt.UTC))
+    found = alert(
+        retrain="open",
+        alertname=name,
+        model="cancer",
+        environment="staging",
+        annotations={"summary": summary},
+    )
+    assert receiver.receive(message(found)).status == 200
+    asked = shop.server.asked[-1]
+    assert (asked.path.rpartition("/")[2], set(asked.body)) == ("pipeline", {"token", "ref", "inputs"})
+    told = {"CI_PIPELINE_SOURCE": "trigger", "CI_COMMIT_BRANCH": asked.body["ref"]}
+    return shop.done(shop.pipelines.run(shop.head(), told, asked.body["inputs"]))
+
+
+def test_a_finding_and_new_data_become_one_merge_request(shop: GitLabShop) -> None:
     assert shop.scheduled("retrain")["retrain/nothing"] == "success"
     shop.put("2.csv", slice(450, None), cancer())
+    odd = 'a `$HOME` "odd" $(touch x) $CI_PIPELINE_SOURCE summary'
+    assert told_by_the_cluster(shop, "Odd", odd) == {"finding": "success"}
     assert shop.scheduled("retrain")["retrain/retrain-cancer"] == "success"
     first, second = sorted(shop.lab.merges)
     made = shop.lab.merges[second]
     assert (made["source_branch"], made["labels"]) == ("retrain/cancer-1", ["retrain:cancer"])
-    shop.scheduled("retrain")
+    assert any("open already" in each for each in shop.pipelines.answers)
+    record = json.loads(shop.lab.git("show", "retrain/cancer-1:pipelines/cancer/retraining.json"))
+    assert record["evidence"]["findings"] == [{"kind": "Odd", "alarm": True, "detail": odd}]
+    assert told_by_the_cluster(shop, "Odder", odd) == {"finding": "success"}
     assert any("open already" in each for each in shop.pipelines.answers)
     assert sorted(shop.lab.merges) == [first, second]
     assert shop.done(shop.request(second))["affected/report"] == "success"
@@ -140,11 +168,36 @@ def test_new_data_becomes_one_merge_request(shop: GitLabShop) -> None:
     assert "cancer@2 approved" in shop.accept(second)
 
 
+def test_a_gate_that_blocks_takes_the_place_of_the_verdict_before(shop: GitLabShop) -> None:
+    ask_for_too_much(shop)
+    number = shop.lab.propose("too-much", "ada-gl")
+    shop.request(number)  # generates, on a commit that has been outrun since
+    assert number not in shop.lab.said
+    results = shop.request(number)
+    assert (results["affected"], results["affected/record"]) == ("failed", "failed")
+    assert results["affected/failed"] == "success"
+    said, head = shop.comment(number), shop.head("too-much")
+    assert f"**Failed at {head[:7]}&#58; not released&#58; cancer.**" in said
+    assert "| fail | <code>quality.roc_auc</code>" in said
+    assert shop.statuses(head)["ordain/cancer"] == "failed"
+
+
+def test_a_declaration_that_is_wrong_takes_it_too(shop: GitLabShop) -> None:
+    (number,) = [each for each in shop.lab.merges if shop.lab.request_of(each)["source_branch"] == "too-much"]
+    for words in (("fetch", "-q"), ("checkout", "-q", "-B", "too-much", "origin/too-much")):
+        shop.run("ada", shop.ada, "git", *words)
+    models = (shop.ada / "models.yaml").read_text()
+    (shop.ada / "models.yaml").write_text(models.replace("quality:", "qualities:"))
+    shop.commit("Misspell a key")
+    results = shop.request(number)
+    assert (results["generate"], results["failed"]) == ("failed", "success")
+    assert "problem in the declared state" in shop.comment(number)
+    assert "did you mean" in shop.comment(number)
+
+
 def test_every_line_of_every_job_was_run(shop: GitLabShop) -> None:
     paths = (shop.ada / ".gitlab-ci.yml", shop.ada / ".gitlab/ordain-jobs.yml")
-    jobs = [
-        job for path in paths for job in yaml.safe_load(path.read_text()).values() if isinstance(job, dict)
-    ]
+    jobs = [job for path in paths for job in parts(path.read_text())[1].values() if isinstance(job, dict)]
     lines = {line for job in jobs for line in [*job.get("before_script", []), *job.get("script", [])]}
     assert lines - set(shop.pipelines.commands) == set()
     assert not [each for each in shop.pipelines.answers if TOKEN in each]

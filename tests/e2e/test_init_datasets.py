@@ -27,10 +27,11 @@ def table(name: str) -> Any:
     frame = load(as_frame=True).frame.rename(columns={"target": target})
     frame.columns = [each.replace(" ", "_").replace("/", "_") for each in frame.columns]
     if task == "multiclass":
-        frame[target] = frame[target].map({0: "barolo", 1: "grignolino", 2: "barbera"})
+        frame[target] = frame[target].map({0: "Grüner Veltliner", 1: "葡萄酒", 2: "Côtes ☕"})
     random = np.random.default_rng(0)
     rows = len(frame)
-    first = frame.columns[0]
+    first = "Größe (年)/m"
+    frame = frame.rename(columns={frame.columns[0]: first})
     frame.loc[random.choice(rows, rows // 20, replace=False), first] = np.nan
     frame["seen_on"] = [f"2026-{1 + n % 12:02d}-{1 + n % 28:02d}" for n in range(rows)]
     frame["remark"] = [f"a note of some words about number {n % 60} here" for n in range(rows)]
@@ -85,6 +86,8 @@ def test_a_csv_becomes_a_running_declaration(name: str, tmp_path: Path) -> None:
     shop.run("ordain", "run")
     shop.run("ordain", "release")
     shop.run("ordain", "check")
+    shop.run("ordain", "score", f"pipelines/{name}/artifact", f"data/{name}.csv", "../scores.csv")
+    assert (tmp_path / "scores.csv").read_text("utf-8").count("\n") == len(table(name)) + 1
     plan = shop.run("ordain", "plan", "--format", "markdown", code=2)
     assert f"{name}@1" in plan
     assert "kind: Deployment" in plan

@@ -32,8 +32,8 @@ from ordain.core.drift.alerts import BODY_LIMIT
 from ordain.core.specs.deployment import Monitoring
 from ordain.core.specs.identity import Target
 from ordain.services.monitoring.receive import Receiver
-from tests.adapters.forges.github_world import World
-from tests.adapters.forges.standin import TOKEN, standing_in
+from tests.adapters.forges.github_world import hosted
+from tests.adapters.forges.standin import TOKEN
 from tests.core.fleet import OTHER
 from tests.core.test_forms import files
 from tests.runtime import toy
@@ -257,8 +257,7 @@ def test_an_alert_goes_from_a_rule_to_the_forge_and_clears(server: Server, tmp_p
     """Prometheus, Alertmanager and the receiver are real; the forge is the stand-in."""
     alertmanager = program("prometheus-alertmanager")
     with ExitStack() as stack:
-        forge = stack.enter_context(standing_in("github", "/api/v3"))
-        World(forge)
+        forge = stack.enter_context(hosted()).server
         told = Teller(place_of("github", f"{forge.origin}/acme/churn", "main"), Token(TOKEN))
         receiver = Receiver(told, Clock())
 

@@ -202,6 +202,16 @@ def declare(shop: Shop, **more: Any) -> None:
     shop.commit("Declare cancer")  # what follows from params.yaml is left to the workflow
 
 
+def ask_for_too_much(shop: Shop) -> None:
+    """Ada asks, on a branch, for a quality that no champion has."""
+    for words in (("fetch", "-q"), ("checkout", "-q", "-B", "too-much", "origin/main")):
+        shop.run("ada", shop.ada, "git", *words)
+    models = yaml.safe_load((shop.ada / "models.yaml").read_text())
+    models["models"]["cancer"]["gates"]["quality"] = [{"metric": "roc_auc", "min": 1.0}]
+    (shop.ada / "models.yaml").write_text(yaml.safe_dump(models, sort_keys=False))
+    shop.commit("Ask for too much")
+
+
 def test_pull_request_merge_reconcile(shop: Shop) -> None:
     declare(shop)
     edited = shop.head("declare-cancer")
@@ -218,7 +228,14 @@ def test_pull_request_merge_reconcile(shop: Shop) -> None:
         shop.pull_request("declare-cancer", source="mallory/shop")
     assert shop.actions.results["check"] == "success"
 
-    assert shop.pull_request("declare-cancer") == ["generate", "check", "train", "record", "verdict"]
+    assert shop.pull_request("declare-cancer") == [
+        "generate",
+        "check",
+        "train",
+        "record",
+        "report",
+        "verdict",
+    ]
     after = shop.head("declare-cancer")
     assert after != before
     changed = shop.run("ada", shop.origin, "git", "diff", "--name-only", before, after).splitlines()
@@ -286,6 +303,8 @@ def test_data_that_breaks_the_contract_fails_the_request_by_row_and_column(shop:
     assert "Training on it failed" in body
     with pytest.raises(AssertionError, match=r"`mean_radius`: 1 values are not finite numbers: row .*wide"):
         shop.pull_request("retrain/cancer-2")
+    assert shop.actions.results["failed"] == "success"
+    assert "training of cancer stopped at contract" in shop.actions.summary
     shop.run("ada", shop.origin, "git", "update-ref", "-d", "refs/heads/retrain/cancer-2")  # turned down
 
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ordain.core.artifacts.signature import Feature
+from ordain.core.artifacts.signature import FLOAT_MAX, Feature
 from ordain.runtime import admission
 from ordain.runtime.admission import Admission, Admitted, InvalidInput, Packed
 from ordain.runtime.bulk import BulkDecoder
-from ordain.runtime.contract import ABSENT, FLOAT_MAX, Kind, judge_column
+from ordain.runtime.contract import ABSENT, Kind, judge_column
 from ordain.runtime.decoders import InferDecoder, RowDecoder
 from ordain.runtime.protocol import read_request
 from tests.runtime.toy import DATATYPES, DAYS, FEATURES, ROW, feature, signature, tensors

@@ -13,24 +13,11 @@ from hypothesis import strategies as st
 
 from ordain.runtime.guard import HEAD_BYTES, HEADERS, PIPELINED, without_upgrade
 from tests.runtime import schemas
-from tests.runtime.toy import ROW, Running
+from tests.runtime.toy import ROW, Running, raw
 
 BODY = json.dumps(ROW).encode()
 LENGTH = b"content-length: %d\r\n" % len(BODY)
 PING = b"GET /v2/health/live HTTP/1.1\r\nhost: x\r\n\r\n"
-
-
-def raw(server: Running, data: bytes) -> bytes:
-    """What the server answers to these bytes, until it closes."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
-        received = b""
-        try:
-            connection.sendall(data)
-            while piece := connection.recv(65536):
-                received += piece
-        except OSError:  # it closes before it has heard all
-            pass
-        return received
 
 
 def post(*headers: bytes, body: bytes = BODY) -> bytes:

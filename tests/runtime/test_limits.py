@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from ordain.runtime.messages import WEIGHED_FROM, Limits, check_weight
 from ordain.runtime.refusal import Refusal
 from tests.runtime.toy import ROW, Running, limited, serving, tensors
+from tests.wire import until_closed
 
 BODY = json.dumps(ROW).encode()
 PATIENCE = 20.0  # seconds; a busy machine makes everything late, and these tests ask only for an end
@@ -34,16 +35,6 @@ def impatient(folder: Path) -> Iterator[Running]:
 
 def connect(running: Running) -> socket.socket:
     return socket.create_connection(("127.0.0.1", running.port), timeout=2 * PATIENCE)
-
-
-def until_closed(connection: socket.socket) -> bytes:
-    received = b""
-    try:
-        while piece := connection.recv(65536):
-            received += piece
-    except ConnectionResetError:
-        pass
-    return received
 
 
 @pytest.mark.parametrize(

@@ -225,7 +225,7 @@ def test_objects_appear_whole_at_a_url() -> None:
 
 def test_an_object_that_cannot_be_stored_is_counted_whole(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    sink = UrlSink(f"local://{tmp_path}/file/below", Rotation(bytes=30))
+    sink = UrlSink(f"file://{tmp_path}/file/below", Rotation(bytes=30))
     sink.write(b'{"number": 1}\n', 1)
     assert (sink.written, sink.dropped) == (0, 0)
     with pytest.raises(OSError, match=r"Not a directory|exists"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import string
 from typing import Any
 
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 
 from ordain.runtime.admission import Packed
 from tests.runtime import schemas
-from tests.runtime.toy import DAYS, ROW, Running, expected, tensors
+from tests.runtime.toy import DAYS, ROW, Running, expected, raw, tensors
 
 WANTED = expected(Packed(1, ["x", "Uster"], [12.5, 3, True, float(DAYS)]))[0]
 
@@ -123,19 +122,6 @@ def test_large_bodies_are_refused_before_they_are_read(client: httpx.Client) -> 
 
     streamed = client.post("/predict", content=endless())
     assert streamed.status_code == 413
-
-
-def raw(server: Running, data: bytes) -> bytes:
-    """What the server answers to these bytes, until it closes."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
-        received = b""
-        try:
-            connection.sendall(data)
-            while piece := connection.recv(65536):
-                received += piece
-        except (BrokenPipeError, ConnectionResetError):
-            pass
-        return received
 
 
 def test_malformed_http_is_answered_in_json(server: Running) -> None:

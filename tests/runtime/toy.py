@@ -20,6 +20,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from ordain.core.artifacts.signature import Feature, Graph, Signature, Task, Width, encode
 from ordain.runtime.admission import Packed
+from tests.wire import exchanged
 
 PROGRAM = "from ordain.cli.main import main; main()"
 # The same server with limits that no option of the command sets.
@@ -156,6 +157,11 @@ class Running(NamedTuple):
     process: subprocess.Popen[str]
     client: httpx.Client
     port: int
+
+
+def raw(server: Running, data: bytes) -> bytes:
+    """What the server answers to these bytes, until it closes."""
+    return exchanged(("127.0.0.1", server.port), data)
 
 
 @contextmanager

@@ -14,22 +14,42 @@ import pytest
 sys.path.append(str(Path(__file__).parents[2]))
 
 if TYPE_CHECKING:
+    from tests.services.test_run import Repo
     from tests.services.world import World
 
 
+@pytest.fixture(scope="session")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, World]:
+    """What `world` and `running` give copies of."""
+    from tests.services.world import World
+
+    founded = World(tmp_path_factory.mktemp("founded"))
+    running = founded.copied(tmp_path_factory.mktemp("running"))
+    running.deploy(running.release("dana", "churn", 1), "ravi")
+    return founded, running
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def world(worlds: tuple[World, World], tmp_path: Path) -> World:
     """A repository that was just founded."""
-    from tests.services.world import World
-
-    return World(tmp_path)
+    return worlds[0].copied(tmp_path)
 
 
 @pytest.fixture
-def running(world: World) -> World:
+def running(worlds: tuple[World, World], tmp_path: Path) -> World:
     """A world in which churn@1 runs in staging: Dana made it, Ravi approved it."""
-    world.deploy(world.release("dana", "churn", 1), "ravi")
-    return world
+    return worlds[1].copied(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    """One model, run once and committed. Tests copy it."""
+    from tests.services.test_run import make
+
+    repo = make(tmp_path_factory.mktemp("ran") / "repo")
+    repo.run()
+    repo.commit()
+    return repo
 
 
 @pytest.fixture

@@ -23,7 +23,10 @@ from ordain.adapters.forges.gitlab import GitLab
 from ordain.adapters.forges.place import Token, place_of
 from ordain.adapters.git import Repository
 from ordain.adapters.requests_local import FOLDER, LocalRequests
+from ordain.core.drift import asker
 from ordain.core.drift.evidence import key_of
+from ordain.core.drift.retraining import Retraining, encode
+from ordain.core.git import commits
 from ordain.core.people.request import Opened
 from ordain.ports import Proposals
 from ordain.services.monitoring.receive import Receiver
@@ -31,6 +34,7 @@ from ordain.services.monitoring.retrain import Asked, Bench, Wish, retrain
 from ordain.services.requests.commit import Author
 from tests.adapters.forges import github_world, gitlab_world
 from tests.adapters.forges.standin import TOKEN, standing_in
+from tests.core.signing import Person
 from tests.core.test_alerts import alert, message
 from tests.services.test_run import Repo, Watcher, make
 from tests.services.world import record
@@ -38,8 +42,15 @@ from tests.services.world import record
 START = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
 RELEASE = record("churn", 1)
+KEY = key_of("churn", "production", RELEASE.artifact)
+BOT, STRANGER = Person(3), Person(4)
+RECORD = "pipelines/churn/retraining.json"
 Kind = Literal["local", "github", "gitlab"]
 Level = Literal["draft", "open"]
+# A branch; one on which the bot has gone on, as it does in a request's pipeline; a mark; one of what is no
+# commit; and one where a mark of this storm was kept once.
+Forgery = Literal["branch", "beneath", "mark", "blob", "old-place"]
+FORGERIES: tuple[Forgery, ...] = ("branch", "beneath", "mark", "blob", "old-place")
 
 
 def made(root: Path) -> Path:
@@ -96,7 +107,7 @@ class Storm:
         """A monitor says what it found; a later look tells other columns and times of the same storm."""
         evidence = {
             "model": "churn", "environment": "production", "request": level, "observed": self.now.isoformat(),
-            "key": key_of("churn", "production", RELEASE.artifact),
+            "key": KEY,
             "findings": [{"kind": "drift", "alarm": True, "detail": f"at {self.now:%H:%M}"}],
         }  # fmt: skip
         return self.retrain(json.dumps(evidence))
@@ -119,12 +130,13 @@ class Storm:
         """`ordain retrain` in a job's own clone, which is gone afterwards."""
         place = self.folder / "clone"
         named = ("-c", "user.name=Bot", "-c", "user.email=bot@example.org")
-        subprocess.run(["git", "clone", "-q", *named, str(self.origin), str(place)], check=True)
+        lean = ("--shared", "--template=")  # a month has sixty of them, each made and removed
+        subprocess.run(["git", "clone", "-q", *lean, *named, str(self.origin), str(place)], check=True)
         try:
             clone = Repository(place)
             bench = Bench(
-                clone=clone, requests=self.requests(clone), author=Author(None, self.now), watcher=Watcher(),
-                baselines=lambda *_: (), publish=lambda *_: (),
+                clone=clone, requests=self.requests(clone), author=Author(BOT.signer("git"), self.now),
+                watcher=Watcher(), baselines=lambda *_: (), publish=lambda *_: (), key=BOT.key.fingerprint,
             )  # fmt: skip
             asked = retrain(bench, Wish(model="churn", evidence=evidence.encode(), where="evidence.json"))
         finally:
@@ -150,6 +162,37 @@ class Storm:
         """A person merges a request; nothing else came in between, so main moves to its branch."""
         self._git("update-ref", "refs/heads/main", f"refs/heads/{request.branch}")
         self.turned_down(request, delete=delete) if delete or self.world is not None else None
+
+    # --- what strangers who may push do ----------------------------------------------------------------
+
+    def forge(self, what: Forgery, asked: str, key: str = KEY, signer: Person | None = STRANGER) -> None:
+        """Push the bot's word in the bot's name, that a breach was asked for at some time."""
+        made = Retraining(asked=asked, digest=key, evidence={"model": "churn", "request": "open"})
+        repository, place = Repository(self.origin), "refs/ordain/asked/churn"
+        main = repository.resolve("refs/heads/main")
+        if what in {"branch", "beneath"}:
+            tree = repository.with_file(main, RECORD, encode(made))
+            found = self._commit(repository, (tree, main), "Retrain churn: drift", signer)
+            if what == "beneath":
+                tree = repository.with_file(found, "pipelines/churn/notes", b"generated")
+                found = self._commit(repository, (tree, found), "Generate", BOT)
+            self._git("update-ref", f"refs/heads/retrain/churn-{found[:7]}", found)
+        elif what == "mark":
+            tree = repository.commits([main])[0].tree
+            found = self._commit(repository, (tree, main), asker.told("churn", made), signer)
+            self._git("update-ref", f"{place}/{found}", found)
+        else:
+            (found,) = repository.write_blobs([encode(made)])
+            name = found if what == "blob" else f"{key.removeprefix('sha256:')}-breach"
+            self._git("update-ref", f"{place}/{name}", found)
+
+    def _commit(
+        self, repository: Repository, ends: tuple[str, str], message: str, signer: Person | None
+    ) -> str:
+        who = commits.Identity(name="Bot", email="bot@example.org"), int(self.now.timestamp())
+        raw = commits.compose(ends[0], (ends[1],), who, message)
+        signed = raw if signer is None else commits.attach(raw, signer.sign(raw, "git"))
+        return repository.write_commit(signed)
 
     # --- what there is -----------------------------------------------------------------------------------
 

@@ -46,6 +46,18 @@ def test_an_approval_lies_under_its_own_digest_and_ssh_keygen_agrees(world: Worl
     assert opened.key.text == world.public("ravi")
 
 
+def test_an_author_whom_nothing_proves_is_warned_of(world: World) -> None:
+    world.branch("dana", "look")
+    world.git("dana", "config", "commit.gpgsign", "false")
+    branch = world.release("dana", "churn", 1)
+    (approved,) = world.approve(branch, "ravi")
+    assert any("not signed by a known key" in each for each in approved.unproven)
+    where, key = str(world.enter("ravi")), str(world.keys / "ravi")
+    done = CliRunner().invoke(ordain, ["approve", f"origin/{branch}", "--key", key, "-C", where])
+    assert "warning: this will be refused all the same: not signed by a known key" in done.output
+    assert "commit --amend --no-edit -S" in done.output
+
+
 def test_approving_twice_is_one_approval(world: World) -> None:
     branch = world.release("dana", "churn", 1)
     first, second = world.approve(branch, "ravi", "ravi")

@@ -13,6 +13,7 @@ from ordain.adapters.git import Repository
 from ordain.cli import wiring
 from ordain.cli.main import ordain
 from ordain.cli.retrain import publisher
+from ordain.core.releasing.refused import Refused, encode
 from ordain.errors import UserError
 from tests.services.world import IMAGE, World
 
@@ -79,6 +80,30 @@ def test_a_report_without_a_forge_writes_its_files_and_prints_itself(world: Worl
     assert "churn@1" in (tmp_path / "plan.md").read_text()
     assert json.loads((tmp_path / "report/plan.json").read_text())["version"] == 1
     assert "<html" in (tmp_path / "report/plan.html").read_text()
+
+
+def test_a_report_of_a_failure_says_what_the_jobs_left(world: World, tmp_path: Path) -> None:
+    world.release("dana", "churn", 1)
+    where, out, told = world.enter("dana"), tmp_path / "plan.md", tmp_path / "refused.json"
+    html = tmp_path / "plan.html"
+    words = ("report", "--failed", str(told), "--request", "7", "--out", str(out), "--report", str(html))
+    done = call(where, *words)
+    head = world.git("dana", "rev-parse", "--short=7", "HEAD")
+    assert f"**Failed at {head}&#58; " in done.output
+    assert "By what is committed: " in done.output
+    assert "churn@1" in out.read_text()
+    assert html.is_file()
+    told.write_bytes(encode((Refused(model="churn", what="churn is not released", fix="x"),)))
+    assert "not released&#58; churn" in call(where, *words).output
+    world.write(where, "policy.yaml", "version: 2\n")
+    html.unlink()
+    done = call(where, *words)
+    assert "problem in the declared state" in done.output or "problems in the declared state" in done.output
+    assert "What merging would change can't be said" in done.output
+    assert not html.exists()
+    told.write_text("[")
+    done = CliRunner().invoke(ordain, [*words, "-C", str(where)])
+    assert isinstance(done.exception, UserError)
 
 
 def test_a_retraining_publishes_where_others_look_for_it(

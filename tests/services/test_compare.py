@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,17 @@ from ordain.cli.compare import command
 from ordain.core.reports.comparison import Comparison
 from ordain.errors import UserError
 from ordain.services.reading.compare import Wanted, compare
-from tests.services.test_run import Repo, make
+from tests.services.test_run import Repo
 from tests.services.world import World
 
 SCHEMA = Path(__file__).parents[2] / "src/ordain/schemas/compare.schema.json"
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Repo:
+def base(ran: Repo, tmp_path_factory: pytest.TempPathFactory) -> Repo:
     """A model that ran on main, an experiment on it, and a branch with other parameters."""
-    repo = make(tmp_path_factory.mktemp("compare") / "repo")
+    repo = ran.copied(tmp_path_factory.mktemp("compare") / "repo")
     repo.git("branch", "-M", "main")
-    repo.run()
-    repo.commit()
     name = "pipelines/churn/params.yaml:candidates.boosted.parameters.score"
     done = repo.dvc("exp", "run", "--name", "deeper", "--temp", "-S", f"{name}=0.95")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -40,8 +37,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Repo:
 
 @pytest.fixture
 def repo(base: Repo, tmp_path: Path) -> Repo:
-    shutil.copytree(base.root, tmp_path / "repo", symlinks=True)
-    return Repo(tmp_path / "repo")
+    return base.copied(tmp_path / "repo")
 
 
 def look(repo: Repo, *what: str, **changed: Any) -> Comparison:

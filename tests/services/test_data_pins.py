@@ -157,9 +157,8 @@ def test_new_data_that_breaks_the_contract_is_named_by_column_and_row(
     assert data_pins.check(repo.root, [])[0].faults == ""
 
 
-def test_a_file_that_breaks_the_contract_likewise(tmp_path: Path) -> None:
-    repo = make(tmp_path / "repo")
-    repo.run()
+def test_a_file_that_breaks_the_contract_likewise(ran: Repo, tmp_path: Path) -> None:
+    repo = ran.copied(tmp_path / "repo")
     (repo.root / "data/rows.csv").write_text("left,age\nYes,x\nNo,3\n")
     (found,) = data_pins.check(repo.root, [])
     assert "`age`: 1 values are not" in found.faults

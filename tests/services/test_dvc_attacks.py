@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ordain.errors import UserError
-from tests.services.test_run import Repo, make
+from tests.services.test_run import Repo
 
 HOOK = b"#!/bin/sh\ntouch ran-by-the-hook\n"
 
@@ -41,23 +41,21 @@ def output(repo: Repo, path: str) -> None:
 
 
 @pytest.fixture
-def ran(tmp_path: Path) -> Repo:
-    repo = make(tmp_path / "repo")
-    repo.run()
-    repo.commit()
-    return repo
+def repo(ran: Repo, tmp_path: Path) -> Repo:
+    return ran.copied(tmp_path / "repo")
 
 
-def test_dvc_itself_installs_and_arms_a_hook_through_a_symlink(ran: Repo) -> None:
+@pytest.mark.slow
+def test_dvc_itself_installs_and_arms_a_hook_through_a_symlink(repo: Repo) -> None:
     """The premise, with the pinned DVC: should it fail one day, DVC has been mended."""
-    hook = stolen(ran, "elsewhere")
-    output(ran, "elsewhere/pre-commit")
-    ran.commit()
-    assert ran.dvc("pull", "evil.dvc").returncode == 0
+    hook = stolen(repo, "elsewhere")
+    output(repo, "elsewhere/pre-commit")
+    repo.commit()
+    assert repo.dvc("pull", "evil.dvc").returncode == 0
     assert hook.read_bytes() == HOOK
-    (ran.root / "params.yaml").write_text((ran.root / "params.yaml").read_text() + "\n")
-    ran.commit()
-    assert (ran.root / "ran-by-the-hook").exists()
+    (repo.root / "params.yaml").write_text((repo.root / "params.yaml").read_text() + "\n")
+    repo.commit()
+    assert (repo.root / "ran-by-the-hook").exists()
 
 
 @pytest.mark.parametrize(
@@ -70,36 +68,36 @@ def test_dvc_itself_installs_and_arms_a_hook_through_a_symlink(ran: Repo) -> Non
         "pipelines",
     ],
 )
-def test_no_output_is_written_through_a_symlink(ran: Repo, folder: str) -> None:
-    hook = stolen(ran, folder)
+def test_no_output_is_written_through_a_symlink(repo: Repo, folder: str) -> None:
+    hook = stolen(repo, folder)
     with pytest.raises(UserError, match="symlink"):
-        ran.run()
+        repo.run()
     assert list(hook.parent.iterdir()) == []
 
 
-def test_a_hostile_dvc_file_and_config_are_neither_pulled_nor_run(ran: Repo) -> None:
+def test_a_hostile_dvc_file_and_config_are_neither_pulled_nor_run(repo: Repo) -> None:
     """`ordain run` restores its own settings, names its own stages, and pulls nothing."""
-    hook = stolen(ran, "elsewhere")
-    output(ran, "elsewhere/pre-commit")
-    (ran.root / "evil").mkdir()
-    (ran.root / "evil/dvc.yaml").write_text('{"stages": {"x": {"cmd": "touch ../ran-by-dvc"}}}')
-    ran.commit()
-    ran.tell("linear", score=0.9)
-    ran.run()
+    hook = stolen(repo, "elsewhere")
+    output(repo, "elsewhere/pre-commit")
+    (repo.root / "evil").mkdir()
+    (repo.root / "evil/dvc.yaml").write_text('{"stages": {"x": {"cmd": "touch ../ran-by-dvc"}}}')
+    repo.commit()
+    repo.tell("linear", score=0.9)
+    repo.run()
     assert list(hook.parent.iterdir()) == []
-    assert not (ran.root / "ran-by-dvc").exists()
+    assert not (repo.root / "ran-by-dvc").exists()
 
 
-def test_a_command_slipped_into_a_generated_pipeline_is_not_run(ran: Repo) -> None:
+def test_a_command_slipped_into_a_generated_pipeline_is_not_run(repo: Repo) -> None:
     for path in ("dvc.yaml", "pipelines/churn/dvc.yaml"):
-        text = (ran.root / path).read_text()
+        text = (repo.root / path).read_text()
         changed = re.sub(r"(?m)^( +)cmd: .*$", r"\1cmd: touch ../../ran-by-dvc ran-by-dvc", text)
         assert changed != text
-        (ran.root / path).write_text(changed)
-    ran.commit()
-    checked = ran.ordain("check")
+        (repo.root / path).write_text(changed)
+    repo.commit()
+    checked = repo.ordain("check")
     assert checked.returncode == 1
     assert "pipelines/churn/dvc.yaml" in checked.stdout
-    ran.tell("linear", score=0.9)
-    ran.run()
-    assert not list(ran.root.rglob("ran-by-dvc"))
+    repo.tell("linear", score=0.9)
+    repo.run()
+    assert not list(repo.root.rglob("ran-by-dvc"))

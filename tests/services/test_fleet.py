@@ -16,6 +16,7 @@ from tests.services.test_reconcile import CHURN, SHARED, by_target, merged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from ordain.core.rendering.desired import Desired
     from ordain.core.specs.identity import Target
@@ -24,11 +25,18 @@ if TYPE_CHECKING:
 FRAUD = "staging/fraud"
 
 
-@pytest.fixture
-def both(running: World) -> World:
-    """churn@1 and fraud@1 run in staging."""
+@pytest.fixture(scope="module")
+def pair(worlds: tuple[World, World], tmp_path_factory: pytest.TempPathFactory) -> World:
+    """What `both` gives copies of."""
+    running = worlds[1].copied(tmp_path_factory.mktemp("both"))
     running.deploy(running.release("ravi", "fraud", 1), "dana")
     return running
+
+
+@pytest.fixture
+def both(pair: World, tmp_path: Path) -> World:
+    """churn@1 and fraud@1 run in staging."""
+    return pair.copied(tmp_path)
 
 
 def folders(world: World) -> set[str]:

@@ -37,15 +37,27 @@ def listed(store: Store, digest: str) -> None:
     index.write_text(json.dumps({"schemaVersion": 2, "manifests": manifests}))
 
 
-@pytest.fixture
-def store(running: World) -> Store:
+@pytest.fixture(scope="module")
+def stocked(worlds: tuple[World, World], tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Three releases, of which one runs and one is asked for, and a store with one artifact too many."""
+    running = worlds[1].copied(tmp_path_factory.mktemp("stocked"))
     found = Store(running.root / "store")
     running.deploy(running.release("dana", "churn", 2), "ravi")
     running.release("dana", "churn", 3)  # an open request
     for number in (1, 2, 3):
         listed(found, record("churn", number).artifact)
     listed(found, bytes_digest(b"never released"))
-    return found
+    return running
+
+
+@pytest.fixture
+def running(stocked: World, tmp_path: Path) -> World:
+    return stocked.copied(tmp_path)
+
+
+@pytest.fixture
+def store(running: World) -> Store:
+    return Store(running.root / "store")
 
 
 def clone(world: World) -> Path:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ordain.core.reasons import Reason
 from ordain.core.rendering.gitops import TOOLS
 from ordain.core.specs.identity import Target
-from ordain.services.reconciling.reconcile import Outcome
+from ordain.services.reconciling.order import Outcome
 
 if TYPE_CHECKING:
     from tests.services.world import World

@@ -21,7 +21,7 @@ from ordain.core.canonical import bytes_digest
 from ordain.core.setup import scaffold
 from ordain.core.setup.automation import WORKFLOWS
 from ordain.errors import UserError
-from ordain.learn import infer
+from ordain.learn import columns, target
 from ordain.services.setup import init_model
 from ordain.services.setup.init import RECORD, Request, initialise, settle
 from ordain.services.setup.init_forge import Around
@@ -46,7 +46,10 @@ def first_model(tmp_path: Path) -> Request:
 def test_from_a_file_to_a_sound_repository_without_an_edit(tmp_path: Path) -> None:
     shop = tmp_path / "shop"
     outcome = initialise(shop, first_model(tmp_path))
-    assert "the task is binary and `Yes` counts as positive" in outcome.guessed
+    told = (
+        "the task is binary and `Yes` counts as positive: it has two values, of which this is a word for yes"
+    )
+    assert told in outcome.guessed
     assert (shop / "data/telco_churn.csv").is_file()
     assert (shop / ".ordain/local/collector").stat().st_mode & 0o077 == 0
     found = ordain(shop, "check", "--json")
@@ -274,10 +277,10 @@ def test_nobody_is_asked_without_a_terminal() -> None:
 def test_the_page_names_the_rules_that_hold() -> None:
     text = " ".join((ROOT / "docs/init.md").read_text("utf-8").split())
     for said in (
-        f"for at most {infer.MAX_CLASSES} different whole ones",
-        f"with at most {infer.MAX_LABELS} classes",
-        f"at most {infer.MAX_CATEGORIES} different texts",
-        f"more than {infer.MAX_CATEGORIES} categories",
+        f"for at most {target.MAX_CLASSES} different whole ones",
+        f"with at most {target.MAX_LABELS} classes",
+        f"at most {columns.MAX_CATEGORIES} different texts",
+        f"more than {columns.MAX_CATEGORIES} categories",
         f"more than {init_model.GIT_LIMIT // 2**20} MiB is not committed",
     ):
         assert said in text

@@ -6,10 +6,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
 from ordain.errors import UserError
+from ordain.services.checking.check import check
 from ordain.services.setup.init import Outcome, Request, initialise
 from ordain.services.setup.init_forge import Around
 
@@ -115,6 +117,21 @@ def test_an_edited_policy_brings_the_jobs_of_its_forge(shop: Path) -> None:
     policy.write_text(text.replace("repository: local/shop", "repository: acme/shop"))
     assert ".github/workflows/reconcile.yml" in again(shop, forge="github").written
     assert again(shop, forge="github", repository="acme/shop").written == ()
+
+
+def test_a_policy_brings_its_forge_and_its_repository(tmp_path: Path, somebody: None) -> None:
+    initialise(tmp_path / "first", Request(around=Around(forge="gitlab", repository="acme/risk")))
+    policy = tmp_path / "first/policy.yaml"
+    asked = Request(policy=policy, around=Around(gitops="argocd"))
+    outcome = initialise(tmp_path / "second", asked)
+    assert (tmp_path / "second/policy.yaml").read_bytes() == policy.read_bytes()
+    assert {"the forge is gitlab", "the repository is acme/risk"} <= set(outcome.guessed)
+    assert ".gitlab-ci.yml" in outcome.written
+    found = declared(tmp_path / "second", "models.yaml")["gitops"]
+    assert found["repository"] == "https://gitlab.com/acme/risk"
+    assert check(tmp_path / "second").problems == ()
+    with pytest.raises(UserError, match="--forge"):
+        initialise(tmp_path / "second", msgspec.structs.replace(asked, around=Around(forge="github")))
 
 
 def test_another_policy_is_refused(shop: Path, tmp_path: Path) -> None:

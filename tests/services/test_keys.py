@@ -10,11 +10,12 @@ import pytest
 
 from ordain.adapters.artifacts import Store
 from ordain.core.decisions import Decision
-from ordain.core.ledger.ledger import decode
+from ordain.core.ledger.ledger import JUDGING, decode
 from ordain.core.reasons import Reason
 from ordain.services.proofs.verify import verify
+from tests.services.test_makers import self_approved
 from tests.services.test_requests import Hosted
-from tests.services.world import World
+from tests.services.world import World, models_file, params_file
 
 CHURN, POLICY = "staging/churn", "_policy/_policy"
 Change = Callable[[dict[str, Any]], Any]
@@ -270,7 +271,7 @@ def test_two_runs_see_the_same_as_one(running: World) -> None:
     running.deploy(running.release("mei", "fraud", 1), "omar")
     entries = [decode(data) for _, data in sorted(running.ledger().items())]
     assert [len(each.sighted) for each in entries] == [0, 1]
-    assert [each.judging for each in entries] == [2, 2]
+    assert [each.judging for each in entries] == [JUDGING, JUDGING]
 
 
 def test_a_review_that_an_entry_holds_outlives_the_collectors_key(tmp_path: Path) -> None:
@@ -294,3 +295,74 @@ def test_a_review_that_an_entry_holds_outlives_the_collectors_key(tmp_path: Path
     found = hosted.verdict(collector=world.collector("collector-second"))
     assert sorted(each.kind for each in found.approvals) == ["attested-by-collector", "signed-by-approver"]
     assert found.approved
+
+
+def rotating(hosted: Hosted, *people: str) -> None:
+    """The collector's key is revoked and another takes its place, signed by some people or by nobody."""
+    world = hosted.world
+    keys = {"collectors": [{"key": world.public("collector-second")}], "revoked": [world.public("collector")]}
+    change = policy(world, "revoke", lambda file: file.update(keys))
+    if people:
+        world.sign(change, *people)
+    hosted.merge(change, (), author="ada-gh", pushers=("ada-gh",))
+    hosted.reconcile()
+
+
+def unsigned(hosted: Hosted) -> str:
+    """A request of Dana's of which only a forge can say who made it, signed by an approver."""
+    hosted.unsigned("dana")
+    branch = hosted.world.release("dana", "churn", 1)
+    hosted.world.sign(branch, "ravi")
+    hosted.merge(branch, ())
+    return branch
+
+
+def test_a_revoked_collector_vouches_for_nobody_from_then_on(tmp_path: Path) -> None:
+    """The revocation is merged and not approved yet, so that the old key still signs what is recorded."""
+    hosted = Hosted(tmp_path)
+    rotating(hosted)
+    unsigned(hosted)
+    assert hosted.verdict().reason == Reason.AUTHOR_UNPROVEN
+    sound(hosted.world)
+
+
+def test_what_it_vouched_for_before_stays_proven(tmp_path: Path) -> None:
+    hosted = Hosted(tmp_path)
+    world, second = hosted.world, hosted.world.collector("collector-second")
+    hosted.unsigned("ravi")
+    where = world.branch("ravi", "declare")
+    world.write(where, "models.yaml", models_file(("churn",)))
+    world.write(where, "params.yaml", params_file(("churn",)))
+    world.commit("ravi", "Declare churn")
+    hosted.merge(world.push("ravi"), (), author="ravi-gh", pushers=("ravi-gh",))
+    world.sign(branch := world.release("mei", "fraud", 1), "omar")
+    hosted.merge(branch, (), author="mei-gh", pushers=("mei-gh",))
+    hosted.reconcile()
+    rotating(hosted, "mei", "omar")
+    branch = unsigned(hosted)
+    assert self_approved(hosted.verdict(collector=second), "ravi")
+    world.branch("ada", "look")
+    world.commit("ada", "Look")
+    world.sign(branch := world.push("ada"), "mei")
+    hosted.merge(branch, (), author="ada-gh", pushers=("ada-gh",))
+    assert hosted.verdict(collector=second).approved
+    sound(hosted.world)
+
+
+def test_what_it_saw_after_that_stays_unproven_under_the_next_key(tmp_path: Path) -> None:
+    """Its word lies in an entry by then; the revocation came before that entry."""
+    hosted = Hosted(tmp_path)
+    world, second = hosted.world, hosted.world.collector("collector-second")
+    rotating(hosted)
+    unsigned(hosted)
+    assert hosted.verdict().reason == Reason.AUTHOR_UNPROVEN
+    world.branch("ada", "look")
+    world.commit("ada", "Look")
+    world.sign(branch := world.push("ada"), "mei", "omar")
+    hosted.merge(branch, (), author="ada-gh", pushers=("ada-gh",))
+    assert [each.action for entry in hosted.reconcile().entries for each in entry.decisions] == ["policy"]
+    world.branch("ada", "again")
+    world.commit("ada", "Look again")
+    hosted.merge(world.push("ada"), (), author="ada-gh", pushers=("ada-gh",))
+    standing = {each.transition.model: each.reason for each in hosted.reconcile(collector=second).standing}
+    assert standing["churn"] == Reason.AUTHOR_UNPROVEN

@@ -17,6 +17,7 @@ from ordain.services.training.affected import affected, append_lines
 from ordain.services.training.data_pull import Purpose, pull
 from ordain.services.training.fragments import join, pack
 from ordain.services.training.regenerate import regenerate
+from ordain.services.training.stopped import stopped
 from tests.services.test_run import MODEL, Repo, make
 
 REMOTE = "[core]\n    remote = r\n    analytics = false\n['remote \"r\"']\n    url = {}\n"
@@ -122,6 +123,7 @@ def forget(repo: Repo, path: str) -> None:
     stored.unlink()
 
 
+@pytest.mark.slow
 def test_dvc_itself_retrains_what_it_fails_to_fetch(clone: Repo) -> None:
     """The premise, with the pinned DVC: should it fail one day, DVC has been mended."""
     forget(changed(clone), "data/train.parquet")
@@ -140,6 +142,7 @@ def test_what_cannot_be_fetched_stops_before_anything_runs(clone: Repo) -> None:
     assert "ingest'" not in "".join(each for each in ran.stdout.splitlines() if "Running" in each)
 
 
+@pytest.mark.slow
 def test_dvc_itself_runs_a_stage_on_an_empty_folder(tmp_path: Path) -> None:
     """The premise of naming files one by one: a folder as a dependency is empty in a fresh clone."""
     repo = Repo(tmp_path / "repo")
@@ -212,6 +215,38 @@ def test_fragments_of_parallel_jobs_add_up_to_one_run(recording: tuple[Repo, Pat
     whole.run()
     assert (whole.root / "dvc.lock").read_bytes() == lock
     assert whole.git("status", "--porcelain") == repo.git("status", "--porcelain")
+
+
+@pytest.mark.parametrize("harm", ["edit", "remove", "add", "link"])
+def test_a_damaged_folder_is_not_taken_as_present(clone: Repo, harm: str) -> None:
+    folder, path = clone.root / "pipelines/churn/artifact", "pipelines/churn/artifact"
+    assert path in fetch(clone, "churn", purpose="release")
+    assert fetch(clone, "churn", purpose="release") == ()
+    (blob,) = folder.iterdir()
+    whole = blob.read_bytes()
+    if harm == "edit":
+        blob.chmod(0o644)
+        blob.write_bytes(b"x" * len(whole))
+    elif harm == "add":
+        (folder / "more").write_text("x")
+    else:
+        blob.unlink()
+        (folder / ("other" if harm == "remove" else blob.name)).symlink_to("/etc/hostname")
+    assert fetch(clone, "churn", purpose="release") == (path,)
+    assert [each.name for each in folder.iterdir()] == [blob.name]
+    assert blob.read_bytes() == whole
+
+
+def test_where_training_stopped_is_read_from_the_lock(clone: Repo) -> None:
+    changed(clone)
+    clone.tell("boosted", fail="error")
+    assert clone.ordain("generate").returncode == 0
+    assert stopped(clone.root)[0].at == ("train-boosted",)
+    fetch(clone)
+    assert clone.dvc("repro", "--allow-missing", "churn").returncode != 0
+    (found,) = stopped(clone.root)
+    assert (found.model, found.at) == ("churn", ("train-boosted",))
+    assert found.left > 1
 
 
 def test_joining_twice_changes_nothing(recording: tuple[Repo, Path]) -> None:

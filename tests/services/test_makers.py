@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,13 @@ import pytest
 
 from ordain.adapters.artifacts import Store
 from ordain.core.decisions import Decision
-from ordain.core.gating.verdicts import Verdict
 from ordain.core.reasons import Reason
+from ordain.services.judging.judging import Context
 from ordain.services.proofs.verify import verify
 from tests.services.test_requests import Hosted, sound
-from tests.services.world import World, environment_file, models_file, params_file, record
+from tests.services.world import FAILED, World, environment_file, models_file, params_file, record
 
 CHURN, PRODUCTION, SHARED = "staging/churn", "production/churn", "production/_shared"
-FAILED = (Verdict(gate="quality.roc_auc", outcome="fail", value=0.6, bound=0.7),)
 WAIVER = {
     "model": "churn", "gate": "quality.roc_auc", "reason": "Known, and accepted.", "expires": "2026-12-31",
 }  # fmt: skip
@@ -261,6 +261,49 @@ def test_a_text_that_nobody_signed_blocks_until_somebody_puts_it_in_place_anew(w
     assert merged(world, again, "ravi")[CHURN].approved
 
 
+STRANGERS = {
+    "by another address": "Ravi Menon <ravi@home.example>",
+    "by their name's key": "ravi <r@home.example>",
+    "by no name that anyone knows": "R. M. <rm@home.example>",
+    "by a nickname alone": "RM",
+}
+
+
+@pytest.mark.parametrize("line", STRANGERS.values(), ids=STRANGERS)
+def test_a_co_author_whom_the_policy_does_not_know_could_be_the_approver(running: World, line: str) -> None:
+    branch = running.replicas("dana", 5)
+    running.git("dana", "commit", "-q", "--amend", "-m", f"Five\n\nCo-authored-by: {line}")
+    running.push("dana")
+    decision = merged(running, branch, "ravi")[CHURN]
+    assert (decision.approved, decision.reason) == (False, Reason.AUTHOR_UNPROVEN)
+    assert ("ravi" in decision.contributors) == ("ravi" in line.casefold())
+
+
+def test_an_author_by_an_address_that_nobody_lists_is_unproven_whoever_signs(running: World) -> None:
+    branch = running.replicas("dana", 5)
+    running.git("dana", "commit", "-q", "--amend", "--author", "Ravi Menon <ravi@home.example>", "--no-edit")
+    running.push("dana")
+    decision = merged(running, branch, "ravi")[CHURN]
+    assert decision.reason == Reason.AUTHOR_UNPROVEN
+    assert {"dana", "ravi"} <= set(decision.contributors)
+
+
+def test_what_was_decided_by_the_rules_before_stays_proven(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ordain.services.judging.judged.JUDGING", 2)
+    monkeypatch.setattr("ordain.services.reconciling.reconcile.Context", partial(Context, judging=2))
+    branch = world.release("dana", "churn", 1)
+    world.git("dana", "commit", "-q", "--amend", "-m", "First\n\nCo-authored-by: RM <rm@home.example>")
+    world.push("dana")
+    world.sign(branch, "ravi")
+    world.merge(branch)
+    (entry,) = world.reconcile().entries
+    assert (entry.judging, entry.decisions[-1].approved) == (2, True)
+    monkeypatch.undo()
+    assert merged(world, world.replicas("dana", 6), "mei")[CHURN].approved
+
+
 def test_a_text_is_proven_by_the_key_that_its_author_had_then(world: World) -> None:
     """Dana's key is replaced between writing the spec and deploying it."""
     declared(world, "dana")
@@ -298,6 +341,65 @@ def test_a_forge_says_who_wrote_a_text_long_before_anything_was_pinned(tmp_path:
     hosted.merge(branch, hosted.reviews(branch, "mei"), author="ada-gh", pushers=("ada-gh",))
     assert hosted.verdict().approved
     sound(hosted)
+
+
+# -- the same people under other names -------------------------------------------------------------------
+
+
+def _renamed(world: World, **entry: Any) -> None:
+    """A policy in which Ravi's entry, whatever its name by now, is replaced by another, approved."""
+
+    def change(policy: dict[str, Any]) -> None:
+        old = next(each for each in ("ravi", "rob", "bob") if each in policy["people"])
+        person = policy["people"].pop(old)
+        new = {**person, **{key: value for key, value in entry.items() if key != "entry"}}
+        policy["people"][entry.get("entry", old)] = new
+
+    branch = edited(world, "ada", "policy.yaml", change)
+    assert merged(world, branch, "mei", "omar")["_policy/_policy"].approved
+
+
+def _second(world: World) -> list[dict[str, str]]:
+    return [{"key": world.public("ravi-second")}]
+
+
+ONE_BY_ONE: dict[str, tuple[dict[str, Any], ...]] = {
+    "by an address, then by a key": (
+        {"entry": "rob", "name": "Rob", "keys": "second"},
+        {"entry": "bob", "name": "Bob", "emails": ["rob@x.example"]},
+    ),
+    "by the entry's name, then by an address": (
+        {"name": "Rob", "keys": "second", "emails": ["rob@x.example"]}, {"entry": "bob"},
+    ),
+    "by an account alone": (
+        {"logins": {"github": "ravi-gh"}},
+        {"entry": "rob", "name": "Rob", "emails": ["rob@x.example"], "keys": "second",
+         "logins": {"github": "RAVI-gh"}},
+        {"entry": "bob", "logins": {}},
+    ),
+    "by a person's name": ({"entry": "rob", "emails": ["rob@x.example"], "keys": "second"},),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", ONE_BY_ONE.values(), ids=ONE_BY_ONE)
+def test_an_author_who_is_renamed_bit_by_bit_stays_the_author(
+    world: World, changes: tuple[dict[str, Any], ...]
+) -> None:
+    """Each change of the policy is approved; in the end nothing is as it was when the text was written."""
+    declared(world, "ravi")
+    for each in changes:
+        _renamed(world, **{**each, **({"keys": _second(world)} if "keys" in each else {})})
+    decision = merged(world, world.release("dana", "churn", 1), "ravi-second")[CHURN]
+    newest = changes[-1].get("entry", "ravi")
+    assert self_approved(decision, newest), (decision.contributors, decision.reason)
+    assert merged(world, world.release("dana", "fraud", 1), "ravi-second")["staging/fraud"].approved
+
+
+def test_a_person_who_is_replaced_whole_is_a_new_one(world: World) -> None:
+    """What can't be proven: nothing ties the two, and whoever approved the policy has said who that is."""
+    declared(world, "ravi")
+    _renamed(world, entry="rob", name="Rob", emails=["rob@x.example"], keys=_second(world))
+    assert merged(world, world.release("dana", "churn", 1), "ravi-second")[CHURN].approved
 
 
 # -- who has no hand in it -----------------------------------------------------------------------------

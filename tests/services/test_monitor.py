@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ from msgspec.structs import replace
 from ordain.adapters.outcomes import Names
 from ordain.core.drift.evidence import Evidence, Finding, Kind, Settings, encode
 from ordain.core.gating.verdicts import Verdict
-from ordain.core.specs.spec import FairnessGate, Gates, QualityGate
+from ordain.core.specs.bounds import Bounds
+from ordain.core.specs.spec import ColumnContract, FairnessGate, Gates, QualityGate
 from ordain.errors import UserError
 from ordain.services.monitoring.monitor import Ask, monitor
 from ordain.services.monitoring.watched import Approved, Watched, watched
-from tests.watch.world import DAY, END, NOW, Log, artifact, columns, trained
+from tests.watch.world import COLUMNS, DAY, END, NOW, Log, artifact, columns, trained
 
 ROWS = 600
 Inputs = dict[str, Any]
@@ -100,15 +102,20 @@ def test_columns_that_part_ways_are_a_joint_shift_alone(subject: Watched, tmp_pa
     log = Log(tmp_path / "log")
     for days in range(3):
         log.day(days, 2000, shuffled)
-    found = alarms(look(subject, log.folder))
+    seen = look(subject, log.folder)
+    found = alarms(seen)
     assert set(found) == {"joint-shift"}
     assert set(found["joint-shift"].columns[:2]) == {"price", "visits"}
+    assert "price and visits went together by 0.7" in found["joint-shift"].detail
+    spreads = {each.column for each in seen.columns if each.spread}
+    assert {"price", "visits"} <= spreads
+    assert seen.jointly[0].reference > 0.5 > abs(seen.jointly[0].current) + 0.3
 
 
 def test_dates_booleans_and_categories_drift_too(subject: Watched, tmp_path: Path) -> None:
     def changed(inputs: Inputs) -> None:
         rows = len(inputs["vip"])
-        inputs["since"] = inputs["since"] + 1500
+        inputs["since"] = inputs["since"] + 1500  # days since 1970
         inputs["vip"] = np.random.default_rng(1).random(rows) < 0.5
         inputs["plan"] = np.where(np.arange(rows) % 4 == 0, "enterprise", inputs["plan"])
         inputs["town"] = np.where(np.arange(rows) % 2 == 0, "", inputs["town"])
@@ -125,6 +132,9 @@ def test_dates_booleans_and_categories_drift_too(subject: Watched, tmp_path: Pat
         ("missingness", "town"),
     } <= drifted
     assert found.causes[0].suspect == "upstream-missingness"
+    shown = {each.column: each.spread.cells for each in found.columns if each.spread}
+    assert shown["vip"][:2] == ("false", "true")
+    assert re.fullmatch(r"at most 201\d-\d\d-\d\d", shown["since"][0])
     assert found.estimate is not None
     assert "town" in found.estimate.refused
 
@@ -149,6 +159,31 @@ def test_a_season_is_no_drift(subject: Watched, tmp_path: Path) -> None:
     assert (found.outcome, found.reference) == ("pass", "windows 2 before and before that")
     lonely = look(subject, log.folder, season=2, horizon=3)
     assert lonely.outcome == "insufficient"
+
+
+def test_a_season_of_few_rows_is_no_calm(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(3):
+        log.day(days, ROWS, raised)
+    for days in range(7, 10):
+        log.day(days, 5)
+    found = look(subject, log.folder, season=7)
+    assert found.outcome == "insufficient"
+    assert {each.lacks for each in found.windows} == {"5 of 50 rows to compare with"}
+
+
+def test_a_feed_that_fills_gaps_is_no_missingness_upstream(subject: Watched, tmp_path: Path) -> None:
+    def filled(inputs: Inputs) -> None:
+        inputs["town"] = np.where(inputs["town"] == "", "town 1", inputs["town"])
+
+    log = Log(tmp_path / "log")
+    for days in range(3):
+        log.day(days, 3000, filled)
+    found = look(subject, log.folder)
+    finding = alarms(found)["missingness"]
+    assert (finding.columns, finding.direction) == (("town",), "lower")
+    assert "upstream-filling" in {each.suspect for each in found.causes}
+    assert "upstream-missingness" not in {each.suspect for each in found.causes}
 
 
 # --- bad input: a clear finding each ------------------------------------------------------------------
@@ -214,6 +249,54 @@ def test_faults_of_others_in_the_same_file_are_theirs(
     assert [each.kind for each in found.findings] == ["log-foreign"]
     assert (found.outcome, found.reading.records) == ("pass", 3 * ROWS)
     assert found.reading.absent == found.reading.mistyped == found.reading.extra == {}
+
+
+def test_a_version_that_is_shown_the_same_requests_hides_nothing(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(3):
+        shadow = [{**each, "version": "8"} for each in log.day(days, ROWS, raised)]
+        log.write(shadow, f"predictions-pod-0-{1_600_000_000_000 + days}-1.jsonl")  # read first
+    labels = log.write_labels(tmp_path / "labels.jsonl")
+    found = look(subject, log.folder, labels=str(labels))
+    assert (found.reading.records, found.reading.duplicates) == (3 * ROWS, 0)
+    assert found.reading.other_versions == {"8": 3 * ROWS}
+    assert alarms(found)["drift"].columns == ("price",)
+    assert found.performance is not None
+    assert (found.performance.labelled, found.performance.unmatched) == (3 * ROWS, 0)
+    assert {each.name for each in found.performance.versions} == {"version=7", "version=8"}
+    assert [each.rows for each in look(subject, log.folder, rows=ROWS, length=0.0).windows] == [ROWS] * 3
+
+
+def test_an_id_that_stands_for_many_predictions_is_an_alarm(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(3):
+        log.day(days, ROWS)
+        log.write([{**each, "id": "request"} for each in Log(tmp_path / "other").day(days, ROWS, seed=3)])
+    found = look(subject, log.folder)
+    finding = alarms(found)["log-duplicated"]
+    hidden = 3 * ROWS - 1  # of one id, one is judged
+    assert finding.detail.startswith(f"{hidden} predictions were left out")
+    assert f"{hidden} of them are of another time" in finding.detail
+    assert found.reading.reused == hidden
+    assert found.request == "none"
+
+
+def test_a_file_that_comes_twice_is_only_noted(subject: Watched, quiet: Log, tmp_path: Path) -> None:
+    for path in quiet.folder.iterdir():
+        for name in ("a", "b"):
+            (tmp_path / f"{name}-{path.name}").write_bytes(path.read_bytes())
+    found = look(subject, tmp_path)
+    assert [(each.kind, each.alarm) for each in found.findings] == [("log-duplicated", False)]
+    assert (found.reading.duplicates, found.reading.reused) == (3 * ROWS, 0)
+
+
+def test_many_names_are_counted_to_the_last(subject: Watched, quiet: Log, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    records = log.day(1, ROWS, seed=5)
+    log.write([{**each, "id": f"x{at}", "version": f"v{at}"} for at, each in enumerate(records)])
+    found = look(subject, log.folder)
+    assert sum(found.reading.other_versions.values()) == ROWS
+    assert found.reading.other_versions["(others)"] == ROWS - 50
 
 
 def test_columns_that_changed(subject: Watched, tmp_path: Path) -> None:
@@ -313,9 +396,9 @@ def test_times_in_the_future(subject: Watched, tmp_path: Path) -> None:
 def test_what_is_older_than_the_horizon_is_not_remembered(
     subject: Watched, quiet: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ordain.watch.seen.BITS", 15)
+    monkeypatch.setattr("ordain.watch.seen.BITS", 17)
     log = Log(tmp_path / "log")
-    log.day(60, 20_000)
+    log.day(60, 30_000)
     for file in quiet.folder.iterdir():
         (log.folder / f"x{file.name}").write_bytes(file.read_bytes())
     short = look(subject, log.folder)
@@ -457,6 +540,62 @@ def test_a_breach_opens_a_request_and_fairness_is_told_by_group(subject: Watched
     assert "label-shift" in {each.suspect for each in found.causes}
 
 
+def fair(column: str, bound: float = 0.02) -> FairnessGate:
+    return FairnessGate(
+        column=column, metric="demographic_parity_difference", max=bound, min_group=20, rationale="x"
+    )
+
+
+def test_groups_that_the_log_tells_are_watched_hashed_ones_too(subject: Watched, tmp_path: Path) -> None:
+    def dearer(inputs: Inputs) -> None:
+        for name in ("vip", "female"):
+            inputs["price"] = np.where(inputs[name], inputs["price"] + 25, inputs["price"])
+
+    log, hashes = Log(tmp_path / "log"), {1: "aaaaaaaaaaaaaaaa", 0: "bbbbbbbbbbbbbbbb"}
+    for days in range(3):
+        records = log.day(days, ROWS, dearer)
+        for each, told in zip(records, log.labels[-ROWS:], strict=True):
+            each["inputs"][0]["female"] = hashes[told["female"]]  # as a server logs what is personal
+        log.write(records, f"predictions-pod-1-{1_700_000_000_001 + 2 * days}-1.jsonl")
+    bare = [{name: each[name] for name in ("id", "label", "time")} for each in log.labels]
+    labels = str(log.write_labels(tmp_path / "labels.jsonl", bare))
+    gates = Gates(quality=(), fairness=(fair("vip"), fair("female"), fair("senior_citizen")))
+    spec = declared(subject, gates)
+    bounds = Bounds(
+        fairness=gates.fairness,
+        columns={**COLUMNS, "senior_citizen": ColumnContract(type="boolean", personal=True)},
+    )
+    found = look(replace(spec, told=bounds), log.folder, labels=labels)
+    assert found.performance is not None
+    verdicts = {each.gate: each for each in found.performance.verdicts}
+    assert {name: each.outcome for name, each in verdicts.items()} == {
+        "fairness.vip": "fail", "fairness.female": "fail", "fairness.senior_citizen": "insufficient"
+    }  # fmt: skip
+    assert "where it is true" in verdicts["fairness.vip"].detail
+    assert "where female is hash aaaaaaaaaaaaaaaa" in verdicts["fairness.female"].detail
+    assert "its fairness is not watched" in verdicts["fairness.senior_citizen"].detail
+    assert found.request == "open"
+    assert {"vip=true", "female=aaaaaaaaaaaaaaaa"} <= {each.name for each in found.performance.groups}
+    assert found.reading.mistyped == found.reading.extra == {}
+
+
+def test_a_promised_group_that_the_log_never_shows_is_missed(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(3):
+        records = log.day(days, ROWS)
+        for each in records:
+            each["inputs"][0]["female"] = "aaaaaaaaaaaaaaaa"
+        log.write(records, f"predictions-pod-1-{1_700_000_000_001 + 2 * days}-1.jsonl")
+    bare = [{name: each[name] for name in ("id", "label", "time")} for each in log.labels]
+    labels = str(log.write_labels(tmp_path / "labels.jsonl", bare))
+    bounds = Bounds(fairness=(fair("female", 0.5),), columns=COLUMNS)
+    found = look(replace(subject, told=bounds), log.folder, labels=labels)
+    assert found.performance is not None
+    (verdict,) = found.performance.verdicts
+    assert verdict.outcome == "insufficient"
+    assert "none of those seen (1)" in verdict.detail
+
+
 def test_labels_that_do_not_come(subject: Watched, quiet: Log, tmp_path: Path) -> None:
     nothing = tmp_path / "nothing"
     nothing.mkdir()
@@ -467,6 +606,43 @@ def test_labels_that_do_not_come(subject: Watched, quiet: Log, tmp_path: Path) -
     quiet.write_labels(tmp_path / "labels.jsonl", old)
     stale = look(subject, quiet.folder, labels=str(tmp_path / "labels.jsonl"), horizon=3)
     assert "labels-stale" in alarms(stale)
+
+
+def test_labels_that_stopped_are_told_soon_and_since_when(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(20):
+        log.day(days, 100)
+
+    def told(young: int, trickle: int = 0, **more: Any) -> str:
+        """With labels of predictions of so many days ago and older, and a few of younger ones."""
+        rows = []
+        for each in log.labels:
+            _, days, _, row = each["id"].split("-")
+            if int(days) >= young or int(row) < trickle:
+                rows.append({**each, **more})
+        labels = str(log.write_labels(tmp_path / "labels.jsonl", rows))
+        stale = alarms(look(subject, log.folder, labels=labels)).get("labels-stale")
+        return stale.detail if stale else ""
+
+    assert told(1) == ""  # they take a day
+    assert told(2) == ""  # one window is no gap
+    assert told(3).startswith("labels stopped: 0 of 200 predictions since 2026-11-17T00:00:00Z")
+    assert told(8, trickle=3).startswith("labels stopped: 21 of 700 predictions since 2026-11-12T00:00:00Z")
+    assert told(0, time="") == ""
+    assert told(8, time="") == ""  # nothing says how long they take: not before half of the time is over
+    assert told(17, time="").startswith("no prediction since 2026-11-02T23:52:48Z")
+
+
+def test_a_log_that_all_but_stopped_is_told_since_when(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(2, 6):
+        log.day(days, ROWS)
+    for days in range(2):
+        log.day(days, 1, seed=3)  # a probe
+    stale = alarms(look(subject, log.folder))["log-stale"].detail
+    assert stale == "predictions all but stopped: 2 since 2026-11-18T00:00:00Z; 600 a window are usual"
+    silent = alarms(look(subject, log.folder, end=END + 3 * DAY, now=NOW + 3 * DAY))["log-stale"].detail
+    assert silent.startswith("no prediction since 2026-11-19T12:00:00Z, 84.0 hours before")
 
 
 def test_labels_that_take_their_time_are_not_missed_before(subject: Watched, tmp_path: Path) -> None:
@@ -569,7 +745,9 @@ def test_a_profile_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
         watched(tmp_path, "churn@production", folder, Approved())
 
 
-@pytest.mark.parametrize("target", ["churn", "@production", "churn@", ""])
+@pytest.mark.parametrize(
+    "target", ["churn", "@production", "churn@", "", "churn@..", "../../x@production", "churn@a/b", "c\n@a"]
+)
 def test_a_target_names_both(target: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not name"):
         watched(tmp_path, target, None, Approved())

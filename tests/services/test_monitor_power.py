@@ -8,29 +8,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from ordain.adapters.forges.github import GitHub
-from ordain.adapters.forges.gitlab import GitLab
-from ordain.adapters.forges.place import Token, place_of
-from ordain.adapters.forges.telling import Teller
 from ordain.adapters.git import Repository
 from ordain.adapters.resources import templates
 from ordain.core.approvals import approval
 from ordain.core.evidence import attestation
-from ordain.core.people.request import Draft, Status
 from ordain.core.reasons import Reason
 from ordain.core.rendering.desired import desired
 from ordain.core.rendering.templating import parse
 from ordain.errors import UserError
-from ordain.ports import Requests
-from tests.adapters.forges import github_world, gitlab_world
-from tests.adapters.forges.standin import TOKEN, Fault, StandIn, standing_in
 from tests.core.fleet import ALARMS, WATCHED, forms
 from tests.core.test_forms import files
 from tests.services.test_reconcile import CHURN, _previewed, _publish, verdicts
@@ -86,52 +77,7 @@ def test_what_tells_a_forge_has_no_git_no_keys_and_no_reconciler() -> None:
 # --- at a forge ---------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def on_github() -> Iterator[tuple[StandIn, Requests, Teller]]:
-    with standing_in("github", "/api/v3") as server:
-        github_world.World(server)
-        place = place_of("github", f"{server.origin}/acme/churn", "main")
-        for operation in server.answers:
-            if operation != ("POST", github_world.DISPATCHES):
-                server.faulty[operation] = Fault(status=403)
-        client = GitHub(place, Token(TOKEN))
-        yield server, client, Teller(place, Token(TOKEN))
-        client.close()
-
-
-@pytest.fixture
-def on_gitlab() -> Iterator[tuple[StandIn, Requests, Teller]]:
-    with standing_in("gitlab", "/api/v4") as server:
-        gitlab_world.World(server)
-        place = place_of("gitlab", f"{server.origin}/{gitlab_world.NAME}", "main")
-        for operation in server.answers:
-            if operation != ("POST", gitlab_world.TRIGGER):
-                server.faulty[operation] = Fault(status=401)  # a trigger token opens nothing else
-        client = GitLab(place, Token(TOKEN))
-        yield server, client, Teller(place, Token(TOKEN))
-        client.close()
-
-
-DRAFT = Draft(branch="retrain/churn-1", base="main", title="Retrain", body="x")
-TRIES: tuple[Callable[[Requests], object], ...] = (
-    lambda forge: forge.open_request(DRAFT),
-    lambda forge: forge.open_requests("retrain:churn"),
-    lambda forge: forge.ready(13, "now"),
-    lambda forge: forge.comment(13, "plan", "approved"),
-    lambda forge: forge.status(COMMIT, [Status(name="ordain", state="success")]),
-)
-
-
-@pytest.mark.parametrize("forge", ["on_github", "on_gitlab"])
-def test_its_token_tells_and_is_refused_everything_else(forge: str, request: pytest.FixtureRequest) -> None:
-    server, client, teller = request.getfixturevalue(forge)
-    teller.dispatch("ordain-retrain", {"model": "churn", "evidence": "{}"})
-    told = len(server.asked)
-    for attempt in TRIES:
-        with pytest.raises(UserError, match=r"answers 40[13]"):
-            attempt(client)
-    assert len(server.asked) > told  # it was tried, and refused there
-
+# What its token opens there, scope by scope: tests/adapters/forges/test_scopes.py.
 
 RULES = """#!/bin/sh
 # What docs/forges.md asks of a forge's rules: nobody pushes to these, but for the collector's account to one.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
+import msgspec
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -17,6 +18,7 @@ from ordain.core.plans.plan import Item, Plan
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
 from ordain.services.reading.plan import plan
+from tests.services.world import FAILED
 
 if TYPE_CHECKING:
     from tests.services.world import World
@@ -150,17 +152,14 @@ def test_merged_but_not_reconciled_is_said(untrained: World) -> None:
 
 
 def test_a_self_approval_and_a_failed_gate_are_said(untrained: World) -> None:
-    from ordain.core.gating.verdicts import Verdict
-
     branch = untrained.replicas("dana", 5)
     untrained.branch("omar", "look")
     untrained.approve(branch, "ravi")
     assert items(look(untrained))["staging/churn"].approved
-    bad = (Verdict(gate="quality.roc_auc", outcome="fail", value=0.6, bound=0.7),)
-    untrained.release("dana", "churn", 2, verdicts=bad)
+    untrained.release("dana", "churn", 2, verdicts=FAILED)
     item = items(look(untrained))["staging/churn"]
     assert (item.reason, item.deployed, item.wanted) == (Reason.GATE_FAILED, "churn@1", "churn@2")
-    assert [each.outcome for each in item.gates] == ["fail"]
+    assert [each.outcome for each in item.gates] == ["fail", "pass"]
     assert "no waiver covers it" in item.detail
 
 
@@ -191,14 +190,27 @@ def test_a_named_base_and_a_clone_without_origin(untrained: World) -> None:
     assert {each.action for each in alone.items} == {"none"}
 
 
-def test_edited_manifests_are_noted(untrained: World) -> None:
-    where = untrained.branch("dana", "edit")
+def test_edited_manifests_are_something_to_do(running: World) -> None:
+    where = running.branch("dana", "edit")
     (where / "manifests/staging/churn/service.yaml").write_text("kind: Secret\n")
-    untrained.commit("dana", "Edit")
-    untrained.git("dana", "push", "-q", "origin", "HEAD:main")
-    made = look(untrained)
-    assert made.notes == ("1 edited file below manifests/ will be restored",)
+    running.commit("dana", "Edit")
+    running.git("dana", "push", "-q", "origin", "HEAD:main")
+    made = look(running)
+    assert made.restored == ("manifests/staging/churn/service.yaml",)
     assert not made.changes
+    assert not msgspec.structs.replace(made, stale=()).empty
+    code, said = run(running)
+    assert code == 2
+    assert said.splitlines()[0].endswith("1 edited file below manifests/ would be restored.")
+    assert "manifests/staging/churn/service.yaml" in said
+    running.reconcile()
+    assert look(running).restored == ()
+
+
+def test_an_image_that_was_never_named_is_noted(running: World) -> None:
+    running.branch("dana", "look")
+    assert any("environments/staging.yaml: runtime.image: the image is a placeholder" in each
+               for each in look(running).notes)  # fmt: skip
 
 
 def run(world: World, *words: str, who: str = "dana") -> tuple[int, str]:

@@ -12,6 +12,7 @@ from ordain.adapters.git import Repository
 from ordain.cli.main import ordain
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
+from ordain.services.requests.commit import check_signed
 from ordain.services.requests.promote import promote
 
 if TYPE_CHECKING:
@@ -34,6 +35,29 @@ def test_promoting_pins_what_runs_and_keeps_comments(running: World) -> None:
     (commit,) = Repository(running.enter("dana")).commits([proposal.commit])
     assert commit.signer is not None  # signed, as Dana's settings say
     assert commit.author.email == "dana@x.example"
+
+
+def test_a_key_that_is_named_signs_without_being_asked_to(running: World) -> None:
+    running.branch("dana", "look")
+    running.git("dana", "config", "--unset", "commit.gpgsign")
+    (commit,) = Repository(running.enter("dana")).commits([running.promote("dana").commit])
+    assert commit.signer is not None
+
+
+@pytest.mark.parametrize("name", ["gpg.format", "user.signingkey"])
+def test_what_could_never_be_approved_is_not_proposed(running: World, name: str) -> None:
+    before = running.branch("dana", "look")
+    for each in ("commit.gpgsign", name):
+        running.git("dana", "config", "--unset", each)
+    with pytest.raises(UserError, match="would be unsigned") as caught:
+        promote(running.setting("dana"), "churn", "production")
+    assert caught.value.reason == Reason.AUTHOR_UNPROVEN
+    assert "git config user.signingkey" in caught.value.fix
+    assert running.git("dana", "branch", "--show-current") == "look"
+    assert running.git("dana", "status", "--porcelain") == ""
+    running.edit(before, "policy.yaml", lambda value: value.update(forge="github"))
+    running.git("dana", "commit", "-qam", "On a forge")
+    check_signed(Repository(before), None)
 
 
 def test_a_promotion_runs_once_approved_by_the_people_of_that_environment(running: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import http.client
+import json
 import os
 import signal
 import socket
@@ -25,9 +26,10 @@ from ordain.core.drift.alerts import BODY_LIMIT
 from ordain.errors import UserError
 from ordain.services.monitoring.receive import Receiver
 from tests.adapters.forges.conftest import LIMITS
-from tests.adapters.forges.github_world import DISPATCHES, World
-from tests.adapters.forges.standin import TOKEN, Fault, StandIn, standing_in
+from tests.adapters.forges.github_world import DISPATCHES, hosted
+from tests.adapters.forges.standin import TOKEN, Fault, StandIn
 from tests.core.test_alerts import alert, message
+from tests.wire import exchanged
 
 SECRET = "webhook-secret-1"
 NOW = dt.datetime(2026, 11, 27, 12, tzinfo=dt.UTC)
@@ -36,9 +38,8 @@ ASKING = message(alert(retrain="draft"))
 
 @pytest.fixture
 def forge() -> Iterator[StandIn]:
-    with standing_in("github", "/api/v3") as server:
-        World(server)
-        yield server
+    with hosted() as world:
+        yield world.server
 
 
 class Clock:
@@ -94,6 +95,20 @@ def test_alerts_reach_the_forge_once_an_hour_and_again_after_a_restart(forge: St
     assert {each.body["client_payload"]["model"] for each in forge.asked} == {"churn"}
 
 
+def test_another_alert_in_the_same_hour_is_another(forge: StandIn) -> None:
+    clock = Clock()
+    made = receiver(forge, clock)
+    first, second = (alert(retrain="draft", alertname=name) for name in ("Odd", "Odder"))
+    told = [made.receive(message(*found)).told for found in ([first], [second], [first, second], [second])]
+    assert told == ["churn@production: draft"] * 2 + ["nothing that calls for a request"] * 2
+    kinds = [
+        json.loads(each.body["client_payload"]["evidence"])["findings"][0]["kind"] for each in forge.asked
+    ]
+    assert kinds == ["Odd", "Odder"]
+    clock.now += dt.timedelta(minutes=59)
+    assert made.receive(message(first)).told == "nothing that calls for a request"
+
+
 def test_a_forge_that_is_away_or_refuses_is_told_again(forge: StandIn) -> None:
     with listening(receiver(forge, Clock())) as address:
         forge.faulty["POST", DISPATCHES] = Fault(status=503)
@@ -118,18 +133,6 @@ def test_only_whoever_knows_the_secret_is_heard(forge: StandIn) -> None:
     assert forge.asked == []
 
 
-def raw(address: tuple[str, int], data: bytes) -> bytes:
-    with socket.create_connection(address, timeout=20) as made:
-        made.sendall(data)
-        found = b""
-        try:
-            while part := made.recv(65_536):
-                found += part
-        except ConnectionError:
-            pass
-        return found
-
-
 HEAD = f"POST /alerts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SECRET}\r\n".encode()
 
 
@@ -148,7 +151,7 @@ HEAD = f"POST /alerts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SECRET}\r\n"
 )
 def test_what_is_malformed_or_too_large_is_refused(forge: StandIn, sent: bytes, status: bytes) -> None:
     with listening(receiver(forge, Clock())) as address:
-        assert status in raw(address, sent).split(b"\r\n")[0]
+        assert status in exchanged(address, sent).split(b"\r\n")[0]
         assert post(address, ASKING)[0] == 200
 
 
@@ -203,6 +206,9 @@ def test_what_was_passed_on_is_forgotten_in_time(forge: StandIn, monkeypatch: py
         assert made.receive(message(alert(retrain="draft", model=model))).status == 200
         clock.now += dt.timedelta(hours=2)
     assert len(made._sent) == 1
+    names = [alert(retrain="draft", alertname=f"Odd{at}") for at in range(9)]
+    assert made.receive(message(*names)).status == 200
+    assert len(made._sent) == 2
 
 
 def test_an_address_that_is_taken(forge: StandIn) -> None:

@@ -18,9 +18,9 @@ from ordain.core.gating.verdicts import Verdict
 from ordain.core.ledger.ledger import decode
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
-from ordain.services.reconciling.reconcile import Outcome, Place
+from ordain.services.reconciling.order import Outcome, Place
 from ordain.services.requests.approve import approve
-from tests.services.world import World, environment_file
+from tests.services.world import FAILED, PARITY, World, environment_file
 
 CHURN, SHARED = "staging/churn", "staging/_shared"
 
@@ -517,8 +517,7 @@ def test_lowering_the_risk_is_judged_by_the_higher_one(world: World) -> None:
 
 # -- evidence --------------------------------------------------------------------------------------
 
-FAILED = (Verdict(gate="quality.roc_auc", outcome="fail", value=0.6, bound=0.7),)
-THIN = (Verdict(gate="quality.roc_auc", outcome="insufficient"),)
+THIN = (Verdict(gate="quality.roc_auc", outcome="insufficient", bound=0.7), PARITY)
 
 
 def waiver(expires: str) -> dict[str, str]:

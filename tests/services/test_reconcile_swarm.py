@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from ordain.adapters.git import Repository
 from ordain.core.ledger.ledger import decode
-from ordain.services.reconciling.reconcile import Place
+from ordain.services.reconciling.order import Place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -29,6 +29,7 @@ from ordain.core.artifacts.artifact import blob_path
 from ordain.core.decisions import Deployed, LedgerState
 from ordain.core.gating.release import Release, encode
 from ordain.core.pipelines.pipeline import CODE_TOPS, context_of, is_code_path, pipeline_files
+from ordain.core.releasing.refused import NotReleasedError, decode
 from ordain.core.specs.identity import Target
 from ordain.core.state.instance import Instance, is_state_path, read_instance
 from ordain.errors import UserError
@@ -228,7 +229,7 @@ def deploy(root: Path, monkeypatch: pytest.MonkeyPatch, number: int, environment
     running = Deployed(
         target=target, subject="s", intent="i", files="f", release=found.ref, since=1, source="c"
     )
-    state = LedgerState(deployed={target: running}, ran={target: (number,)})
+    state = LedgerState(deployed={target: running}, ran={target: {number: found.digest}})
     monkeypatch.setattr(service, "fold", lambda _: state)
 
 
@@ -302,6 +303,10 @@ def test_a_worse_champion_is_refused_until_a_waiver_covers_it(
     deploy(root, monkeypatch, 1)
     error = refused(root)
     assert error.reason == "gate-failed"
+    assert isinstance(error, NotReleasedError)
+    ((told,), gate) = error.refused, "non_inferiority.roc_auc"
+    assert {each.outcome for each in told.verdicts if each.gate == gate} == {"fail"}
+    assert "pass" in {each.outcome for each in told.verdicts}
     assert "non_inferiority.roc_auc: fail (value -" in error.what
     assert "bound 0.02, interval" in error.what
     assert "ordain run churn" in error.fix
@@ -360,7 +365,7 @@ def test_numbers_are_never_used_again(
     switch(root, trees["first"])
     assert go(root).release == "churn@5"
     target = Target(environment="staging", model="churn")
-    monkeypatch.setattr(service, "fold", lambda _: LedgerState(ran={target: (7,)}))
+    monkeypatch.setattr(service, "fold", lambda _: LedgerState(ran={target: {7: "r"}}))
     (root / "releases/churn/5.yaml").unlink()
     (root / "environments/staging.yaml").write_text(ENVIRONMENT)
     assert go(root).release == "churn@8"
@@ -613,8 +618,8 @@ def test_one_refused_model_does_not_stop_the_others(work: Callable[[], Path]) ->
 
 def test_the_ledger_of_the_base_branch_is_read(work: Callable[[], Path]) -> None:
     root = work()
-    assert History.around(root, "main").ledger == LedgerState()
-    assert History.around(root / "pipelines", "main").ledger is None
+    assert History.around(root).ledger == LedgerState()
+    assert History.around(root / "pipelines").ledger is None
     disk.write_atomic(root / "manifests/ledger/00000001.json", b"{}")
     git(root, "add", "-A")
     git(root, "commit", "-q", "-m", "A ledger that is none")
@@ -639,7 +644,9 @@ def test_the_command_line(work: Callable[[], Path]) -> None:
     ) | {"notes": answer["notes"], "waived": [], "written": []}
     assert "nothing to do" in ordain(root, "release").stdout
     (root / P / "gates.json").unlink()
-    wrong = ordain(root, "release")
+    told = root.parent / "refused.json"
+    wrong = ordain(root, "release", "--refused", str(told))
     assert wrong.returncode == 1
     assert "Traceback" not in wrong.stderr
     assert "next: ordain run churn" in wrong.stderr
+    assert [(each.model, each.verdicts) for each in decode(told.read_bytes(), "")] == [("churn", ())]

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from ordain.adapters.artifacts import Store
 from ordain.core.decisions import Decision
-from ordain.core.people.request import Request, Review
+from ordain.core.people.request import Hand, Request, Review
 from ordain.core.reasons import Reason
 from ordain.core.specs.governance import Policy
 from ordain.core.specs.identity import Transition
@@ -20,7 +20,7 @@ from ordain.services.judging import witness
 from ordain.services.judging.past import Past
 from ordain.services.judging.states import States
 from ordain.services.proofs.verify import verify
-from ordain.services.reconciling.reconcile import Outcome, Place
+from ordain.services.reconciling.order import Outcome, Place
 from tests.services.world import World
 
 
@@ -39,12 +39,11 @@ class Hosted:
 
     def __init__(self, root: Path, **policy: Any) -> None:
         self.forge = Forge()
-        self.world = World(root, {"forge": "github", "people": self.people(root), **policy})
+        self.world = World(root, {"forge": "github", "people": self.people(), **policy})
         self.number = 0
 
-    def people(self, root: Path) -> dict[str, Any]:
-        (root / "hidden").mkdir()
-        people: dict[str, Any] = World(root / "hidden").policy()["people"]
+    def people(self) -> dict[str, Any]:
+        people: dict[str, Any] = World.policy()["people"]
         for name, person in people.items():
             person["logins"] = {"github": f"{name}-gh"}
         return people
@@ -249,10 +248,169 @@ def test_whoever_pushed_for_the_author_cannot_review(hosted: Hosted) -> None:
     assert hosted.verdict().reason == Reason.SELF_APPROVAL
 
 
+@pytest.mark.parametrize(
+    "told",
+    [{"pushers": ("dana-gh", "")}, {"pushers": ("dana-gh", "stranger")}, {"author": None}],
+    ids=["an account that is gone", "an account that nobody lists", "opened by an account that is gone"],
+)
+@pytest.mark.parametrize("signed", [True, False])
+def test_a_push_by_somebody_who_cannot_be_named(hosted: Hosted, told: dict[str, Any], signed: bool) -> None:
+    """It could be the reviewer's other account, whoever signed what was pushed."""
+    if not signed:
+        hosted.unsigned("dana")
+    branch = hosted.world.release("dana", "churn", 1)
+    hosted.merge(branch, hosted.reviews(branch, "ravi"), **told)
+    assert hosted.verdict().reason == Reason.AUTHOR_UNPROVEN
+    sound(hosted)
+
+
+@pytest.mark.parametrize(
+    ("line", "named", "reason"),
+    [
+        ("R <ravi@home.example>", (), Reason.AUTHOR_UNPROVEN),
+        ("R <ravi@home.example>", ("ravi@home.example",), Reason.APPROVED),
+        ("R <7+mei-gh@users.noreply.github.com>", (), Reason.APPROVED),
+        ("R <7+ravi-gh@users.noreply.github.com>", (), Reason.SELF_APPROVAL),
+    ],
+)
+def test_an_address_that_neither_forge_nor_policy_knows(
+    hosted: Hosted, line: str, named: tuple[str, ...], reason: Reason
+) -> None:
+    """The forge names every account behind the commits; the trailer is nobody's, or somebody's account."""
+    hosted.unsigned("dana")
+    branch = hosted.world.release("dana", "churn", 1)
+    hosted.world.git("dana", "commit", "-q", "--amend", "-m", f"Release\n\nCo-authored-by: {line}")
+    hosted.world.push("dana")
+    hosted.merge(branch, hosted.reviews(branch, "ravi"), named=named)
+    assert hosted.verdict().reason == reason
+    sound(hosted)
+
+
+@pytest.mark.parametrize(
+    ("trailer", "reason"),
+    [
+        ("Co-authored-by: RM", Reason.AUTHOR_UNPROVEN),
+        ("Co-authored-by: Mei Tanaka", Reason.APPROVED),
+        ("Co-authored-by: Ravi Menon", Reason.SELF_APPROVAL),
+        ("Co-authored-by: R <7+ravi-gh@users.noreply.github.com>", Reason.SELF_APPROVAL),
+    ],
+)
+def test_whom_a_squash_hides_the_branch_still_names(hosted: Hosted, trailer: str, reason: Reason) -> None:
+    """By a name alone, or by an address of the forge's making; the squash itself names Dana alone."""
+    world = hosted.world
+    hosted.unsigned("dana")
+    branch = world.release("dana", "churn", 1)
+    world.git("dana", "commit", "-q", "--amend", "-m", f"Release\n\n{trailer}")
+    world.push("dana")
+    head, reviews = world.run(world.origin, "git", "rev-parse", branch), hosted.reviews(branch, "ravi")
+    world.branch("dana", "squashing")
+    world.git("dana", "merge", "-q", "--squash", f"origin/{branch}")
+    merged = world.commit("dana", "Squashed")
+    world.git("dana", "push", "-q", "origin", "HEAD:main")
+    hosted.tell(merged, head, reviews)
+    assert hosted.verdict().reason == reason
+    sound(hosted)
+
+
+def test_taking_in_the_base_branch_names_nobody(hosted: Hosted) -> None:
+    """The forge's own button updates Dana's branch, by a commit of the forge's own address."""
+    world = hosted.world
+    hosted.unsigned("dana")
+    branch = world.release("dana", "churn", 1)
+    where = world.branch("mei", "other")
+    world.write(where, "README.md", "Hello")
+    world.commit("mei", "Say hello")
+    world.merge(world.push("mei"))
+    world.git("dana", "fetch", "-q", "origin")
+    forge = ("-c", "user.name=Forge", "-c", "user.email=noreply@forge.example")
+    # What Git takes from the environment goes before what it is told to.
+    words = ["env", *(f"-uGIT_{role}_{key}" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL"))]
+    merge = (*words, "git", *forge, "merge", "-q", "--no-ff", "-m", "Update", "origin/main")
+    world.run(world.enter("dana"), *merge, who="dana")
+    world.push("dana")
+    hosted.merge(branch, hosted.reviews(branch, "ravi"))
+    assert hosted.verdict().reason == Reason.APPROVED
+
+
+@pytest.mark.parametrize(
+    ("way", "reason"),
+    [
+        ("clean", Reason.APPROVED),
+        ("a clean one, by force", Reason.SELF_APPROVAL),
+        ("with a text of his own", Reason.SELF_APPROVAL),
+        ("and more on another day", Reason.SELF_APPROVAL),
+    ],
+)
+def test_taking_in_the_base_branch_is_no_contribution(hosted: Hosted, way: str, reason: Reason) -> None:
+    """Ravi presses the forge's button on Dana's branch, and reviews what comes of it."""
+    world = hosted.world
+    hosted.unsigned("dana")
+    branch = world.release("dana", "churn", 1)
+    before = world.git("dana", "rev-parse", "HEAD")
+    where = world.branch("mei", "other")
+    world.write(where, "README.md", "Hello")
+    world.commit("mei", "Say hello")
+    world.merge(world.push("mei"))
+    world.git("dana", "fetch", "-q", "origin")
+    world.git("dana", "merge", "-q", "--no-ff", "-m", "Update", "origin/main")
+    if way == "with a text of his own":
+        world.write(world.enter("dana"), "README.md", "Bye")
+        world.commit("dana", "Update", "--amend")
+    after = world.git("dana", "rev-parse", "HEAD")
+    if way == "and more on another day":
+        world.write(world.enter("dana"), "README.md", "Bye")
+        world.commit("dana", "Say bye")
+    head = world.git("dana", "rev-parse", "HEAD")
+    world.push("dana")
+    update = {"before": "", "after": ""} if "force" in way else {"before": before, "after": after}
+    more = (Hand(login="ravi-gh", before=after, after=head),) if head != after else ()
+    hands = (
+        Hand(login="dana-gh", after=before), Hand(login="ravi-gh", after=after), *more,
+        Hand(login="ravi-gh", **update),
+    )  # fmt: skip
+    reviews = hosted.reviews(branch, "ravi")
+    hosted.merge(branch, reviews, pushers=("dana-gh", "ravi-gh"), hands=hands)
+    assert hosted.verdict().reason == reason
+    sound(hosted)
+
+
 def test_merging_is_no_contribution(hosted: Hosted) -> None:
     branch = hosted.world.release("dana", "churn", 1)
     hosted.merge(branch, hosted.reviews(branch, "ravi"), merged_by="ravi-gh")
     assert hosted.verdict().reason == Reason.APPROVED
+
+
+@pytest.mark.parametrize("way", ["in the merge", "on top of it"])
+@pytest.mark.parametrize("gone", [False, True], ids=["by Ravi", "by an account that is gone"])
+def test_what_a_merge_by_hand_brings_beside_the_branch_is_the_mergers(
+    hosted: Hosted, way: str, gone: bool
+) -> None:
+    """Ravi pushes the merge himself, with a text of his own under Dana's name, and lets Omar pin that."""
+    world = hosted.world
+    hosted.unsigned("dana")
+    branch = world.release("dana", "churn", 1)
+    reviews = hosted.reviews(branch, "mei")
+    head = world.run(world.origin, "git", "rev-parse", branch)
+    where = world.branch("dana", "by-hand")
+    world.git("dana", "merge", "-q", "--no-ff", "-m", "Merge", f"origin/{branch}")
+    clean = world.git("dana", "rev-parse", "HEAD")
+    world.edit(where, "models.yaml", lambda value: value["models"].update(fraud=value["models"]["churn"]))
+    world.edit(
+        where, "params.yaml", lambda value: value["candidates"].update(fraud=value["candidates"]["churn"])
+    )
+    amend = ("--amend",) if way == "in the merge" else ()
+    merged = world.commit("dana", "Merge", *amend)
+    world.git("dana", "push", "-q", "origin", "HEAD:main")
+    merger = None if gone else "ravi-gh"
+    if not amend:
+        hosted.tell(clean, head, reviews, merged_by=merger)
+    hosted.tell(merged, head, reviews, merged_by=merger)
+    assert hosted.verdict().reason == (Reason.AUTHOR_UNPROVEN if gone and amend else Reason.APPROVED)
+    hosted.unsigned("omar")
+    pinned = world.release("omar", "fraud", 1)
+    hosted.merge(pinned, hosted.reviews(pinned, "ravi"), author="omar-gh", pushers=("omar-gh",))
+    assert hosted.verdict("fraud").reason == (Reason.AUTHOR_UNPROVEN if gone else Reason.SELF_APPROVAL)
+    sound(hosted)
 
 
 def test_two_accounts_of_one_person_count_once_and_shared_accounts_never(tmp_path: Path) -> None:

@@ -17,27 +17,24 @@ from ordain.adapters import dvc_remote
 from ordain.adapters.git import Repository
 from ordain.adapters.requests_local import LocalRequests
 from ordain.errors import UserError
-from ordain.services.judging.workspace import committed_policy
+from ordain.services.judging.workspace import governed
 from ordain.services.monitoring import retrain as service
 from ordain.services.monitoring.retrain import Asked, Bench, Wish, retrain
 from ordain.services.releases.release import Released
 from ordain.services.requests.commit import Author
 from tests.services.test_lean import REMOTE, changed
-from tests.services.test_run import Repo, Watcher, make
-from tests.services.world import record
+from tests.services.test_run import Repo, Watcher
+from tests.services.world import keys_folder, record
 
 NOW = dt.datetime(2026, 11, 27, 12, tzinfo=dt.UTC)
 EVIDENCE = {"model": "churn", "findings": [{"kind": "new-data", "alarm": True, "detail": "rows.csv"}]}
 
 
 @pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def original(ran: Repo, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that ran, on main of an origin."""
     root = tmp_path_factory.mktemp("retrain")
-    repo = make(root / "clone")
-    repo.run()
-    repo.git("checkout", "-q", "-B", "main")
-    repo.commit()
+    ran.copied(root / "clone").git("checkout", "-q", "-B", "main")
     return root
 
 
@@ -48,6 +45,8 @@ def repo(original: Path, tmp_path: Path) -> Repo:
     repo.git("init", "-q", "--bare", "-b", "main", str(tmp_path / "origin.git"))
     repo.git("remote", "add", "origin", str(tmp_path / "origin.git"))
     repo.git("push", "-q", "-u", "origin", "main")
+    for key, value in (("gpg.format", "ssh"), ("user.signingkey", str(keys_folder() / "bot"))):
+        repo.git("config", key, value)
     return repo
 
 
@@ -92,6 +91,17 @@ def test_training_that_fails_is_told_in_the_request(repo: Repo) -> None:
     assert listed == ["data/rows.csv", "pipelines/churn/retraining.json"]
     assert repo.git("branch", "--show-current") == "retrain/churn-1"
     assert repo.git("status", "--porcelain", "--untracked-files=no") == ""
+
+
+def test_a_request_that_nobody_could_approve_is_not_made(repo: Repo) -> None:
+    repo.git("config", "--unset", "user.signingkey")
+    new_data(repo)
+    before = repo.git("status", "--porcelain")
+    with pytest.raises(UserError, match="would be unsigned"):
+        ask(repo)
+    assert (repo.git("branch", "--show-current"), repo.git("status", "--porcelain")) == ("main", before)
+    calm = [{"kind": "new-data", "alarm": False, "detail": "rows.csv"}]
+    assert ask(repo, findings=calm).answer == "calm"
 
 
 def test_nothing_new_to_learn_from_leaves_everything_as_it_was(repo: Repo) -> None:
@@ -202,7 +212,7 @@ def test_a_mark_that_was_not_left_is_left_the_next_time(repo: Repo, monkeypatch:
         with pytest.raises(KeyboardInterrupt):
             ask(repo, request="draft")
     assert repo.git("ls-remote", "origin", "refs/ordain/asked/*") == ""
-    assert ask(repo, NOW + dt.timedelta(days=1), request="draft").answer == "open"
+    assert ask(repo, NOW + dt.timedelta(days=1), request="draft").answer == "resume"
     repo.git("push", "-q", "origin", ":retrain/churn-1")
     assert ask(repo, NOW + dt.timedelta(days=9), request="draft").answer == "known"
 
@@ -339,8 +349,9 @@ def test_without_a_remote_another_forge_than_the_local_one_asks_for_nothing(
 ) -> None:
     new_data(repo)
     trace = Trace(repo, monkeypatch)
-    policy = committed_policy(Repository(repo.root))
-    monkeypatch.setattr(service, "committed_policy", lambda _: replace(policy, forge="github"))
+    found = governed(Repository(repo.root))
+    hosted = replace(found, policy=replace(found.policy, forge="github"))
+    monkeypatch.setattr(service, "governed", lambda _: hosted)
     with pytest.raises(UserError, match="no remote"):
         trace.ask()
     assert trace.steps == STEPS[:3]

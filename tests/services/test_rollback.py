@@ -14,16 +14,25 @@ from ordain.errors import UserError
 from ordain.services.requests.rollback import rollback
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.services.world import World
 
 
-@pytest.fixture
-def promoted(running: World) -> World:
-    """churn@1, then churn@2, in staging and production."""
+@pytest.fixture(scope="module")
+def twice(worlds: tuple[World, World], tmp_path_factory: pytest.TempPathFactory) -> World:
+    """What `promoted` gives copies of."""
+    running = worlds[1].copied(tmp_path_factory.mktemp("promoted"))
     running.deploy(running.promote("dana").branch, "ravi", "mei")
     running.deploy(running.release("dana", "churn", 2), "ravi")
     running.deploy(running.promote("dana").branch, "ravi", "mei")
     return running
+
+
+@pytest.fixture
+def promoted(twice: World, tmp_path: Path) -> World:
+    """churn@1, then churn@2, in staging and production."""
+    return twice.copied(tmp_path)
 
 
 def test_a_rollback_restores_the_bytes_once_one_reviewer_approved(running: World) -> None:

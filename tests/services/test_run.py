@@ -134,6 +134,11 @@ class Repo:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    def copied(self, root: Path) -> Repo:
+        """A repository that stands where this one does, and goes its own way from there."""
+        shutil.copytree(self.root, root, symlinks=True)
+        return Repo(root)
+
     def git(self, *words: str) -> str:
         return subprocess.run(
             ["git", *words], cwd=self.root, check=True, capture_output=True, text=True
@@ -208,19 +213,9 @@ def make(root: Path) -> Repo:
     return repo
 
 
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Repo:
-    """One model, run once and committed. Tests copy it."""
-    repo = make(tmp_path_factory.mktemp("ran") / "repo")
-    repo.run()
-    repo.commit()
-    return repo
-
-
 @pytest.fixture
 def repo(ran: Repo, tmp_path: Path) -> Repo:
-    shutil.copytree(ran.root, tmp_path / "repo", symlinks=True)
-    return Repo(tmp_path / "repo")
+    return ran.copied(tmp_path / "repo")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import tempfile
 from pathlib import Path
@@ -17,8 +18,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from ordain.core.drift import proposal
 from ordain.services.monitoring import retrain as service
-from tests.services.storm import HOUR, Kind, Level, Storm, made
+from tests.core.signing import Person
+from tests.services.storm import FORGERIES, HOUR, KEY, STRANGER, Forgery, Kind, Level, Storm, made
 
 KINDS: tuple[Kind, ...] = ("local", "github", "gitlab")
 
@@ -34,15 +37,45 @@ def test_thirty_days_of_drift_alerts_and_at_last_a_breach_are_one_request(
 ) -> None:
     storm = Storm(kind, origin, tmp_path)
     for day in range(30):
-        storm.found("open" if day >= 20 else "draft")
-        storm.now += 9 * HOUR
-        storm.alerted("draft")
-        storm.restart()
-        storm.now += 15 * HOUR
+        if day % 2:
+            storm.alerted("draft")
+            storm.restart()
+        else:
+            storm.found("open" if day >= 20 else "draft")
+        storm.now += 24 * HOUR
         (request,) = storm.open()
         assert request.draft == (day < 20)
     assert storm.count() == 1
-    assert storm.answers == ["ask", *["open"] * 39, "ready", *["open"] * 19]
+    assert storm.answers == ["ask", *["open"] * 19, "ready", *["open"] * 9]
+    storm.end()
+
+
+TIMES = (
+    "9999-12-31T23:59:59Z",
+    "2090-01-01T00:00:00Z",
+    "2026-11-01T00:00:00Z",
+    "0001-01-01T00:00:00Z",
+    "soon",
+)
+OTHER = "sha256:" + "0" * 64
+
+
+@pytest.mark.parametrize("what", FORGERIES)
+@pytest.mark.parametrize("signer", [STRANGER, None], ids=["signed", "unsigned"])
+def test_what_a_stranger_pushes_silences_nothing_and_is_never_proposed(
+    what: Forgery, signer: Person | None, origin: Path, tmp_path: Path
+) -> None:
+    storm = Storm("local", origin, tmp_path)
+    for asked, key in itertools.product(TIMES, (KEY, OTHER)):
+        storm.forge(what, asked, key, signer)
+    found = storm.found("open")
+    assert (found.answer, found.branch) == ("ask", "retrain/churn-1")
+    (request,) = storm.open()
+    storm.turned_down(request, delete=True)
+    storm.now += 90 * 24 * HOUR
+    storm.forge(what, "9999-12-31T23:59:59Z", signer=signer)
+    assert storm.found("open").answer == "known"
+    assert storm.count() == 1
     storm.end()
 
 
@@ -51,7 +84,11 @@ class Killed(BaseException):
 
 
 class Month(RuleBasedStateMachine):
-    """Everything that can happen, in any order; a model of it says how many requests there may be."""
+    """Everything that can happen, in any order; a model of it says how many requests there may be.
+
+    Attributes:
+        allowed: so many. unmarked: whether a breach was asked for and nothing remembers it yet.
+    """
 
     kind: Kind
     origin: Path
@@ -61,6 +98,7 @@ class Month(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.storm = Storm(self.kind, self.origin, self.folder)
         self.allowed = 1
+        self.unmarked = False
 
     def teardown(self) -> None:
         self.storm.end()
@@ -80,23 +118,35 @@ class Month(RuleBasedStateMachine):
 
     @rule(level=st.sampled_from(["draft", "open"]), at=st.sampled_from(["open", "mark"]))
     def killed(self, level: Level, at: str) -> None:
-        """A job is killed before it opens the request, or before it leaves the mark; if it comes so far."""
+        """A job is killed before it opens the request, or before it leaves the mark; if it comes so far.
+
+        A draft that asks for review, and whose mark does not say so yet, is turned down as a draft.
+        """
 
         def dies(*_: object) -> None:
             raise Killed
 
-        owner, name = (service, "remember") if at == "mark" else (service, "draft")
+        owner, name = (service, "remember") if at == "mark" else (proposal, "draft")
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(owner, name, dies)
             try:
                 self.storm.found(level)
             except Killed:
+                self.unmarked |= at == "mark"
                 return
         self._after(level)
 
     @rule(hours=st.integers(1, 120))
     def later(self, hours: int) -> None:
         self.storm.now += hours * HOUR
+
+    @rule(
+        what=st.sampled_from(FORGERIES), asked=st.sampled_from(TIMES), key=st.sampled_from([KEY, OTHER]),
+        signer=st.sampled_from([STRANGER, None]),
+    )  # fmt: skip
+    def stranger_pushes(self, what: Forgery, asked: str, key: str, signer: Person | None) -> None:
+        """Whatever it says, and of whatever time: nothing here counts it, so nothing below may change."""
+        self.storm.forge(what, asked, key, signer)
 
     @rule()
     def receiver_restarts(self) -> None:
@@ -107,7 +157,7 @@ class Month(RuleBasedStateMachine):
     def decided(self, merge: bool, delete: bool) -> None:
         """A person merges the request or turns it down; of a draft, a breach may then bring another."""
         (request,) = self.storm.open()
-        self.allowed = 2 if request.draft else self.allowed
+        self.allowed = 2 if request.draft or self.unmarked else self.allowed
         decide = self.storm.merged if merge else self.storm.turned_down
         decide(request, delete=delete)
 
@@ -119,10 +169,12 @@ class Month(RuleBasedStateMachine):
     def _after(self, level: Level) -> None:
         """Whoever was not killed leaves a request, and one that asks for review after a breach."""
         assert self.storm.count() >= 1
+        self.unmarked &= level != "open"
         if level == "open" and self.storm.open():
             assert not self.storm.open()[0].draft
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_whatever_happens_in_a_month_there_is_one_request(kind: Kind, origin: Path) -> None:
     machine = type("Month", (Month,), {"kind": kind, "origin": origin})

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
+from copy import copy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ from ordain.core.git import commits
 from ordain.core.specs.identity import training_slice
 from ordain.core.specs.spec import Models, Params
 from ordain.services.judging.workspace import Setting, at_base
-from ordain.services.reconciling.reconcile import Collector, Order, Outcome, Place, reconcile
+from ordain.services.reconciling.order import Collector, Order, Outcome, Place
+from ordain.services.reconciling.reconcile import reconcile
 from ordain.services.requests.approve import Approved, Approver, approve
 from ordain.services.requests.pins import Proposal
 from ordain.services.requests.promote import promote
@@ -65,7 +67,9 @@ SPEC: dict[str, Any] = {
     "monitoring": {"latency_objective_ms": 50},
 }
 CANDIDATES = {"plain": {"estimator": "sklearn.linear_model.LogisticRegression", "parameters": {"C": 1.0}}}
-PASSED = (Verdict(gate="quality.roc_auc", outcome="pass", value=0.8, bound=0.7),)
+PARITY = Verdict(gate="parity", outcome="pass", value=1e-07, bound=1e-05)
+PASSED = (Verdict(gate="quality.roc_auc", outcome="pass", value=0.8, bound=0.7), PARITY)
+FAILED = (Verdict(gate="quality.roc_auc", outcome="fail", value=0.6, bound=0.7), PARITY)
 
 
 class _Plain(yaml.SafeDumper):
@@ -111,7 +115,11 @@ def record(
                           metric="roc_auc", score=0.8),
         artifact=sha(f"artifact {model} {number} {salt}"),
         artifact_bytes=1000,
-        metrics={"roc_auc": 0.8},
+        metrics={
+            each.gate.removeprefix("quality."): each.value
+            for each in verdicts
+            if each.gate.startswith("quality.") and each.value is not None
+        },
         verdicts=verdicts,
         looks=1,
     )  # fmt: skip
@@ -174,17 +182,28 @@ class World:
         self.commit("ada", "Found the repository")
         self.run(ada, "git", "push", "-q", "origin", "HEAD:main")
 
+    def copied(self, root: Path) -> World:
+        """A world that stands where this one does, in an empty folder, and goes its own way from there."""
+        shutil.copytree(self.root, root, symlinks=True, dirs_exist_ok=True)
+        twin = copy(self)
+        twin.root, twin.origin, twin.absent = root, root / self.origin.name, set(self.absent)
+        for settings in root.glob("*/.git/config"):  # each clone names its origin by path
+            settings.write_text(settings.read_text().replace(str(self.root), str(root)))
+        return twin
+
     # -- policy ----------------------------------------------------------------------------------
 
-    def public(self, name: str) -> str:
+    @staticmethod
+    def public(name: str) -> str:
         """Somebody's public key, type and body."""
-        return " ".join((self.keys / f"{name}.pub").read_text().split()[:2])
+        return " ".join((keys_folder() / f"{name}.pub").read_text().split()[:2])
 
-    def policy(self) -> dict[str, Any]:
+    @classmethod
+    def policy(cls) -> dict[str, Any]:
         """The policy that a world starts from; every call gives a new copy."""
         people = {
             name: {"name": full, "emails": [f"{name}@x.example"], "roles": list(roles),
-                   "keys": [{"key": self.public(name)}]}
+                   "keys": [{"key": cls.public(name)}]}
             for name, (full, roles) in PEOPLE.items()
         }  # fmt: skip
         return {
@@ -193,7 +212,7 @@ class World:
             "branch": "main",
             "forge": "local",
             "people": people,
-            "collectors": [{"key": self.public("collector")}],
+            "collectors": [{"key": cls.public("collector")}],
             "rules": [
                 {"environments": ["staging"], "approvals": {"reviewer": 1}},
                 {"environments": ["production"], "approvals": {"reviewer": 1, "risk-officer": 1}},
@@ -231,14 +250,13 @@ class World:
         """Somebody's clone, which signs commits with their key; made when it is first asked for."""
         where = self.root / who
         if not where.exists():
-            self.run(self.root, "git", "clone", "-q", str(self.origin), str(where), who=who)
             settings = {
                 "gpg.format": "ssh", "user.signingkey": str(self.keys / who), "commit.gpgsign": "true",
                 "user.name": PEOPLE.get(who, (who, []))[0], "user.email": f"{who}@x.example",
                 "checkout.defaultRemote": "origin", "core.hooksPath": os.devnull,
             }  # fmt: skip
-            for key, value in settings.items():
-                self.run(where, "git", "config", key, value, who=who)
+            told = [word for each in settings.items() for word in ("-c", "=".join(each))]
+            self.run(self.root, "git", "clone", "-q", *told, str(self.origin), str(where), who=who)
         return where
 
     def branch(self, who: str, name: str) -> Path:
@@ -296,7 +314,8 @@ class World:
             ):
                 known = yaml.safe_load((where / path).read_text())[key] if (where / path).exists() else {}
                 self.write(where, path, {**new, key: {**known, **new[key]}})
-        made = record(model, number, **{"made_of": self.declared_slice(where, model), **options})
+        declared = {"made_of": self.declared_slice(where, model), "verdicts": self.passed(where, model)}
+        made = record(model, number, **{**declared, **options})
         self.write(where, f"releases/{model}/{number}.yaml", msgspec.to_builtins(made))
         self.pin(where, "staging", model, number)
         self.commit(who, f"Release {model}@{number}")
@@ -310,6 +329,11 @@ class World:
         except (msgspec.ValidationError, yaml.YAMLError):
             return plain_slice(model)
         return training_slice(models.models[model], params.candidates.get(model, {}), params.seed)
+
+    def passed(self, where: Path, model: str) -> tuple[Verdict, ...]:
+        """What the gates of a model would say to a champion that passes."""
+        bound = self.models(where)[model]["gates"]["quality"][0]["min"]
+        return msgspec.structs.replace(PASSED[0], bound=bound), PARITY
 
     def models(self, where: Path) -> dict[str, Any]:
         """What is declared in a clone."""

@@ -157,7 +157,7 @@ def test_an_estimate_is_what_labels_would_say_of_calibrated_probabilities() -> N
         chance = np.random.default_rng(seed).beta(1, 2, 2000)
         truth = source.random(2000) < chance
         fine = np.bincount((chance * FINE).astype(int), minlength=FINE)
-        made = estimated(fine, 0.5)
+        made = estimated(fine, 0.5, 0.0)
         label = chance >= 0.5
         real = {
             "accuracy": sk.accuracy_score(truth, label),
@@ -173,10 +173,31 @@ def test_an_estimate_is_what_labels_would_say_of_calibrated_probabilities() -> N
     assert min(inside.values()) >= 16
 
 
+@pytest.mark.parametrize("way", ["high", "low", "bold", "timid"])
+def test_an_interval_allows_for_the_calibration_error_that_is_known(way: str) -> None:
+    source = np.random.default_rng(1)
+    given_ = source.beta(2, 3, 20_000)
+    chance = {
+        "high": given_ - 0.04, "low": given_ + 0.04,
+        "bold": 0.4 + 0.8 * (given_ - 0.4), "timid": 0.4 + 1.2 * (given_ - 0.4),
+    }[way].clip(0, 1)  # fmt: skip
+    truth, label = source.random(len(given_)) < chance, given_ >= 0.5
+    fine = np.bincount((given_ * FINE).astype(int), minlength=FINE)
+    real = {"recall": sk.recall_score(truth, label), "roc_auc": sk.roc_auc_score(truth, given_)}
+    outside = 0
+    for name, value in real.items():
+        narrow, wide = (estimated(fine, 0.5, error).metrics[name].interval for error in (0.0, 0.05))
+        assert narrow is not None
+        assert wide is not None
+        assert wide[0] <= value <= wide[1]
+        outside += not narrow[0] <= value <= narrow[1]
+    assert outside
+
+
 def test_an_estimate_without_a_positive_answer_has_no_precision() -> None:
     fine = np.zeros(FINE, dtype=np.int64)
     fine[10] = 500
-    made = estimated(fine, 0.5).metrics
+    made = estimated(fine, 0.5, 0.0).metrics
     assert made["precision"].value is None
     assert made["precision"].interval is None
     assert made["accuracy"].value == pytest.approx(0.9895)

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from ordain.adapters.files import inside, read_bytes
+from ordain.core.data.addresses import remote
 from ordain.core.data.pins import Piece, Pin, belongs
 from ordain.core.reasons import Reason
 from ordain.core.specs.spec import Source
 from ordain.errors import RetryLater, UserError
 
 BYTE_LIMIT = 2 * 2**30
-LOCAL_PROTOCOLS = {"file", "local", "dir", "reference"}
 
 
 def read_source(root: Path, source: Source, pin: Pin | None = None) -> Any:
@@ -104,13 +104,12 @@ def _pinned(piece: Piece) -> bytes:
 
 
 def refuse_local(url: str) -> None:
-    """Refuse a URL that leads to this machine's own files or through another one.
+    """Refuse a URL that leads to this machine's own files, through another one, or to no store that is known.
 
     Raises:
         UserError: reason `hostile-object`.
     """
-    protocol = url.partition("://")[0]
-    if protocol in LOCAL_PROTOCOLS or "::" in url:
+    if not remote(url):
         raise UserError(
             "the URL leads around the repository",
             where=url,
@@ -211,12 +210,29 @@ def _parquet(data: bytes, place: str) -> Any:
     from pyarrow import parquet
 
     try:
-        table = parquet.read_table(pa.BufferReader(data), use_threads=False)
-        columns = [_as_text(column) for column in table.itercolumns()]
+        # `read_table` refuses a file with two columns of one name, and doesn't say which.
+        table = parquet.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise _truncated(place, str(error).splitlines()[0]) from error
     _check_header(table.column_names, place)
-    return pa.table(dict(zip(table.column_names, columns, strict=True)))
+    columns = zip(table.column_names, table.itercolumns(), strict=True)
+    return pa.table({name: _readable(name, column, place) for name, column in columns})
+
+
+def _readable(name: str, column: Any, place: str) -> Any:
+    """One Arrow column as text.
+
+    Raises:
+        UserError: when it holds lists, bytes or the like, for which no text stands.
+    """
+    import pyarrow as pa
+
+    try:
+        return _as_text(column)
+    except pa.ArrowException as error:
+        what = f"the column `{name}` holds {column.type}, and no column contract has a type for that"
+        fix = "write the file with text, numbers, truth values or dates in its place, or without the column"
+        raise UserError(what, where=place, fix=fix) from error
 
 
 def _as_text(column: Any) -> Any:

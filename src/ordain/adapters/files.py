@@ -14,11 +14,11 @@ import os
 import shutil
 import stat
 import tempfile
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ordain.core import gitnames
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
 
@@ -39,31 +39,25 @@ STATE_TOPS = (
     ".ordain/schemas",
 )
 _CHUNK = 2**20
-_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, format (bidi), surrogate, line and paragraph marks
+_SHOWN = 300  # characters of a path that a message names
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def _hostile(where: str, what: str) -> UserError:
     fix = "replace it with a regular file inside the repository"
-    return UserError(what, where=ascii(where)[1:-1], fix=fix, reason=Reason.HOSTILE_OBJECT)
+    return UserError(what, where=ascii(where[-_SHOWN:])[1:-1], fix=fix, reason=Reason.HOSTILE_OBJECT)
 
 
 def safe_parts(relative: str) -> tuple[str, ...]:
-    """The segments of a relative path that can only lead downwards.
+    """The segments of a relative path that can only lead downwards, by the rule for paths in Git.
 
     Raises:
-        UserError: reason `hostile-object` for an absolute or empty path, an empty segment, `.`, `..`
-            or `.git`, a leading `-`, a backslash, an invisible character, a segment over 255 bytes.
+        UserError: reason `hostile-object` for whatever `gitnames.path` refuses.
     """
-    if any(unicodedata.category(each) in _UNSEEN for each in relative):
-        raise _hostile(relative, "the path holds a control or invisible character")
-    parts = tuple(relative.split("/"))
-    for part in parts:
-        if part in {"", ".", ".."} or part.casefold() in {".git", "git~1"}:
-            raise _hostile(relative, f"the path segment `{part}` is not allowed")
-        if part.startswith("-") or "\\" in part or len(part.encode()) > os.pathconf("/", "PC_NAME_MAX"):
-            raise _hostile(relative, f"the path segment `{part[:40]}` is not allowed")
-    return parts
+    try:
+        return tuple(gitnames.path(relative).split("/"))
+    except UserError as error:
+        raise _hostile(relative, error.what) from error
 
 
 def inside(root: Path, relative: str) -> Path:

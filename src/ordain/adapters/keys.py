@@ -33,9 +33,9 @@ def keys_of(ids: Sequence[str], places: NDArray[np.uint64]) -> NDArray[np.uint64
     words = packed.astype(f"S{8 * width}").view(np.uint64).reshape(len(packed), width)
     keys = np.zeros(len(packed), dtype=np.uint64)
     for column in words.T:  # padding is 0 and must not change a key
-        keys = np.where(column == 0, keys, _mixed(keys ^ column))
+        keys = np.where(column == 0, keys, mixed(keys ^ column))
     named = packed != b""
-    keys = _mixed(keys + places * _FACTOR)
+    keys = mixed(keys + places * _FACTOR)
     return np.where(named, np.where(keys == 0, _FACTOR, keys), np.uint64(0))
 
 
@@ -46,7 +46,7 @@ def _packed(text: str) -> bytes:
     return hashlib.blake2b(data, digest_size=16).hexdigest().encode()
 
 
-def _mixed(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mixed(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Two rounds of multiplying and folding the upper half down (arithmetic is modulo 2^64)."""
     for _ in range(2):
         keys = (keys ^ (keys >> _HALF)) * _FACTOR

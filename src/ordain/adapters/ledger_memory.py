@@ -21,11 +21,11 @@ _LIMIT = 2**20
 
 
 class LedgerMemory:
-    """The newest ledger head that a clone has seen in one place.
+    """The newest head that a clone has seen of one ledger.
 
     Args:
         folder: the clone's Git folder, shared by its worktrees.
-        place: the branch, with its address where it is another repository's.
+        place: the ledger's genesis, with an address where it is another repository's.
     """
 
     def __init__(self, folder: Path, place: str) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from io import BufferedReader, RawIOBase
 from typing import IO, Any, cast
 
+from ordain.core.data.addresses import usable
 from ordain.errors import RetryLater, UserError
 
 MOST_FILES = 100_000
@@ -33,6 +34,9 @@ class LogPlace:
         self.where, self._what = url.split("?", maxsplit=1)[0], what
         if "::" in url:
             raise UserError(f"{what} is at a chained URL", where=self.where, fix="name the place itself")
+        if not usable(url):
+            fix = "use a folder, or the URL of a store on a network such as s3:// or https://"
+            raise UserError(f"{what} cannot be read there: no such URL is read", where=self.where, fix=fix)
         try:
             self._files: Any
             self._files, self.root = fsspec.core.url_to_fs(url)

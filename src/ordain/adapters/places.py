@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ordain.adapters.files import TEMPORARY
+from ordain.core.data.addresses import usable
 from ordain.errors import RetryLater, UserError
 
 # What a file system may say about a version of a file; whatever of it is there goes into the fingerprint.
@@ -174,11 +175,14 @@ def place_of(text: str, root: Path) -> Place:
         text: an fsspec URL, or a path below `root` (or an absolute one).
 
     Raises:
-        UserError: a chained URL, or one whose protocol has no driver here.
+        UserError: a chained URL, or one whose protocol is not known or has no driver here.
     """
     shown = shown_url(text)
     if _CHAINED in text or "\0" in text:
         raise UserError("chained URLs are not read", where=shown, fix="name the file itself")
+    if not usable(text):
+        fix = "use a path, or the URL of a store on a network such as s3:// or https://"
+        raise UserError("nothing here reads such a URL", where=shown, fix=fix)
     if "://" not in text:
         text = f"file://{(root / text).absolute()}"
     import fsspec

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ordain.adapters.keys import keys_of
 from ordain.adapters.log_places import LogPlace, begun
 from ordain.adapters.met import Met
+from ordain.adapters.outcomes import text_of
 
 LINES, OPEN, PARQUET = ".jsonl", ".jsonl.open", ".parquet"
 LINE_LIMIT = 32 * 2**20
@@ -51,6 +52,7 @@ class Batch(Struct, frozen=True, kw_only=True):
         outputs: by answer column; NaN where there is none.
         absent, mistyped: which rows lack a feature, or hold another type; features without such a row are
             left out. extra: which rows have a column that the model does not know.
+        groups: columns that are taken as groups, whatever their type.
     """
 
     keys: NDArray[np.uint64]
@@ -62,6 +64,7 @@ class Batch(Struct, frozen=True, kw_only=True):
     absent: Mapping[str, Flags] = {}
     mistyped: Mapping[str, Flags] = {}
     extra: Mapping[str, Flags] = {}
+    groups: Mapping[str, Text] = {}
 
 
 class Shape(Struct, frozen=True, kw_only=True):
@@ -69,13 +72,15 @@ class Shape(Struct, frozen=True, kw_only=True):
 
     Attributes:
         text, numbers: features. answers: answer columns. known: every column the model knows, those that
-            are not taken included.
+            are not taken included. groups: columns that are taken as text, whatever their type; personal
+            ones are hashes.
     """
 
     text: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
     known: frozenset[str] = frozenset()
+    groups: tuple[str, ...] = ()
 
 
 Scalar = str | float | bool | None
@@ -194,6 +199,7 @@ def batch_of(records: Sequence[Record], shape: Shape) -> Batch:
         absent=columns.absent,
         mistyped=columns.mistyped,
         extra=columns.unknown(shape.known),
+        groups=columns.groups(shape.groups),
     )
 
 
@@ -248,6 +254,17 @@ class _Columns:
 
     def numbers(self, name: str) -> Floats:
         return np.array(self._values(name, {float, int, bool}), dtype=np.float64)
+
+    def groups(self, names: Sequence[str]) -> dict[str, Text]:
+        """The columns of these that any row has, as text."""
+        found = {}
+        for name in names:
+            table: dict[str, int] = {}
+            told = [text_of(row.get(name)) for row in self._rows]
+            places = [table.setdefault(each, len(table)) if each else -1 for each in told]
+            if table:
+                found[name] = Text(np.array(places, dtype=np.int64), tuple(table))
+        return found
 
     def unknown(self, known: frozenset[str]) -> dict[str, Flags]:
         found: dict[str, Flags] = {}

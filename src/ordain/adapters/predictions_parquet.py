@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from ordain.adapters import predictions
 from ordain.adapters.arrow_views import plain, valid
 from ordain.adapters.keys import keys_of
 from ordain.adapters.met import Met
+from ordain.adapters.outcomes import text_of
 
 INPUTS, OUTPUTS, PROBABILITIES = "inputs.", "outputs.", "probabilities"
 BUFFER = 2**18  # bytes of each column
@@ -46,7 +48,7 @@ def read(
         return
     if not {"time", "model", "version"} <= set(names):
         raise ValueError("no prediction log")
-    wanted = [f"{INPUTS}{name}" for name in (*shape.text, *shape.numbers)]
+    wanted = [f"{INPUTS}{name}" for name in dict.fromkeys((*shape.text, *shape.numbers, *shape.groups))]
     wanted += [f"{OUTPUTS}{name}" for name in shape.answers]
     columns = [
         each for each in ("time", "model", "version", "id", "row", PROBABILITIES, *wanted) if each in names
@@ -54,8 +56,17 @@ def read(
     shares = {name: name.removeprefix(INPUTS) for name in names if name.startswith(INPUTS)}
     extra = [name for name in shares.values() if name not in shape.known][: predictions.MOST_EXTRA]
     for group in range(file.num_row_groups):  # one by one: readers give their memory back at a group's end
-        for each in file.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False):
+        for each in _ahead(file.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False)):
             yield _flat(*_dated(each, met), shape, extra)
+
+
+def _ahead(batches: Iterator[Any]) -> Iterator[Any]:
+    """The same batches, each of which is decoded while the one before is counted."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = thread.submit(next, batches, None)
+            yield batch
 
 
 def _dated(table: Any, met: Met) -> tuple[Any, NDArray[np.int64]]:
@@ -95,13 +106,16 @@ def _flat(
     return predictions.Batch(
         keys=keys_of(ids, np.nan_to_num(places).astype(np.uint64)),
         times=micros / 1e6,
-        models=_text(table["model"], "model", mistyped),
-        versions=_text(table["version"], "version", mistyped),
+        models=_named(table["model"], "model", mistyped),
+        versions=_named(table["version"], "version", mistyped),
         inputs=inputs,
         outputs=outputs,
         absent={name: every for name in (*shape.text, *shape.numbers) if name not in inputs},
         mistyped=mistyped,
         extra=dict.fromkeys(extra, every),
+        groups={
+            name: _group(table[f"{INPUTS}{name}"]) for name in shape.groups if f"{INPUTS}{name}" in names
+        },
     )
 
 
@@ -130,10 +144,29 @@ def _text(column: Any, name: str, mistyped: dict[str, predictions.Flags]) -> pre
     return predictions.Text(places, tuple(encoded.dictionary.to_pylist()))
 
 
+def _named(column: Any, name: str, mistyped: dict[str, predictions.Flags]) -> predictions.Text:
+    """A name, which may be a number to whoever wrote it."""
+    return _text(column.cast(pa.string()) if pa.types.is_integer(column.type) else column, name, mistyped)
+
+
+def _group(column: Any) -> predictions.Text:
+    """Whatever a column holds, as text."""
+    if pa.types.is_nested(column.type):
+        return predictions.Text(np.full(len(column), -1, dtype=np.int64), ())
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    words = [text_of(each) for each in encoded.dictionary.to_pylist()]
+    table = {word: place for place, word in enumerate(dict.fromkeys(each for each in words if each))}
+    at = np.array([table.get(word, -1) for word in words] + [-1], dtype=np.int64)
+    indices = encoded.indices.cast(pa.int64()).fill_null(len(words))
+    return predictions.Text(at[plain(indices, np.int64)], tuple(table))
+
+
 def _numbers(column: Any, name: str, mistyped: dict[str, predictions.Flags]) -> predictions.Floats:
     kind = column.type
     if pa.types.is_boolean(kind):
         column = column.cast(pa.uint8())
+    elif pa.types.is_date32(kind):
+        column = column.cast(pa.int32())  # days since 1970, as a server logs them
     elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         _mistype(column, name, mistyped)
         return np.full(len(column), np.nan)

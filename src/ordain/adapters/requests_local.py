@@ -24,6 +24,7 @@ READY = "refs/ordain/ready"
 _SEEN = "refs/ordain/seen"
 _NUMBER = re.compile(rf"{FOLDER}/([1-9][0-9]{{0,8}})")
 SIZE_LIMIT = 2**20
+BODY_LIMIT = SIZE_LIMIT - 2**14  # beside which the rest of a record has room
 ATTEMPTS = 20
 
 
@@ -54,9 +55,9 @@ class LocalRequests:
     def open_request(self, draft: Draft) -> str:
         """Record a request; the name of its ref."""
         record = Record(
-            branch=draft.branch, base=draft.base, title=draft.title, body=draft.body, labels=draft.labels,
-            author=self._clone.identity(), created=self._clock().strftime("%Y-%m-%dT%H:%M:%SZ"),
-            draft=draft.draft,
+            branch=draft.branch, base=draft.base, title=draft.title, body=draft.text(BODY_LIMIT, _written),
+            labels=draft.labels, author=self._clone.identity(),
+            created=self._clock().strftime("%Y-%m-%dT%H:%M:%SZ"), draft=draft.draft,
         )  # fmt: skip
         with scratch(self._clone.folder) as repository:
             (blob,) = repository.write_blobs([msgspec.json.format(msgspec.json.encode(record))])
@@ -113,6 +114,11 @@ class LocalRequests:
         refs = {f"{each}/*": f"{each}/*" for each in (FOLDER, READY)} | {"refs/heads/*": f"{_SEEN}/*"}
         repository.fetch(self._address, refs)
         return dict(_records(repository))
+
+
+def _written(text: str) -> int:
+    """Bytes of a text in a record."""
+    return len(msgspec.json.encode(text))
 
 
 def _records(repository: Repository) -> Iterator[tuple[int, Record]]:

@@ -41,3 +41,31 @@ def as_rows(table: Any) -> pd.DataFrame:
         path = Path(folder) / "rows.parquet"
         write_table(path, table)
         return read_frame(path)
+
+
+def typed(data: bytes, place: Path) -> Any:
+    """The `pyarrow.Table` of a Parquet file.
+
+    Args:
+        data: the bytes of the file. place: where it came from, for errors.
+
+    Raises:
+        UserError: when it is none.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        # `read_table` refuses a file with two columns of one name.
+        return parquet.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        what = f"the data cannot be read as Parquet: {str(error).splitlines()[0]}"
+        raise UserError(what, where=str(place), fix="fetch the file again, or name a CSV file") from error
+
+
+def as_parquet(table: Any) -> bytes:
+    """The bytes of a table as a Parquet file."""
+    with tempfile.TemporaryDirectory(prefix="ordain-table-") as folder:
+        path = Path(folder) / "table.parquet"
+        write_table(path, table)
+        return path.read_bytes()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ordain.cli.console import CHANGES, OK, Console, common_options
+from ordain.cli.console import CHANGES, OK, Console, clone_options
 
 
 @click.command()
@@ -22,7 +22,7 @@ from ordain.cli.console import CHANGES, OK, Console, common_options
     help="Also write GitLab's child pipeline that trains, records and reports them.",
 )
 @click.option("--exit-code", is_flag=True, help="Exit with 2 when there is any.")
-@common_options
+@clone_options
 def command(
     *, output: Path | None, gitlab: Path | None, exit_code: bool, as_json: bool, quiet: bool, root: Path
 ) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 
 if TYPE_CHECKING:
     from ordain.services.releases.append import Made
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("models", nargs=-1)
-@common_options
+@clone_options
 def command(models: tuple[str, ...], as_json: bool, quiet: bool, root: Path) -> None:
     """Put pinned models into the runtime image, as one more layer, and push the result.
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
+
+SIGN_ANEW = "git rebase --exec 'git commit --amend --no-edit -S' BASE, push, and ask for a new approval"
 
 
 @click.command()
@@ -17,7 +19,7 @@ from ordain.cli.console import Console, common_options
     required=True,
     help="Your SSH key: a private key file, or the .pub of a key that your agent or token holds.",
 )
-@common_options
+@clone_options
 def command(revision: str, key: Path, as_json: bool, quiet: bool, root: Path) -> None:
     """Sign what merging REVISION would change, and publish the signature at the origin.
 
@@ -40,10 +42,13 @@ def command(revision: str, key: Path, as_json: bool, quiet: bool, root: Path) ->
         transition = each.transition
         ends = " -> ".join((end or "nothing")[:19] for end in (transition.before, transition.after))
         lines.append(f"  {transition.target.label}: {each.action}{release}  {ends}")
+    lines += [f"warning: this will be refused all the same: {each}" for each in approved.unproven]
+    lines += [f"  next: whoever made them: {SIGN_ANEW}"] if approved.unproven else []
     body = {
         "person": approved.person,
         "revision": approved.revision,
         "reference": approved.reference,
+        "unproven": list(approved.unproven),
         "transitions": [wiring.shown(each) for each in approved.decisions],
     }
     console.result(body, "\n".join(lines))

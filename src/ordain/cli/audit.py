@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 
 if TYPE_CHECKING:
     from ordain.core.ledger.history import Event
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     help="csv is safe to open in a spreadsheet; html is one page without scripts; "
     "vsa is one signed SLSA verification summary a line.",
 )
-@common_options
+@clone_options
 def command(
     *, at: str | None, environment: str | None, form: str, as_json: bool, quiet: bool, root: Path
 ) -> None:

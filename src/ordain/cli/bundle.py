@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 
 if TYPE_CHECKING:
     from ordain.services.releases.bundle import Desk
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="The folder for the archive.",
 )
-@common_options
+@clone_options
 def command(target: str, *, key: Path, out: Path, as_json: bool, quiet: bool, root: Path) -> None:
     """Pack what runs as MODEL in ENV, by the ledger, into one signed archive for devices.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordain.cli.console import ERROR, OK, Console, common_options
+from ordain.cli.console import ERROR, OK, Console, clone_options
 
 if TYPE_CHECKING:
     from ordain.core.problems import Problem
@@ -24,18 +24,19 @@ if TYPE_CHECKING:
     show_default=True,
     help="sarif is what forges show on the lines of a change.",
 )
-@common_options
+@clone_options
 def command(form: str, as_json: bool, quiet: bool, root: Path) -> int:
     """Report every problem in the declared state, and change nothing.
 
     Reads models.yaml, params.yaml, policy.yaml, environments/ and releases/; compares generated files
     with what their sources give, and records and manifests with what Git holds. Runs nothing, needs no
-    network. Exits 1 when there is a problem.
+    network. Exits 1 when there is a problem. A note is about what is sound and still can't work, such
+    as an image that is a placeholder.
 
     \b
-    --json prints {"ok": bool, "problems": [...], "files": n, "models": n, "environments": n,
-    "releases": n}; a problem has file, line, column (both from 1, or 0 for the whole file), key,
-    message, suggestion, and a code that stays the same between versions.
+    --json prints {"ok": bool, "problems": [...], "notes": [...], "files": n, "models": n,
+    "environments": n, "releases": n}; a problem or note has file, line, column (both from 1, or 0 for
+    the whole file), key, message, suggestion, and a code that stays the same between versions.
 
     \b
     Examples:
@@ -53,12 +54,12 @@ def command(form: str, as_json: bool, quiet: bool, root: Path) -> int:
         from ordain._version import __version__
         from ordain.core.reports.sarif import sarif
 
-        Console(as_json=True, quiet=quiet).result(sarif(checked.problems, __version__))
+        Console(as_json=True, quiet=quiet).result(sarif(checked.problems, __version__, checked.notes))
     elif checked.problems and not as_json:
         click.echo("\n".join(told(checked)))  # problems are errors: --quiet keeps them
     else:
         body = {"ok": not checked.problems, **msgspec.to_builtins(checked)}
-        console.result(body, f"no problems: {counts(checked)}")
+        console.result(body, "\n".join([f"no problems: {counts(checked)}", *_notes(checked)]))
     return ERROR if checked.problems else OK
 
 
@@ -68,7 +69,7 @@ def told(checked: Checked) -> list[str]:
     for file, problems in groupby(checked.problems, key=lambda problem: problem.file):
         lines += [file, *(line for problem in problems for line in _lines(problem)), ""]
     number = len(checked.problems)
-    return [*lines, f"{number} problem{'s' if number > 1 else ''} ({counts(checked)})"]
+    return [*lines, f"{number} problem{'s' if number > 1 else ''} ({counts(checked)})", *_notes(checked)]
 
 
 def counts(checked: Checked) -> str:
@@ -80,6 +81,12 @@ def counts(checked: Checked) -> str:
         "release": checked.releases,
     }
     return ", ".join(f"{number} {name}{'' if number == 1 else 's'}" for name, number in amounts.items())
+
+
+def _notes(checked: Checked) -> list[str]:
+    """What is no problem of the declaration, and will be one in the cluster."""
+    found = [_lines(each) for each in checked.notes]
+    return [line for head, *more in found for line in (f"note: {head.strip()}", *more)]
 
 
 def _lines(problem: Problem) -> list[str]:

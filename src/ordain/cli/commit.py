@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 from ordain.cli.keys import KeyFile
 
 
@@ -26,7 +26,7 @@ from ordain.cli.keys import KeyFile
     envvar="ORDAIN_BOT_KEY",
     help="Sign with this SSH key; default: $ORDAIN_BOT_KEY, a file or the key itself, else as Git is set up.",
 )
-@common_options
+@clone_options
 def command(
     *,
     branch: str | None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 
 if TYPE_CHECKING:
     from ordain.core.reports.comparison import Comparison
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     help="html is one self-contained page with charts.",
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write there instead.")
-@common_options
+@clone_options
 def command(
     *,
     model: str,

@@ -18,7 +18,7 @@ OK, ERROR, CHANGES, USAGE, BUG, RETRY, INTERRUPTED = 0, 1, 2, 64, 70, 75, 130
 EXIT_CODES = {
     OK: "done; for `plan`: nothing to do",
     ERROR: "an error that a person can mend: what, where, and the next command are printed",
-    CHANGES: "`plan`: something would change or run; `affected --exit-code`: something has to; "
+    CHANGES: "`plan`: something would change, run or be restored; `affected --exit-code`: something has to; "
     "`monitor --exit-code`: there is an alarm",
     USAGE: "wrong usage: an unknown option, a missing argument",
     BUG: "a bug in Ordain; the traceback is printed, please report it",
@@ -48,6 +48,20 @@ class Console:
         elif text is not None and not self.quiet:
             click.echo(text)
 
+    def line(self, value: Any, text: str) -> None:
+        """One of many answers of a verb that goes on: as JSON on a line of its own, or `text` for people."""
+        if self.as_json:
+            click.echo(json.dumps(value, sort_keys=True, ensure_ascii=False))
+        elif not self.quiet:
+            click.echo(text)
+
+    def failure(self, error: UserError | RetryLater) -> None:
+        """What went wrong, where a verb goes on nevertheless."""
+        if self.as_json:
+            click.echo(json.dumps(_error(error), sort_keys=True, ensure_ascii=False))
+        else:
+            click.echo(_told(error), err=True)
+
     def save(self, path: Path, text: str) -> None:
         """Write a text into a file, all of it or nothing, and say so."""
         from ordain.adapters.files import write_atomic
@@ -58,6 +72,23 @@ class Console:
 
 def common_options(function: Function) -> Function:
     """Adds `--json`, `--quiet` and `-C DIR`; the verb receives `as_json`, `quiet` and `root`."""
+    return _with_options(function, lambda _context, _option, folder: folder)
+
+
+def clone_options(function: Function) -> Function:
+    """The same for a verb that works in a clone, from wherever it is called in it: `root` is its top."""
+    return _with_options(function, _top)
+
+
+def _top(_: click.Context, __: click.Parameter, folder: Path) -> Path:
+    from ordain.adapters.top import top_of
+
+    return top_of(folder)
+
+
+def _with_options(
+    function: Function, where: Callable[[click.Context, click.Parameter, Path], Path]
+) -> Function:
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
         click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
@@ -67,7 +98,8 @@ def common_options(function: Function) -> Function:
             type=click.Path(path_type=Path, file_okay=False),
             default=Path(),
             show_default=True,
-            help="The repository to work in.",
+            callback=where,
+            help="The repository to work in, or a folder in it.",
         ),
     ):
         function = option(function)
@@ -81,17 +113,25 @@ def _as_text(error: UserError) -> str:
     return "\n".join(lines)
 
 
-def _document(what: str, where: str = "", fix: str = "", reason: str = "") -> None:
+def _told(error: UserError | RetryLater) -> str:
+    return _as_text(error) if isinstance(error, UserError) else f"try again later: {error.what}"
+
+
+def _error(error: UserError | RetryLater) -> dict[str, str]:
+    more = (error.where, error.fix, error.reason) if isinstance(error, UserError) else ("", "", "")
+    return dict(zip(("error", "where", "fix", "reason"), (error.what, *more), strict=True))
+
+
+def _document(error: UserError | RetryLater) -> None:
     """An error as one JSON document on standard output."""
-    body = {"error": what, "where": where, "fix": fix, "reason": reason}
-    click.echo(json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False))
+    click.echo(json.dumps(_error(error), indent=2, sort_keys=True, ensure_ascii=False))
 
 
 def _misused(error: click.UsageError, argv: list[str]) -> int:
     """Say what is wrong with the line that was typed."""
     if "--json" in argv:
         path = error.ctx.command_path if error.ctx else "ordain"
-        _document(error.format_message(), fix=f"{path} --help")
+        _document(UserError(error.format_message(), fix=f"{path} --help"))
     else:
         error.show()
     return USAGE
@@ -100,11 +140,9 @@ def _misused(error: click.UsageError, argv: list[str]) -> int:
 def _fail(error: UserError | RetryLater, argv: list[str]) -> int:
     """Say what went wrong, as one JSON document on standard output or for people on standard error."""
     if "--json" in argv:
-        more = (error.where, error.fix, error.reason) if isinstance(error, UserError) else ()
-        _document(error.what, *more)
+        _document(error)
     else:
-        told = _as_text(error) if isinstance(error, UserError) else f"try again later: {error.what}"
-        click.echo(told, err=True)
+        click.echo(_told(error), err=True)
     return ERROR if isinstance(error, UserError) else RETRY
 
 

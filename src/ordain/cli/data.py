@@ -1,4 +1,4 @@
-"""`ordain data pull`, `ordain data check` and `ordain data pin`."""
+"""`ordain data pull`, `ordain data check`, `ordain data pin` and `ordain data take`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 
 if TYPE_CHECKING:
     from ordain.services.training.data_pins import SourceState
@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Fetch, compare and pin the data of models.
+    """Fetch, compare, pin and renew the data of models.
 
     \b
     Examples:
       ordain data pull churn && dvc repro --allow-missing churn
       ordain data check
       ordain data pin churn
+      ordain data take churn customers-2026-12.csv
     """
 
 
@@ -35,7 +36,7 @@ def command() -> None:
     show_default=True,
     help="What comes next: changed stages run; champions are released; what is deployed is monitored.",
 )
-@common_options
+@clone_options
 def pull_command(models: tuple[str, ...], purpose: str, as_json: bool, quiet: bool, root: Path) -> None:
     """Fetch what comes next from the DVC remote, no more, and fail unless all of it is there.
 
@@ -96,7 +97,7 @@ def fetch_running(root: Path, models: tuple[str, ...]) -> tuple[str, ...]:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Also write GitLab's child pipeline that opens a request for each of them.",
 )
-@common_options
+@clone_options
 def check_command(
     *,
     models: tuple[str, ...],
@@ -139,7 +140,7 @@ def check_command(
 
 @command.command("pin")
 @click.argument("models", nargs=-1)
-@common_options
+@clone_options
 def pin_command(models: tuple[str, ...], as_json: bool, quiet: bool, root: Path) -> None:
     """Pin each model's source to what is there now; commit what this writes.
 
@@ -150,6 +151,31 @@ def pin_command(models: tuple[str, ...], as_json: bool, quiet: bool, root: Path)
     from ordain.services.training import data_pins
 
     told(Console(as_json=as_json, quiet=quiet), data_pins.pin(root, models))
+
+
+@command.command("take")
+@click.argument("model")
+@click.argument("file", type=click.Path(path_type=Path))
+@clone_options
+def take_command(model: str, file: Path, as_json: bool, quiet: bool, root: Path) -> None:
+    """Put FILE, a new delivery, in the place of MODEL's data.
+
+    It is held to the contract first, and what breaks that is named by column and row. What `ordain init`
+    rewrote in the first file (separators, decimal commas, headings) is rewritten in this one too; FILE itself
+    is never changed.
+
+    \b
+    Example:
+      ordain data take churn ~/customers-2026-12.csv && ordain run churn
+    """
+    import msgspec
+
+    from ordain.services.setup.new_data import take
+
+    taken = take(root, model, file)
+    lines = [f"{each}: {taken.path} is a copy without that" for each in taken.notes]
+    lines += [f"{model}: {taken.rows} rows in {taken.path}", f"next: {taken.next}"]
+    Console(as_json=as_json, quiet=quiet).result(msgspec.to_builtins(taken), "\n".join(lines))
 
 
 def told(console: Console, found: tuple[SourceState, ...]) -> None:

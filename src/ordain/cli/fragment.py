@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 
 
 @click.group()
@@ -23,7 +23,7 @@ def command() -> None:
 @command.command("pack")
 @click.argument("model")
 @click.option("--to", type=click.Path(path_type=Path, file_okay=False), required=True, help="The folder.")
-@common_options
+@clone_options
 def pack_command(model: str, to: Path, as_json: bool, quiet: bool, root: Path) -> None:
     """Copy MODEL's lock and the outputs that Git holds into a folder.
 
@@ -44,7 +44,7 @@ def pack_command(model: str, to: Path, as_json: bool, quiet: bool, root: Path) -
 
 @command.command("join")
 @click.argument("source", type=click.Path(path_type=Path, file_okay=False))
-@common_options
+@clone_options
 def join_command(source: Path, as_json: bool, quiet: bool, root: Path) -> None:
     """Bring fragments into the working tree: SOURCE is one, or a folder of them.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 
 if TYPE_CHECKING:
     from ordain.services.releases.gc import Swept
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--remove", is_flag=True, help="Remove what nothing needs; without it, only look.")
-@common_options
+@clone_options
 def command(*, remove: bool, as_json: bool, quiet: bool, root: Path) -> None:
     """Show which artifacts of the local store are kept, and why; remove the rest when asked to.
 

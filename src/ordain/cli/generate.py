@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 
 
 @click.command()
-@common_options
+@clone_options
 def command(as_json: bool, quiet: bool, root: Path) -> None:
     """Write the files that follow from models.yaml and params.yaml: pipelines, dvc.yaml, schemas.
 

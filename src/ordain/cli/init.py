@@ -21,6 +21,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
     data: Path | None = None
     target: str | None = None
+    task: str | None = None
     policy: Path | None = None
     reviewer: tuple[tuple[str, Path], ...] = ()
     origin: str | None = None
@@ -36,6 +37,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 @click.option("--name", help="The first model's name, such as churn.")
 @click.option("--data", type=click.Path(path_type=Path), help="Its data: a CSV or Parquet file.")
 @click.option("--target", help="The column to predict.")
+@click.option(
+    "--task", type=click.Choice(["classification", "regression"]), help="What to learn; default: a guess."
+)
 @click.option("--policy", type=click.Path(path_type=Path), help="Start from this policy.yaml.")
 @click.option(
     "--reviewer",
@@ -79,9 +83,11 @@ def command(folder: Path, as_json: bool, quiet: bool, root: Path, yes: bool, **a
       ordain init . --registry ghcr.io/acme/models --remote s3://acme/dvc
       ordain init .                      # upgrade the schemas, stages and jobs here
     """
+    from ordain.adapters.top import refuse_inside
     from ordain.services.setup.init import initialise
 
     console = Console(as_json=as_json, quiet=quiet)
+    refuse_inside(root / folder)
     upgrade = (root / folder / "policy.yaml").exists()  # where everything was answered once
     wanted = complete(Asked(**asked), ask=not (yes or as_json or quiet or upgrade))
     outcome = initialise(root / folder, request_of(wanted, root))
@@ -104,7 +110,7 @@ def request_of(wanted: Asked, root: Path) -> Request:
     told["reviewers"] = told.pop("reviewer")
     if around["origin"] and not is_address(around["origin"]):
         told["origin"] = root / around.pop("origin")
-    return Request(**told, around=msgspec.convert(around, Around))
+    return msgspec.convert({**told, "around": around}, Request)
 
 
 def complete(asked: Asked, *, ask: bool) -> Asked:
@@ -114,7 +120,7 @@ def complete(asked: Asked, *, ask: bool) -> Asked:
     at_terminal = ask and sys.stdin.isatty()
     if at_terminal:
         asked = _with_surroundings(asked)
-    some = any(each is not None for each in given)
+    some = any(each is not None for each in (*given, asked.task))
     if all(each is not None for each in given) or not (some or at_terminal):
         return asked
     if not ask:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ordain.cli.console import CHANGES, OK, Console, common_options
+from ordain.cli.console import CHANGES, OK, Console, clone_options
 from ordain.cli.monitor_options import Delay, Times, Window, ask_of, horizon_of, settings_of
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 @click.option("--forge", type=click.Choice(["github", "gitlab"]), default="github", show_default=True,
               help="What it is on; its token is in $GITHUB_TOKEN_FILE or $GITLAB_TOKEN_FILE.")  # fmt: skip
 @click.option("--branch", default="main", show_default=True, help="The branch whose jobs GitLab starts.")
-@common_options
+@clone_options
 def command(
     *,
     target: str, artifact: Path | None, evidence: Path | None, form: str, exit_code: bool,

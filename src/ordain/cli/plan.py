@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordain.cli.console import CHANGES, OK, Console, common_options
+from ordain.cli.console import CHANGES, OK, Console, clone_options
 from ordain.cli.tables import colour
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ reports_option = click.option(
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write there instead.")
 @reports_option
-@common_options
+@clone_options
 def command(
     *,
     revision: str | None,
@@ -79,8 +79,9 @@ def command(
 
     A comment leaves out what a forge would not take; --report keeps everything.
 
-    Exits 0 when there is nothing to do, 2 when something would change or run, 1 on an error. --json
-    follows src/ordain/schemas/plan.schema.json. Colour on a terminal only, and never with NO_COLOR.
+    Exits 0 when there is nothing to do, 2 when something would change, run, or be put back after
+    somebody edited manifests/, 1 on an error. --json follows
+    src/ordain/schemas/plan.schema.json. Colour on a terminal only, and never with NO_COLOR.
 
     \b
     Examples:
@@ -111,7 +112,7 @@ def written(plan: Plan, form: str, *, colour: bool) -> str:
     if form == "markdown":
         return report_markdown.comment(plan).rstrip("\n")
     if form == "full":
-        return report_markdown.comment(plan, report_markdown.FULL_LIMIT).rstrip("\n")
+        return report_markdown.full(plan).rstrip("\n")
     if form == "html":
         from ordain.adapters.charts import drawer
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 
 if TYPE_CHECKING:
     from ordain.services.requests.pins import Proposal
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model")
 @click.option("--to", "environment", required=True, help="The environment to promote to.")
-@common_options
+@clone_options
 def command(model: str, environment: str, as_json: bool, quiet: bool, root: Path) -> None:
     """Pin in an environment the release of MODEL that runs in the one before it.
 

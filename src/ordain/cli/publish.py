@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 from ordain.cli.keys import model_key_option
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("models", nargs=-1)
 @click.option("--env", "environments", multiple=True, help="Only to this environment's registry; repeatable.")
 @model_key_option
-@common_options
+@clone_options
 def command(
     models: tuple[str, ...],
     *,

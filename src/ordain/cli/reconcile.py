@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 from ordain.cli.keys import KeyFile
+from ordain.errors import RetryLater, UserError
 
 if TYPE_CHECKING:
-    from ordain.services.reconciling.reconcile import Order, Outcome
+    from ordain.services.reconciling.order import Order, Outcome
 
 
 @click.command()
@@ -30,8 +32,18 @@ if TYPE_CHECKING:
     help="Where manifests and ledger go; either part may be left out. Default: this repository and the "
     "policy's `live` branch; with the local forge the base branch.",
 )
-@common_options
-def command(key: Path, target: str | None, as_json: bool, quiet: bool, root: Path) -> None:
+@click.option("--watch", "watching", is_flag=True, help="Go on, round after round, until SIGTERM or Ctrl-C.")
+@click.option(
+    "--interval",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(0.1, 86400),
+    help="Seconds between rounds of --watch; after failures twice as many each time, at most 900 or this.",
+)
+@clone_options
+def command(
+    *, key: Path, target: str | None, watching: bool, interval: float, as_json: bool, quiet: bool, root: Path
+) -> None:
     """Turn approved state into manifests and ledger, in one push without force.
 
     Reads commits at the origin, never the working tree. Each step of the base branch is judged under the
@@ -39,25 +51,57 @@ def command(key: Path, target: str | None, as_json: bool, quiet: bool, root: Pat
     Run it as often as you like, anywhere, at the same time: the result is the same.
 
     Exits 0 when everything was judged, refusals included (see --json); 1 when the branch, the ledger or
-    the key can't be used; 75 when the origin was busy or away.
+    the key can't be used; 75 when the origin was busy or away. With --watch all of these are told and tried
+    again; each round that has something to say prints it, with --json as one line. It ends with 0 after the
+    round in which SIGTERM or Ctrl-C asked for it; a second one ends it at once, and nothing is lost.
 
     \b
     Examples:
       ordain reconcile --key /run/secrets/collector
       ordain reconcile --target '#live'
+      ordain reconcile --watch --interval 30
     """
-    from ordain.cli import wiring
     from ordain.services.reconciling.reconcile import reconcile
 
-    outcome = reconcile(order(root, key, target))
-    body = {
+    def once() -> Outcome:
+        return reconcile(order(root, key, target))
+
+    console = Console(as_json=as_json, quiet=quiet)
+    if watching:
+        _watch(once, interval, console)
+    else:
+        outcome = once()
+        console.result(_body(outcome), "\n".join(_lines(outcome)))
+
+
+def _watch(once: Callable[[], Outcome], interval: float, console: Console) -> None:
+    from ordain.adapters.stopping import Stopping
+    from ordain.services.reconciling.watch import delay_of, watch
+
+    def tell(ended: Outcome | UserError | RetryLater) -> None:
+        if isinstance(ended, UserError | RetryLater):
+            console.failure(ended)
+        elif ended.entries or ended.repaired:
+            console.line(_body(ended), "\n".join(_lines(ended)))
+
+    def delay(failed: int) -> float:
+        return delay_of(interval, failed, random.random())  # noqa: S311 - jitter, not a secret
+
+    with Stopping() as stopping:
+        console.say(f"reconciling every {interval:g} seconds")
+        watch(once, tell, stopping.within, delay)
+
+
+def _body(outcome: Outcome) -> dict[str, Any]:
+    from ordain.cli import wiring
+
+    return {
         "commit": outcome.commit,
         "entries": [each.sequence for each in outcome.entries],
         "decisions": [wiring.shown(each) for entry in outcome.entries for each in entry.decisions],
         "standing": [wiring.shown(each) for each in outcome.standing],
         "repaired": list(outcome.repaired),
     }
-    Console(as_json=as_json, quiet=quiet).result(body, "\n".join(_lines(outcome)))
 
 
 def order(root: Path, key: Path, target: str | None) -> Order:
@@ -67,22 +111,20 @@ def order(root: Path, key: Path, target: str | None) -> Order:
     from ordain.adapters.ledger_memory import LedgerMemory
     from ordain.adapters.resources import templates
     from ordain.cli import wiring
-    from ordain.core.specs.governance import ledger_branch
-    from ordain.services.judging.workspace import committed_policy
-    from ordain.services.reconciling.reconcile import Order, Place
+    from ordain.services.reconciling.order import Order, Place
 
     clone = find_repository(root)
-    policy = committed_policy(clone)
-    source = Place(clone.remote(), policy.branch)
+    source = Place(clone.remote())
     place, _, branch = (target or "").partition("#")
     if place and "://" not in place and Path(place).is_dir():
         place = str(Path(place).absolute())
-    goal = Place(place or source.address, branch or ledger_branch(policy))
+    goal = Place(place or source.address, branch or None)
+    elsewhere = f" in {target}" if target else ""
     return Order(
         source=source,
         target=goal,
         borrow=clone.folder,
-        memory=LedgerMemory(clone.git_folder(), f"{goal.address}#{goal.branch}"),
+        memory=lambda genesis: LedgerMemory(clone.git_folder(), f"{genesis}{elsewhere}"),
         collector=wiring.collector(key),
         forge=LocalForge,
         requests=wiring.requests(clone),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 
 if TYPE_CHECKING:
     from ordain.services.releases.release import Released
@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("models", nargs=-1)
-@common_options
-def command(models: tuple[str, ...], as_json: bool, quiet: bool, root: Path) -> None:
+@click.option(
+    "--refused",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where a model is not released, also write why into this file, for `ordain report --failed`.",
+)
+@clone_options
+def command(*, models: tuple[str, ...], refused: Path | None, as_json: bool, quiet: bool, root: Path) -> None:
     """Judge champions against what is deployed, and record those that changed.
 
     Writes releases/MODEL/NUMBER.yaml and pins the release in the first environment, in the same change.
@@ -27,15 +32,23 @@ def command(models: tuple[str, ...], as_json: bool, quiet: bool, root: Path) -> 
     Examples:
       ordain release
       ordain release churn --json
+      ordain release churn --refused refused.json
     """
     from datetime import UTC, datetime
 
     import msgspec
 
+    from ordain.adapters.files import write_atomic
+    from ordain.core.releasing.refused import NotReleasedError, encode
     from ordain.services.releases.release import release
 
     console = Console(as_json=as_json, quiet=quiet)
-    done = release(root, models, datetime.now(UTC), console.say)
+    try:
+        done = release(root, models, datetime.now(UTC), console.say)
+    except NotReleasedError as error:
+        if refused is not None:
+            write_atomic(refused.absolute(), encode(error.refused))
+        raise
     console.result({"models": msgspec.to_builtins(done)}, "\n".join(summary(done)))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 
 if TYPE_CHECKING:
     from ordain.services.releases.renumber import Renumbered
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("model")
-@common_options
+@clone_options
 def command(model: str, as_json: bool, quiet: bool, root: Path) -> None:
     """Give this branch's release of MODEL the next free number where the base branch took its own.
 

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 from ordain.cli.plan import FORMS, reports_option, written
+from ordain.errors import UserError
+
+if TYPE_CHECKING:
+    from ordain.core.plans.plan import Plan
+    from ordain.core.reports.report_failure import Failure
+    from ordain.ports import Requests
+    from ordain.services.judging.workspace import Setting
 
 MARKER = "plan"
 
@@ -19,12 +27,18 @@ MARKER = "plan"
     type=click.Path(path_type=Path, dir_okay=False),
     help='Write the whole report there, such as "$GITHUB_STEP_SUMMARY".',
 )
+@click.option(
+    "--failed",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The checks of this commit failed: say why. The file is that of `ordain release --refused`, if any.",
+)
 @reports_option
-@common_options
+@clone_options
 def command(
     *,
     request: int | None,
     out: Path | None,
+    failed: Path | None,
     reports: tuple[Path, ...],
     as_json: bool,
     quiet: bool,
@@ -34,30 +48,75 @@ def command(
     status of its newest commit for the whole and for each model. Its reviews are read, and count as they
     will when it is merged: who accepted, and which roles are missing.
 
+    With --failed the comment says first what stopped the jobs of this commit: problems of the declared
+    state, the stage at which training stopped (by the locks that lie here), the gates that block.
+
     Unlike `ordain plan` it exits 0 either way. With the local forge only files are written.
 
     \b
     Examples:
       ordain report --request 12 --out "$GITHUB_STEP_SUMMARY" --report plan.html --report plan.json
-      ordain report --out report.md
+      ordain report --request 12 --failed refused.json
     """
     from ordain.cli import wiring
-    from ordain.core.reports.report_status import statuses
-    from ordain.services.reading.plan import plan
-    from ordain.services.reading.report import plan_request
+    from ordain.core.reports import report_failure, report_markdown
 
     setting = wiring.setting(root)
     forge = wiring.forge(setting.clone) if request is not None else None
-    if request is None or forge is None:
-        planned = plan(setting, None, None)
-    else:
-        planned = plan_request(setting, forge, request)
-    body = written(planned, "markdown", colour=False)
+    planned, failure = _told(setting, forge, request, failed)
     console = Console(as_json=as_json, quiet=quiet)
-    for path, form in [*((each, FORMS[each.suffix]) for each in reports), *([(out, "full")] if out else [])]:
-        console.save(path, written(planned, form, colour=False))
+    _save(console, planned, failure, (reports, out))
+    body = report_markdown.comment(planned, failure).rstrip("\n")
     if request is not None and forge is not None:
-        forge.comment(request, MARKER, body)
-        forge.status(setting.clone.resolve("HEAD"), statuses(planned))
-    told = {"request": request, "commented": forge is not None, "out": str(out) if out else None}
-    console.result(told, f"told request {request}" if forge else body)
+        if not (failure and outrun(forge, request, failure.commit)):
+            forge.comment(request, MARKER, body)
+        forge.status(setting.clone.resolve("HEAD"), report_failure.statuses_of(planned, failure))
+    answer = {"request": request, "commented": forge is not None, "out": str(out) if out else None}
+    console.result(answer, f"told request {request}" if forge else body)
+
+
+def _save(
+    console: Console, planned: Plan | None, failure: Failure | None, to: tuple[tuple[Path, ...], Path | None]
+) -> None:
+    """Write the reports' files, those of the plan only where there is one. `to`: `--report` and `--out`."""
+    from ordain.core.reports import report_markdown
+
+    reports, out = to
+    for path in reports:
+        if planned is not None:
+            console.save(path, written(planned, FORMS[path.suffix], colour=False))
+    if out is not None:
+        console.save(out, report_markdown.full(planned, failure).rstrip("\n"))
+
+
+def _told(
+    setting: Setting, forge: Requests | None, request: int | None, failed: Path | None
+) -> tuple[Plan | None, Failure | None]:
+    """The plan; and beside a failure, where a plan can't be had, that failure alone."""
+    if failed is None:
+        return _plan(setting, forge, request), None
+    from ordain.services.checking.check import check
+    from ordain.services.reading.failure import failure
+
+    planned, unplanned = None, ""
+    try:
+        planned = _plan(setting, forge, request)
+    except UserError as error:
+        unplanned = str(error)
+    problems = check(setting.clone.folder).problems
+    return planned, failure(setting.clone, problems, failed, unplanned)
+
+
+def outrun(forge: Requests, request: int, commit: str) -> bool:
+    """Whether a request has a newer commit, of which its own jobs tell."""
+    found = forge.under_review(request)
+    return found is not None and found.head != commit
+
+
+def _plan(setting: Setting, forge: Requests | None, request: int | None) -> Plan:
+    from ordain.services.reading.plan import plan
+    from ordain.services.reading.report import plan_request
+
+    if request is None or forge is None:
+        return plan(setting, None, None)
+    return plan_request(setting, forge, request)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 from ordain.cli.keys import KeyFile, model_key_option
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     help="Sign with this SSH key; default: $ORDAIN_BOT_KEY, a file or the key itself, else as Git is set up.",
 )
 @model_key_option
-@common_options
+@clone_options
 def command(
     *, model: str, evidence: str, cooldown: float, key: Path | None, model_key: Path | None, as_json: bool,
     quiet: bool, root: Path,
@@ -63,6 +63,7 @@ def command(
     import msgspec
 
     from ordain.adapters.git import find_repository
+    from ordain.adapters.ssh import public_key
     from ordain.cli import wiring
     from ordain.cli.data import fetch_baselines
     from ordain.cli.run import Lines
@@ -74,6 +75,7 @@ def command(
     bench = Bench(
         clone=clone, requests=wiring.proposals(clone), author=wiring.author(key), watcher=Lines(console),
         baselines=fetch_baselines, publish=publisher(clone, model_key),
+        key=public_key(key).fingerprint if key else None,
     )  # fmt: skip
     wish = Wish(model=model, evidence=data, where=where, cooldown=dt.timedelta(hours=cooldown))
     asked = retrain(bench, wish)
@@ -87,10 +89,10 @@ def publisher(clone: Repository, model_key: Path | None) -> Callable[[Path, tupl
     """
     from ordain.cli import wiring
     from ordain.cli.publish import desk
-    from ordain.services.judging.workspace import committed_policy
+    from ordain.services.judging.workspace import governed
     from ordain.services.releases.publish import Wanted, publish
 
-    if wiring.artifact_place() == "store" and committed_policy(clone).forge == "local":
+    if wiring.artifact_place() == "store" and governed(clone).policy.forge == "local":
         return lambda *_: ()
     return lambda root, models: publish(root, Wanted(models=models), desk(root, model_key))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 from ordain.cli.promote import report
 
 
@@ -14,7 +14,7 @@ from ordain.cli.promote import report
 @click.argument("model")
 @click.option("--env", "environment", required=True, help="The environment to roll back.")
 @click.option("--release", type=click.IntRange(min=1), help="Which release; default: the one before.")
-@common_options
+@clone_options
 def command(
     *, model: str, environment: str, release: int | None, as_json: bool, quiet: bool, root: Path
 ) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 
 if TYPE_CHECKING:
     from ordain.services.training.run import ModelRun, Ran
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option(
     "--jobs", type=click.IntRange(min=1, max=64), default=1, show_default=True, help="Models run at once."
 )
-@common_options
+@clone_options
 def command(models: tuple[str, ...], jobs: int, as_json: bool, quiet: bool, root: Path) -> None:
     """Regenerate the pipelines from models.yaml and params.yaml, then run what changed.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 
 if TYPE_CHECKING:
     from ordain.services.reading.status import Status
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Also write GitLab's child pipeline that monitors what runs and is watched.",
 )
-@common_options
+@clone_options
 def command(*, output: Path | None, gitlab: Path | None, as_json: bool, quiet: bool, root: Path) -> None:
     """Show where each model stands in each environment.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ordain.cli.console import ERROR, OK, Console, common_options
+from ordain.cli.console import ERROR, OK, Console, clone_options
 
 if TYPE_CHECKING:
     from ordain.services.proofs.verify import Verified
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     "--root", "genesis", metavar="COMMIT", help="The root that `ordain init` printed: trust no other."
 )
 @click.option("--anew", is_flag=True, help="Also what this clone has proven before.")
-@common_options
+@clone_options
 def command(**options: Any) -> int:
     """Prove, from this clone alone and offline, that what was recorded is still true.
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, clone_options
 
 
 @click.command()
 @click.argument("what", metavar="POD-ANNOTATIONS|MODEL@ENVIRONMENT|PREDICTION-ID")
-@common_options
+@clone_options
 def command(*, what: str, as_json: bool, quiet: bool, root: Path) -> None:
     """Print the passport of what runs: why it may, back to data, people and commit.
 

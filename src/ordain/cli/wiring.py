@@ -24,8 +24,8 @@ from ordain.core.gitnames import page_of
 from ordain.core.specs.governance import Policy
 from ordain.errors import UserError
 from ordain.ports import Proposals, Requests
-from ordain.services.judging.workspace import Setting, committed_policy
-from ordain.services.reconciling.reconcile import Collector
+from ordain.services.judging.workspace import Setting, governed
+from ordain.services.reconciling.order import Collector
 from ordain.services.requests.approve import Approver
 from ordain.services.requests.commit import Author
 
@@ -117,12 +117,12 @@ def author(key: Path | None) -> Author:
 
 
 def forge(clone: Repository) -> Requests | None:
-    """The forge that the committed policy names; None for the local one, which has no server to ask.
+    """The forge that the approved policy names; None for the local one, which has no server to ask.
 
     Raises:
         UserError: when there is no token for it.
     """
-    return requests(clone)(committed_policy(clone))
+    return requests(clone)(governed(clone).policy)
 
 
 def proposals(clone: Repository) -> Proposals:

@@ -166,7 +166,8 @@ class LedgerState(Value, frozen=True, kw_only=True):
         deployed: by target.
         policy, policy_source: the approved policy's digest and a commit that holds it.
         refused: (transition id, reason) pairs already on record, so that a refusal is recorded once.
-        ran: for each target, the release numbers that ran there, in the order of their first time.
+        ran: for each target, the releases that ran there, in the order of their first time: the digest of
+            the record by its number.
         since: for each target that ever changed (the policy too), the entry that last changed it.
         subjects: for each target, every subject that ran there.
         pending: by target, as the newest entry says.
@@ -186,7 +187,7 @@ class LedgerState(Value, frozen=True, kw_only=True):
     policy: str | None = None
     policy_source: str | None = None
     refused: frozenset[tuple[str, str]] = frozenset()
-    ran: dict[Target, tuple[int, ...]] = {}
+    ran: dict[Target, dict[int, str]] = {}
     since: dict[Target, int] = {}
     subjects: dict[Target, frozenset[str]] = {}
     pending: dict[Target, Pending] = {}

@@ -26,6 +26,12 @@ def rows_text(rows: Sequence[int], values: Sequence[Any] | None) -> str:
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
+def some_names(names: Sequence[str]) -> str:
+    """The first few columns, and how many more there are."""
+    more = len(names) - SHOWN
+    return ", ".join(f"`{each}`" for each in names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
 def shortened(value: Any) -> str:
     """A value as Python would write it, cut to a length that fits a line."""
     text = repr(value)

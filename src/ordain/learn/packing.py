@@ -75,5 +75,5 @@ def _floats(column: pd.Series[Any], feature: Feature) -> NDArray[np.float32]:
 def _unfit(feature: Feature, what: str, rows: list[int]) -> UserError:
     return UserError(
         f"column `{feature.name}` has {len(rows)} values that are {what}: {rows_text(rows, None)}",
-        fix="correct the data, or limit the column with `min` and `max` in models.yaml",
+        fix="correct the data, give the column in another unit, or leave it out with `feature: false`",
     )

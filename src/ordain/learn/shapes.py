@@ -11,7 +11,10 @@ import pandas as pd
 
 INTEGER = re.compile(r"[+-]?\d{1,15}")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-WHOLE = re.compile(r"[+-]?\d{1,15}(\.0*)?")
+WHOLE = re.compile(r"[+-]?\d+(\.0*)?")
+# A code: as a number it would lose its zeros.
+PADDED = re.compile(r"0\d")
+INFINITY = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 # Forms that only a person can tell apart, or that say more than a day.
 OTHER_DATE = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}([ T]\d{1,2}:\d{2}.*)?")
@@ -20,12 +23,12 @@ GROUPED = re.compile(r"[+-]?\d{1,3}([,.' ]\d{3})*([.,]\d+)?")
 
 def present(column: pd.Series[Any]) -> list[str]:
     """The values that are there, as text, without surrounding space."""
-    return [text for each in column if not pd.isna(each) and (text := str(each).strip())]
+    return [text for each in column.dropna().tolist() if (text := str(each).strip())]
 
 
 def raw(column: pd.Series[Any]) -> list[str]:
     """The values that are there, as the pipeline compares them: text with its space."""
-    return [text for each in column if not pd.isna(each) and (text := str(each))]
+    return [text for each in column.dropna().tolist() if (text := str(each))]
 
 
 def looks(values: list[str], pattern: re.Pattern[str]) -> bool:
@@ -40,6 +43,11 @@ def plain_type(values: list[str]) -> str:
     if looks(values, NUMBER) and all(math.isfinite(float(each)) for each in values):
         return "number"
     return "date" if looks(values, DATE) and all(is_day(each) for each in values) else "string"
+
+
+def number_in(text: str) -> float | None:
+    """The number that a text is, perhaps an infinite one; None for other text."""
+    return float(text) if NUMBER.fullmatch(text) or INFINITY.fullmatch(text) else None
 
 
 def is_day(text: str) -> bool:

@@ -6,9 +6,9 @@ Only what has one meaning is rewritten, and each rewriting is told. A table that
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
-from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any
@@ -19,20 +19,41 @@ from pyarrow import compute as pc
 from pyarrow import csv as arrow_csv
 
 from ordain.core.data.celltext import DATE, NUMBER
+from ordain.core.setup.headings import fitted
+from ordain.learn.faults import shortened, some_names
 
 SEPARATORS = (",", ";", "\t", "|")
 NAMED = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 SAMPLE = 50
 # What people and programs write where a number is missing; in a column of text each may be a word.
-MARKERS = ("na", "n/a", "#n/a", "nan", "nat", "null", "none", "missing", "?", "-", ".")
+MARKERS = (
+    "na", "n/a", "#n/a", "nan", "nat", "null", "none", "<na>", "n.a.", "n.d.", "k.a.", "nil",
+    "missing", "unknown", "?", "-", "--", ".",
+)  # fmt: skip
 DECIMAL_COMMA = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?$"
 
 
 class Tidied(msgspec.Struct, frozen=True):
-    """The bytes that a pipeline can read, and a sentence for everything that was rewritten."""
+    """The bytes that a pipeline can read, and a sentence for everything that was rewritten.
+
+    Attributes:
+        names: of each column its heading in the file and the name that it has now.
+    """
 
     data: bytes
     notes: tuple[str, ...]
+    names: tuple[tuple[str, str], ...] = ()
+
+    def called(self, heading: str) -> str:
+        """The name of the column with this heading; the heading where there is no such column.
+
+        Raises:
+            ValueError: when more than one column has it.
+        """
+        found = [name for each, name in self.names if each == heading]
+        if len(found) > 1:
+            raise ValueError(f"the header names `{heading}` more than once")
+        return found[0] if found else heading
 
 
 def tidy(data: bytes) -> Tidied:
@@ -42,17 +63,12 @@ def tidy(data: bytes) -> Tidied:
         data: the file's bytes.
 
     Raises:
-        ValueError: when it is no UTF-8 text or no table, or has a column without a name.
+        ValueError: when it is no UTF-8 text or no table.
     """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"byte {error.start} is not UTF-8 text: save the file as UTF-8, or Parquet"
-        ) from error
+    notes: list[str] = []
+    text = _text(data, notes)
     if not text.strip():
         raise ValueError("the file is empty")
-    notes = []
     if not text.endswith(("\n", "\r")):
         text += "\n"
         notes.append("its last line has no end")
@@ -60,9 +76,38 @@ def tidy(data: bytes) -> Tidied:
     if separator != ",":
         notes.append(f"its cells are separated by {NAMED[separator]}")
     names, columns = _cells(text, separator)
-    names, columns = _named(names, columns, notes)
-    plain = [_plain(name, column, separator, notes) for name, column in zip(names, columns, strict=True)]
-    return Tidied(_written(names, plain), tuple(notes)) if notes else Tidied(data, ())
+    headings, columns = _named(names, columns, notes)
+    names = renamed(headings, notes)
+    habits: dict[str, list[str]] = {}
+    plain = [_plain(name, column, separator, habits) for name, column in zip(names, columns, strict=True)]
+    notes += [f"{habit} in {some_names(found)}" for habit, found in habits.items()]
+    data = _written(names, plain) if notes else data
+    return Tidied(data, tuple(notes), tuple(zip(headings, names, strict=True)))
+
+
+def _text(data: bytes, notes: list[str]) -> str:
+    """The text of a file; what is not UTF-8 has to say what it is."""
+    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        advice = "save it as UTF-8 (iconv -f WINDOWS-1252 -t UTF-8, if it comes from Windows), or Parquet"
+        raise ValueError(
+            f"byte {error.start} is not {encoding.removesuffix('-sig').upper()} text: {advice}"
+        ) from error
+    if encoding == "utf-16":
+        notes.append("its letters are written in two bytes each")
+    return text
+
+
+def renamed(headings: Sequence[str], notes: list[str]) -> list[str]:
+    """The name of each column: its heading where a contract can hold it and no column before has it."""
+    names = fitted(headings)
+    changed = [(old, new) for old, new in zip(headings, names, strict=True) if old != new]
+    if changed:
+        listed = ", ".join(f"{shortened(old)} is now `{new}`" for old, new in changed)
+        notes.append(f"headings that can't name a column, or name a second one ({listed})")
+    return names
 
 
 def separator_of(text: str) -> str:
@@ -96,7 +141,7 @@ def _cells(text: str, separator: str) -> tuple[list[str], list[Any]]:
 
 
 def _named(names: Sequence[str], columns: Sequence[Any], notes: list[str]) -> tuple[list[str], list[Any]]:
-    """Columns with names of their own: without the row numbers that some programs put first."""
+    """Headings and columns without space around them and the row numbers that some programs put first."""
     kept, cells = list(names), list(columns)
     if any(each != each.strip() for each in kept):
         notes.append("there is space around its cells")
@@ -105,11 +150,6 @@ def _named(names: Sequence[str], columns: Sequence[Any], notes: list[str]) -> tu
     if not kept[0] and len(kept) > 1 and _counts_rows(cells[0]):
         notes.append("its first column has no name and counts the rows")
         kept, cells = kept[1:], cells[1:]
-    if "" in kept:
-        raise ValueError(f"column {kept.index('') + 1} has no name: give it one in the first line")
-    repeated = sorted(name for name, count in Counter(kept).items() if count > 1)
-    if repeated:
-        raise ValueError(f"the header names {', '.join(f'`{each}`' for each in repeated)} more than once")
     return kept, cells
 
 
@@ -120,8 +160,9 @@ def _counts_rows(column: Any) -> bool:
     )
 
 
-def _plain(name: str, column: Any, separator: str, notes: list[str]) -> Any:
-    """One column with points in its numbers and nothing where they are missing."""
+def _plain(name: str, column: Any, separator: str, habits: dict[str, list[str]]) -> Any:
+    """One column with points in its numbers and nothing where they are missing; what was otherwise is added
+    to `habits`, with the column's name."""
     bare = pc.utf8_trim_whitespace(column)
     marked = pc.is_in(pc.utf8_lower(bare), value_set=pa.array(MARKERS))
     values = bare.filter(pc.and_(pc.invert(marked), pc.fill_null(pc.not_equal(bare, ""), False)))
@@ -130,10 +171,10 @@ def _plain(name: str, column: Any, separator: str, notes: list[str]) -> Any:
         return column
     if pc.any(marked).as_py():
         listed = ", ".join(f"`{each}`" for each in sorted(set(bare.filter(marked).to_pylist())))
-        notes.append(f"`{name}` has {listed} where a value is missing")
+        habits.setdefault(f"there is {listed} where a value is missing", []).append(name)
         column = pc.if_else(marked, None, column)
     if with_commas:
-        notes.append(f"`{name}` has decimal commas")
+        habits.setdefault("there are decimal commas", []).append(name)
         column = pc.replace_substring(pc.replace_substring(column, ".", ""), ",", ".")
     return column
 

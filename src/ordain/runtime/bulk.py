@@ -11,9 +11,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ordain.core.artifacts.signature import Feature, Signature
+from ordain.core.artifacts.signature import FLOAT_MAX, Feature, Signature
 from ordain.runtime.admission import Packed
-from ordain.runtime.contract import DAYS, FLOAT_MAX
+from ordain.runtime.contract import DAYS
 from ordain.runtime.decoders import KINDS, NOT_DECODED, Envelope, Question
 
 

@@ -16,11 +16,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ordain.core.artifacts.signature import Feature
+from ordain.core.artifacts.signature import FLOAT_MAX, Feature
 
 EPOCH = dt.date(1970, 1, 1).toordinal()
 DAYS = (dt.date.min.toordinal() - EPOCH, dt.date.max.toordinal() - EPOCH)  # all that are dates
-FLOAT_MAX = 3.4028234663852886e38  # the largest finite 32-bit float
 NAMED_CATEGORIES = 12
 
 

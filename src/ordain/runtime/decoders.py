@@ -19,9 +19,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from ordain.core.artifacts.signature import Feature, Signature
+from ordain.core.artifacts.signature import FLOAT_MAX, Feature, Signature
 from ordain.runtime.admission import Packed
-from ordain.runtime.contract import DAYS, FLOAT_MAX, Violation, days
+from ordain.runtime.contract import DAYS, Violation, days
 
 EXACT_INTEGER = 2**53
 # What a whole number in a packed tensor becomes.

@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ordain._version import __version__
-from ordain.core.artifacts.signature import Feature, Signature
-from ordain.runtime.contract import FLOAT_MAX
+from ordain.core.artifacts.signature import FLOAT_MAX, Feature, Signature
 from ordain.runtime.messages import Limits
 from ordain.runtime.model import Model
 from ordain.runtime.protocol import INPUT_DATATYPES

@@ -16,6 +16,7 @@ from typing import IO, Any, Protocol
 import msgspec
 
 from ordain.adapters.places import shown_url
+from ordain.core.data.addresses import usable
 from ordain.errors import UserError
 
 OPEN, WHOLE = ".jsonl.open", ".jsonl"
@@ -164,6 +165,10 @@ class UrlSink:
     def __init__(self, url: str, rotation: Rotation, writer: str = "") -> None:
         import fsspec
 
+        if not usable(url):
+            fix = "use a folder, or the URL of a store on a network such as s3:// or https://"
+            what = "cannot write the prediction log there: no such URL is written"
+            raise UserError(what, where=shown_url(url), fix=fix)
         try:
             self._files: Any
             self._files, self._root = fsspec.core.url_to_fs(url)

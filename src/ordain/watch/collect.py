@@ -9,16 +9,17 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from ordain.adapters.keys import keys_of, mixed
 from ordain.adapters.met import Met
 from ordain.adapters.predictions import Batch, Text
-from ordain.core.artifacts.profile import Profile
-from ordain.core.artifacts.signature import Signature
 from ordain.core.canonical import rounded
 from ordain.core.drift.evidence import Reading
 from ordain.watch.columns import Coder
-from ordain.watch.seen import Seen
+from ordain.watch.seen import Seen, first
 from ordain.watch.spans import Spans
-from ordain.watch.tally import FINE, MOST_NAMES, Faults, Rows, Tally, stamp
+from ordain.watch.tally import FINE, MOST_NAMES, REST, Faults, Rows, Tally, stamp
+
+MOMENTS = 25  # logarithm of the bits that remember times too: 4 MiB; an error of it says less, never more
 
 
 class Who(Struct, frozen=True, kw_only=True):
@@ -47,14 +48,18 @@ class Taken(Struct, frozen=True, kw_only=True):
 class Sieve:
     """Leaves out what is not the model's, not new, or of the future, and counts it.
 
+    An id may be answered by several versions, such as a canary that is shown the same requests: a
+    prediction is a duplicate only of one of its own version.
+
     Args:
         who: names of model and release. start: what is older, in seconds since 1970, is not remembered.
+        met: into which duplicates of the release are counted.
     """
 
-    def __init__(self, who: Who, start: float) -> None:
-        self._who, self._start = who, start
-        self.seen = Seen()
-        self.duplicates = self.future = 0
+    def __init__(self, who: Who, start: float, met: Met) -> None:
+        self._who, self._start, self._met = who, start, met
+        self.seen, self._moments = Seen(), Seen(MOMENTS)
+        self.future = 0
         self.models: Counter[str] = Counter()
         self.versions: Counter[str] = Counter()
 
@@ -62,21 +67,35 @@ class Sieve:
         """What is left of a batch; `now` is in seconds since 1970."""
         ours = _named(batch.models, {self._who.model}, self.models)
         late = batch.times > now
-        fresh = np.ones(len(batch.keys), dtype=np.bool_)
+        wanted = self._who.versions or frozenset(batch.versions.values)
         # What is too old for any window would only crowd the filter.
         asked = np.flatnonzero(ours & ~late & (batch.times >= self._start))
-        fresh[asked] = self.seen.fresh(batch.keys[asked])
-        self.duplicates += int((ours & ~fresh).sum())
-        self.future += int((ours & fresh & late).sum())
-        at = np.flatnonzero(ours & fresh & ~late)
+        stale = np.zeros(len(batch.keys), dtype=np.bool_)
+        stale[asked] = self._stale(batch, asked, wanted)
+        self.future += int((ours & late).sum())
+        at = np.flatnonzero(ours & ~stale & ~late)
         versions = Text(batch.versions.places[at], batch.versions.values)
-        wanted = self._who.versions or frozenset(batch.versions.values)
         return Taken(batch=batch, at=at, ours=_named(versions, wanted, self.versions))
+
+    def _stale(self, batch: Batch, at: NDArray[np.int64], wanted: frozenset[str]) -> NDArray[np.bool_]:
+        """Which of these rows were read before; those of the release are counted."""
+        marks = np.array(
+            [0 if each in wanted else _mark(each) for each in (*batch.versions.values, "")], np.uint64
+        )
+        mark, times = marks[batch.versions.places[at]], batch.times[at]
+        keys = np.where(batch.keys[at] == 0, np.uint64(0), batch.keys[at] ^ mark)
+        moments = keys ^ mixed(times.view(np.uint64))
+        fresh, met_then = self.seen.fresh(keys), self._moments.known(moments)
+        counted = ~fresh & (mark == 0)
+        if counted.any():
+            self._met.add_at("duplicates", times[counted].tolist())
+            self._met.add_at("reused", times[counted & ~met_then & first(moments)].tolist())
+        return ~fresh
 
 
 def times_of(batches: Iterable[Batch], who: Who, now: float) -> NDArray[np.float64]:
     """When the release's predictions were made, in seconds since 1970, in the order of reading."""
-    sieve, found = Sieve(who, -np.inf), [np.zeros(0)]
+    sieve, found = Sieve(who, -np.inf, Met()), [np.zeros(0)]
     for batch in batches:
         taken = sieve.taken(batch, now)
         found.append(batch.times[taken.at[taken.ours]])
@@ -87,18 +106,17 @@ class Collector:
     """Windows of one release's predictions.
 
     Args:
-        profile, signature: the release's. who: names of model and release.
-        spans: how to cut the log. sampled: newest windows with a sample for the domain classifier.
+        coder: of the release. who: names of model and release.
+        spans: how to cut the log, and the number of newest windows with a sample for the domain classifier.
+        met: what the reader of the log counts into.
     """
 
-    def __init__(self, release: tuple[Profile, Signature], who: Who, spans: Spans, sampled: int) -> None:
-        profile, signature = release
-        self.coder = Coder(profile, signature)
+    def __init__(self, coder: Coder, who: Who, spans: tuple[Spans, int], met: Met) -> None:
+        self.coder = coder
         self.tallies: dict[int, Tally] = {}
-        self.spans, self._sampled = spans, sampled
-        self._sieve = Sieve(who, spans.start())
-        self._dimensions = profile.dimensions
-        self._positive = signature.answer_columns[-1] if signature.task == "binary" else ""
+        self.spans, self._sampled = spans
+        self._met = met
+        self._sieve = Sieve(who, self.spans.start(), met)
         self._latest = self._newest = -np.inf
         self._counts: Counter[str] = Counter()
         self._faults = Faults()
@@ -137,39 +155,41 @@ class Collector:
             tally.add(coded, rows, batch.times[rows])
             tally.faults.add(batch, rows)
             tally.sample(coded, rows, np.where(keys == 0, _lots(chosen), keys))
-            if self._positive:
-                tally.fine += _fine(batch.outputs[self._positive][rows])
+            if self.coder.positive:
+                tally.fine += _fine(batch.outputs[self.coder.positive][rows])
 
     def _tally(self, number: int) -> Tally:
         """The window of a number, made at need."""
         if number not in self.tallies:
             sampled = number > self.spans.newest() - self._sampled
-            self.tallies[number] = Tally(self.coder, self._dimensions if sampled else ())
+            self.tallies[number] = Tally(self.coder, self.coder.dimensions if sampled else ())
         return self.tallies[number]
 
-    def reading(self, met: Met) -> Reading:
+    def reading(self) -> Reading:
         """All of it, counted."""
+        met = self._met
         whole = Reading(
             files=met.files,
             unreadable=met.unreadable,
             records=self._counts["records"],
             corrupt=met.corrupt,
-            duplicates=self._sieve.duplicates,
+            duplicates=met.duplicates,
+            reused=met.reused,
             out_of_order=self._counts["out_of_order"],
             mistaken=rounded(self._sieve.seen.error, 4),
             future=self._sieve.future,
             outside=self._counts["outside"],
-            other_models=dict(self._sieve.models.most_common(MOST_NAMES)),
-            other_versions=dict(self._sieve.versions.most_common(MOST_NAMES)),
+            other_models=dict(self._sieve.models.most_common()),
+            other_versions=dict(self._sieve.versions.most_common()),
             newest=stamp(self._newest) or None,
         )
         return self._faults.onto(whole)
 
-    def part(self, numbers: Sequence[int], met: Met) -> Reading:
+    def part(self, numbers: Sequence[int]) -> Reading:
         """Files, predictions and faults of some windows, whose health is not lost in a long history."""
         known = [self.tallies[each] for each in numbers if each in self.tallies]
         start, end = self.spans.span(numbers, [each.first for each in known])
-        faults = Faults()
+        met, faults = self._met, Faults()
         for each in known:
             faults.join(each.faults)
         part = Reading(
@@ -177,6 +197,8 @@ class Collector:
             unreadable=met.between("unreadable", start, end),
             records=sum(each.rows for each in known),
             corrupt=met.between("corrupt", start, end),
+            duplicates=met.between("duplicates", start, end),
+            reused=met.between("reused", start, end),
         )
         return faults.onto(part)
 
@@ -192,9 +214,13 @@ def _named(text: Text, wanted: set[str] | frozenset[str], others: Counter[str]) 
     found: NDArray[np.bool_] = table[text.places]
     for place, count in zip(*np.unique(text.places[~found], return_counts=True), strict=True):
         name = str(text.values[place])[:60] if place >= 0 else "unnamed"
-        if name in others or len(others) < MOST_NAMES:
-            others[name] += int(count)
+        others[name if name in others or len(others) < MOST_NAMES else REST] += int(count)
     return found
+
+
+def _mark(version: str) -> int:
+    """What makes the keys of a version its own."""
+    return int(keys_of([f"version {version}"], np.zeros(1, dtype=np.uint64))[0])
 
 
 def _run(rows: NDArray[np.int64]) -> Rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -31,20 +31,25 @@ class Coder:
 
     Args:
         profile: the release's. signature: the release's.
+        groups: columns by which performance is told too, as far as the log has them.
     """
 
-    def __init__(self, profile: Profile, signature: Signature) -> None:
+    def __init__(self, profile: Profile, signature: Signature, groups: Sequence[str] = ()) -> None:
         watched = {each.name: each.tensor for each in signature.features if not each.personal}
         self.shape = Shape(
             text=tuple(name for name, tensor in watched.items() if tensor == "strings"),
             numbers=tuple(name for name, tensor in watched.items() if tensor == "floats"),
             answers=signature.answer_columns,
             known=frozenset(each.name for each in signature.features),
+            groups=tuple(groups),
         )
         self.features: Mapping[str, Column] = {name: profile.features[name] for name in watched}
         # Of two classes one probability says everything.
         told = signature.answer_columns[-1:] if signature.task == "binary" else signature.answer_columns
         self.answers: Mapping[str, Numbers] = {name: profile.answers[name] for name in told}
+        self.kinds: Mapping[str, str] = {each.name: each.type for each in signature.features}
+        self.dimensions = profile.dimensions
+        self.positive = signature.answer_columns[-1] if signature.task == "binary" else ""
         self._missing = signature.missing_string
 
     def code(self, batch: Batch) -> Coded:

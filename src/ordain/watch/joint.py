@@ -17,7 +17,9 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from ordain.core.artifacts.profile import Dimension, Fold, Profile, pairs
+from ordain.core.canonical import rounded
 from ordain.core.drift.counts import Joint
+from ordain.core.drift.evidence import Moved
 from ordain.core.drift.tails import normal_below
 from ordain.learn import coding
 
@@ -61,7 +63,12 @@ def joint(profile: Profile, codes: Mapping[str, coding.Codes]) -> Joint | None:
     if not found:
         return None
     p, effect, rule = min(found, key=lambda each: each[0])
-    return Joint(p=min(1.0, 2 * p), effect=effect, columns=_columns(rule, dimensions))
+    return Joint(
+        p=min(1.0, 2 * p),
+        effect=effect,
+        columns=_columns(rule, dimensions),
+        moved=_moved(rule, (one, two), rows, dimensions),
+    )
 
 
 def _tested(train: tuple[Fold, Floats], test: tuple[Fold, Floats]) -> tuple[float, float, _Rule] | None:
@@ -127,3 +134,25 @@ def _columns(rule: _Rule, dimensions: Sequence[Dimension]) -> tuple[str, ...]:
         if place < len(dimensions)
     ]
     return tuple(dict.fromkeys(named))[:SHOWN]
+
+
+def _moved(
+    rule: _Rule, folds: tuple[Fold, Fold], rows: Floats, dimensions: Sequence[Dimension]
+) -> tuple[Moved, ...]:
+    """Means of the telling terms, over both halves of the reference and over all rows."""
+    terms = rule.terms[rule.told][:SHOWN]
+    weights = np.array([each.rows for each in folds], dtype=np.float64)
+    before = np.average([_expected(each, terms) for each in folds], axis=0, weights=weights)
+    now = _terms(rows, terms).mean(axis=0)
+    made = []
+    for pair, was, is_ in zip(terms, before.tolist(), now.tolist(), strict=True):
+        named = [dimensions[place] for place in pair if place < len(dimensions)]
+        made.append(
+            Moved(
+                columns=tuple(each.column for each in named),
+                of=tuple(each.of for each in named),
+                reference=rounded(was, 4),
+                current=rounded(is_, 4),
+            )
+        )
+    return tuple(made)

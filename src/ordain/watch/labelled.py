@@ -2,159 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Iterator, Mapping
 
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
-from ordain.adapters.outcomes import Outcomes
 from ordain.core.artifacts.profile import Numbers, Profile
 from ordain.core.artifacts.signature import Signature
 from ordain.core.canonical import rounded
+from ordain.core.drift.coming import stopped
 from ordain.core.drift.counts import Counted, counted
-from ordain.core.drift.evidence import Measurement, Performance, Slice
+from ordain.core.drift.measured import Measurement, Performance, Slice, Stopped
 from ordain.core.gating.gates import Group, ends, finite
 from ordain.core.specs.spec import ColumnContract
 from ordain.learn import coding
 from ordain.learn.bootstrap import intervals
 from ordain.learn.metrics import MEASURES, Answers, measure
-from ordain.watch.collect import Taken
+from ordain.watch.joining import HOUR, Joined, Joiner
 from ordain.watch.tally import stamp
 
 SEED = 0
 FEWEST = 30  # labelled rows of a slice that is reported
 MOST_SLICES = 20
-HOUR = 3600.0
+MOST_GROUPS = 50  # of a sensitive column; a column of more is none of groups
 DAY = 24.0  # hours; a label may tell no more than its day
 MISSING = "missing"
 _TRUTHS = {"0": "false", "1": "true", "false": "false", "true": "true"}
-
-
-class Joined(Struct, frozen=True, kw_only=True):
-    """Labelled predictions.
-
-    Attributes:
-        answers: of all of them. times: of the predictions, seconds since 1970. delays: hours; NaN where
-            a label does not say when. versions: of each row. ours: rows of the release itself.
-        groups: by column, of each row.
-    """
-
-    answers: Answers
-    times: NDArray[np.float64]
-    delays: NDArray[np.float64]
-    versions: NDArray[np.object_]
-    ours: NDArray[np.bool_]
-    groups: Mapping[str, NDArray[np.object_]]
-
-    def of(self, rows: NDArray[Any]) -> Joined:
-        """Some of the rows."""
-        return Joined(
-            answers=self.answers.take(rows),
-            times=self.times[rows],
-            delays=self.delays[rows],
-            versions=self.versions[rows],
-            ours=self.ours[rows],
-            groups={name: values[rows] for name, values in self.groups.items()},
-        )
-
-    def __len__(self) -> int:
-        return len(self.times)
-
-
-class Joiner:
-    """Finds the predictions that have a label, as the log is read.
-
-    Args:
-        outcomes: every label there is. signature: the release's.
-        span: in seconds since 1970: predictions before the first are not looked at, of those after the
-            second no label is expected yet.
-    """
-
-    def __init__(self, outcomes: Outcomes, signature: Signature, span: tuple[float, float]) -> None:
-        self.predictions, self.due = 0, 0
-        self.start, self.ripe = span
-        self._outcomes, self._signature = outcomes, signature
-        self.files, self.unreadable = outcomes.files, outcomes.unreadable
-        self._target = _targets(outcomes.labels, signature)
-        self._found: list[tuple[NDArray[Any], ...]] = []
-
-    def add(self, taken: Taken) -> None:
-        """Match a batch; other versions too, which are counted by themselves."""
-        batch = taken.batch
-        inside = batch.times[taken.at] >= self.start
-        at, ours = taken.at[inside], taken.ours[inside]
-        self.predictions += int(ours.sum())
-        self.due += int((ours & (batch.times[at] < self.ripe)).sum())
-        if not len(self._outcomes) or not len(at):
-            return
-        keys = batch.keys[at]
-        places = np.minimum(np.searchsorted(self._outcomes.keys, keys), len(self._outcomes) - 1)
-        output = np.column_stack([batch.outputs[each][at] for each in self._signature.answer_columns])
-        good = (self._outcomes.keys[places] == keys) & np.isfinite(output).all(axis=1)
-        good &= np.isfinite(self._target[places])
-        names = np.array([*batch.versions.values, ""], dtype=object)[batch.versions.places[at]]
-        self._found.append((places[good], batch.times[at][good], output[good], names[good], ours[good]))
-
-    def joined(self) -> Joined:
-        """All that were found."""
-        width = len(self._signature.answer_columns)
-        nothing = (
-            np.zeros(0, np.int64),
-            np.zeros(0),
-            np.zeros((0, width)),
-            np.zeros(0, object),
-            np.zeros(0, bool),
-        )
-        places, times, output, versions, ours = (
-            np.concatenate(each) for each in zip(nothing, *self._found, strict=True)
-        )
-        known = np.concatenate([self._outcomes.times, [np.nan]])[places]
-        target = np.concatenate([self._target, [0.0]])[places]
-        return Joined(
-            answers=Answers(
-                task=self._signature.task,
-                target=target if self._signature.classes is None else target.astype(np.int64),
-                output=output,
-                threshold=self._signature.threshold,
-            ),
-            times=times,
-            delays=(known - times) / HOUR,
-            versions=versions,
-            ours=ours,
-            groups={
-                name: np.array([*values, ""], dtype=object)[places]
-                for name, values in self._outcomes.groups.items()
-            },
-        )
-
-    @property
-    def unknown(self) -> int:
-        """Labels that are no class, or no number; one that has not come yet is none of these."""
-        told = np.array([each != "" for each in self._outcomes.labels], dtype=np.bool_)
-        return int((told & np.isnan(self._target)).sum())
-
-    @property
-    def known(self) -> int:
-        """Labels that there are, whether or not they belong to a prediction."""
-        return len(self._outcomes)
-
-
-def _targets(labels: Sequence[str], signature: Signature) -> NDArray[np.float64]:
-    """Class numbers or values; NaN for what is neither."""
-    if signature.classes is not None:
-        table = {name: float(place) for place, name in enumerate(signature.classes)}
-        return np.array([table.get(each, np.nan) for each in labels], dtype=np.float64)
-    return np.array([_number(each) for each in labels], dtype=np.float64)
-
-
-def _number(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        return float("nan")
-    return value if np.isfinite(value) else float("nan")
 
 
 def recent(joined: Joined, seconds: float, rows: int) -> Joined:
@@ -170,36 +44,39 @@ def recent(joined: Joined, seconds: float, rows: int) -> Joined:
     return ours.of(oldest_first[-max(inside, rows) :])
 
 
-def performance(joiner: Joiner, everything: Joined, newest: Joined, end: float, now: float) -> Performance:
+def performance(
+    joiner: Joiner, joineds: tuple[Joined, Joined], when: tuple[float, float], needed: int
+) -> Performance:
     """Metrics of the release's labelled predictions, of the newest by group, and of other versions.
 
     Verdicts are added elsewhere.
 
     Args:
-        everything: all of them. newest: see `recent`.
-        end: of the time looked at, in seconds since 1970. now: beyond which a label is of the future.
+        joineds: all of them, and the newest (see `recent`).
+        when: in seconds since 1970: the end of the time looked at, and when the future begins.
+        needed: windows without labels that are a gap.
     """
+    (everything, newest), (end, now) = joineds, when
     start, joined = joiner.start, everything.of(everything.ours)
-    ripe = max(start, min(joiner.ripe, end))
     impossible = (joined.delays < -DAY) | (joined.times / HOUR + joined.delays > now / HOUR + DAY)
-    delays = joined.delays[np.isfinite(joined.delays) & ~impossible]
-    median, late = np.quantile(delays, [0.5, 0.9]) if len(delays) else (0.0, 0.0)
+    delay = _delay(joined.delays[np.isfinite(joined.delays) & ~impossible])
     return Performance(
         start=stamp(start),
         end=stamp(end),
-        middle=stamp((start + ripe) / 2),
+        middle=stamp((start + max(start, min(joiner.ripe, end))) / 2),
         known=joiner.known,
         predictions=joiner.predictions,
         labelled=len(joined),
         due=joiner.due,
         punctual=int((joined.times < joiner.ripe).sum()),
         newest=stamp(joined.times.max(initial=-np.inf)),
-        unmatched=joiner.known - len(everything),
+        stopped=_stopped(joiner, delay and delay[1], end - joiner.ripe, needed),
+        unmatched=joiner.known - everything.matched,
         files=joiner.files,
         unreadable=joiner.unreadable,
         unknown=joiner.unknown,
         impossible=int(impossible.sum()),
-        delay=(rounded(median, 2), rounded(late, 2)) if len(delays) else None,
+        delay=delay and (rounded(delay[0], 2), rounded(delay[1], 2)),
         overall=_slice("all", joined.answers) if len(joined) >= FEWEST else None,
         recent=_slice("newest", newest.answers) if len(newest) >= FEWEST else None,
         versions=tuple(_slices("version", everything, everything.versions)),
@@ -207,6 +84,26 @@ def performance(joiner: Joiner, everything: Joined, newest: Joined, end: float, 
             each for name, values in joined.groups.items() for each in _slices(name, joined, values)
         ),
     )
+
+
+def _delay(hours: NDArray[np.float64]) -> tuple[float, float] | None:
+    """Median and 90th percentile; None without any."""
+    if not len(hours):
+        return None
+    median, late = np.quantile(hours, [0.5, 0.9]).tolist()
+    return median, late
+
+
+def _stopped(joiner: Joiner, late: float | None, declared: float, needed: int) -> Stopped | None:
+    """A gap in what should have labels by now: after the declared delay, and after the usual one.
+
+    Args:
+        late: hours that labels take at worst; None where no label says it. declared: delay in seconds.
+    """
+    if late is None and not declared:
+        return None
+    beyond = (late or 0.0) * HOUR - declared
+    return stopped(joiner.windows(max(0, math.ceil(round(beyond / joiner.length, 6)))), needed)
 
 
 def _slices(column: str, joined: Joined, values: NDArray[np.object_]) -> Iterator[Slice]:
@@ -246,7 +143,11 @@ def target_counts(joined: Joined, profile: Profile) -> tuple[Counted, Counted]:
 def sensitive(
     joined: Joined, columns: Mapping[str, ColumnContract], signature: Signature
 ) -> dict[str, list[Group]]:
-    """What the decisions look like in the groups of each sensitive column that the labels tell."""
+    """What the decisions look like in the groups of each sensitive column that labels or log tell.
+
+    A log shows personal columns as hashes: which group is which stays unknown, and how many there must be
+    does not.
+    """
     from ordain.learn.fairness import expected_groups, groups
 
     if signature.positive is None or signature.classes is None:
@@ -254,7 +155,14 @@ def sensitive(
     positive = signature.classes.index(signature.positive)
     found = {}
     for name in columns.keys() & joined.groups.keys():
-        words = _TRUTHS if columns[name].type == "boolean" else {}
-        names = [words.get(each.lower(), each) or MISSING for each in joined.groups[name].tolist()]
-        found[name] = groups(joined.answers, names, expected_groups(columns[name]), positive)
+        told, promised = joined.groups[name].tolist(), expected_groups(columns[name])
+        if name in joined.hashed:
+            names = [f"hash {each}" if each else MISSING for each in told]
+            lacking = len(promised) - len(set(names) - {MISSING})
+            promised = tuple(f"none of those seen ({place})" for place in range(1, lacking + 1))
+        else:
+            words = _TRUTHS if columns[name].type == "boolean" else {}
+            names = [words.get(each.lower(), each) or MISSING for each in told]
+        if len(set(names)) <= MOST_GROUPS:
+            found[name] = groups(joined.answers, names, promised, positive)
     return found

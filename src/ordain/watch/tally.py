@@ -17,7 +17,7 @@ from ordain.core.drift.evidence import Reading
 from ordain.watch.columns import Coded, Coder
 
 SAMPLED = 10_000  # rows of a window that a domain classifier sees
-MOST_NAMES = 50
+MOST_NAMES, REST = 50, "(others)"  # names that are counted one by one, and what is said of more
 Rows = NDArray[np.int64] | slice  # places in a batch, ascending
 FINE = 1000  # bins of a probability, for estimates
 
@@ -41,8 +41,8 @@ class Faults:
     def _count(self, name: str, counts: Mapping[str, int]) -> None:
         known = self._counts[name]
         for column, rows in counts.items():
-            if rows and (column in known or len(known) < MOST_NAMES):
-                known[column] += rows
+            if rows:
+                known[column if column in known or len(known) < MOST_NAMES else REST] += rows
 
     def onto(self, reading: Reading) -> Reading:
         """A reading with these."""
@@ -116,7 +116,7 @@ class Tally:
     def _told(self, columns: Mapping[str, Column]) -> dict[str, Counted]:
         found = {}
         for name, column in columns.items():
-            shape, counts = counted(column), self._counts[name].tolist()
+            shape, counts = counted(column, self._coder.kinds.get(name, "")), self._counts[name].tolist()
             found[name] = Counted(
                 cells=tuple(counts[:-2]),
                 labels=shape.labels,

@@ -14,7 +14,7 @@ from ordain.adapters.forges.guard import Clock, Limits
 from ordain.adapters.forges.place import Place, Token, place_of
 from tests.adapters.forges import github_world as on_github
 from tests.adapters.forges import gitlab_world as on_gitlab
-from tests.adapters.forges.standin import TOKEN, StandIn, standing_in
+from tests.adapters.forges.standin import TOKEN, StandIn
 
 NOW = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.UTC)
 LIMITS = Limits(connect=2, read=0.5, deadline=1.0, size=512 * 2**10)
@@ -37,19 +37,19 @@ def slept() -> Slept:
 
 
 @pytest.fixture
-def github_server() -> Iterator[StandIn]:
-    with standing_in("github", "/api/v3") as state:
-        yield state
+def github_world() -> Iterator[on_github.World]:
+    with on_github.hosted() as world:
+        yield world
+
+
+@pytest.fixture
+def github_server(github_world: on_github.World) -> StandIn:
+    return github_world.server
 
 
 @pytest.fixture
 def github_place(github_server: StandIn) -> Place:
     return place_of("github", f"{github_server.origin}/acme/churn", "main")
-
-
-@pytest.fixture
-def github_world(github_server: StandIn) -> on_github.World:
-    return on_github.World(github_server)
 
 
 @pytest.fixture
@@ -61,8 +61,8 @@ def github(github_place: Place, slept: Slept) -> Iterator[GitHub]:
 
 @pytest.fixture
 def gitlab_world() -> Iterator[on_gitlab.World]:
-    with standing_in("gitlab", "/api/v4") as state:
-        yield on_gitlab.World(state)
+    with on_gitlab.hosted() as world:
+        yield world
 
 
 @pytest.fixture

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from tests.adapters.forges.standin import Asked, StandIn
+from tests.adapters.forges.standin import Asked, StandIn, standing_in
 
 REPO = "/repos/{owner}/{repo}"
 PULLS, PULL = f"{REPO}/pulls", f"{REPO}/pulls/{{pull_number}}"
@@ -78,12 +80,20 @@ class World:
             | changes
         )
 
-    def commit(self, sha: str, author: str | None, committer: str | None) -> dict[str, Any]:
+    def commit(
+        self, sha: str, author: str | None, committer: str | None, emails: tuple[str, str] | None = None
+    ) -> dict[str, Any]:
         accounts = {
-            "author": self.account(author) if author else None,
-            "committer": self.account(committer) if committer else {},
+            "author": None if author is None else self.account(author),
+            "committer": {} if committer is None else self.account(committer),
         }
-        return self._example("commit", sha=sha, **accounts)
+        found = self._example("commit", sha=sha, **accounts)
+        named = zip(("author", "committer"), emails or (), strict=False)
+        said = {
+            role: {"name": "Somebody", "email": email, "date": "2026-11-20T09:00:00Z"}
+            for role, email in named
+        }
+        return {**found, "commit": {**found["commit"], **said}}
 
     def move(self, login: str, kind: str, when: str) -> dict[str, Any]:
         return self._example("activity", actor=self.account(login), activity_type=kind, timestamp=when)
@@ -181,3 +191,10 @@ class World:
 
     def _example(self, name: str, /, **changes: Any) -> dict[str, Any]:
         return self.server.description.example(name, **changes)
+
+
+@contextmanager
+def hosted() -> Iterator[World]:
+    """GitHub on a loopback port, for one project."""
+    with standing_in("github", "/api/v3") as server:
+        yield World(server)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from tests.adapters.forges.standin import Asked, StandIn
+from tests.adapters.forges.standin import Asked, StandIn, standing_in
 
 PROJECT = "/projects/{id}"
 REQUESTS, REQUEST = f"{PROJECT}/merge_requests", f"{PROJECT}/merge_requests/{{merge_request_iid}}"
@@ -177,3 +179,10 @@ class World:
 
     def _example(self, name: str, /, **changes: Any) -> dict[str, Any]:
         return self.server.description.example(name, **changes)
+
+
+@contextmanager
+def hosted() -> Iterator[World]:
+    """GitLab on a loopback port, for one project."""
+    with standing_in("gitlab", "/api/v4") as server:
+        yield World(server)

@@ -58,6 +58,8 @@ class StandIn:
         self.faulty: dict[tuple[str, str], Fault] = {}
         self.asked: list[Asked] = []
         self.problems: list[str] = []
+        # What a token may do, by operation, and what else is answered; None lets everything pass.
+        self.refuses: Callable[[str, str], Fault | None] | None = None
         self.stop = threading.Event()
 
     def on(self, method: str, template: str, answer: Any, status: int = 200) -> None:
@@ -114,6 +116,10 @@ class _Handler(BaseHTTPRequestHandler):
         triggers = template.endswith("/trigger/pipeline") and not said
         if (asked.body.get("token") if triggers else said) != TOKEN:
             self._send(401, b'{"message": "Bad credentials"}')
+            return
+        refusal = forge.refuses(self.command, template) if forge.refuses else None
+        if refusal is not None:
+            self._fault(refusal)
             return
         forge.description.check_request(self.command, template, set(query), asked.body)
         status, value = forge.answers[self.command, template](asked)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ordain.adapters.forges.github import GitHub
-from ordain.core.people.request import Request, standing
+from ordain.core.people.request import Hand, Request, standing
 from ordain.errors import UserError
 from tests.adapters.forges.github_world import (
     ACTIVITY,
@@ -201,16 +201,50 @@ def test_a_forks_owner_counts_as_one_who_pushed(github: GitHub, github_world: Wo
     github_world.pull |= {"head": github_world.side("retrain", HEAD, "mallory/churn")}
     assert asked(github).pushers == ("dana", "mallory")
     github_world.pull["head"] |= {"repo": None, "user": None}
-    assert asked(github).pushers == ("dana",)
+    assert asked(github).pushers == ("", "dana")
     assert github_world.server.count("GET", ACTIVITY) == 0
 
 
-def test_deleted_accounts_are_nobody(github: GitHub, github_world: World) -> None:
+def test_deleted_accounts_are_somebody_who_can_not_be_named(github: GitHub, github_world: World) -> None:
     github_world.pull |= {"user": None, "merged_by": None}
     github_world.activity = [github_world.move("x", "push", "2026-11-21T00:00:00Z") | {"actor": None}]
     github_world.commits = [github_world.commit(HEAD, None, None)]
     found = asked(github)
-    assert (found.author, found.merged_by, found.pushers) == (None, None, ())
+    assert (found.author, found.merged_by, found.pushers) == (None, None, ("",))
+
+
+def test_what_each_account_did_is_told_where_github_tells_it(github: GitHub, github_world: World) -> None:
+    github_world.commits = [github_world.commit(HEAD, "dana", "web-flow")]
+    move = github_world.move
+    github_world.activity = [
+        move("ravi", "push", "2026-11-21T00:00:00Z") | {"before": OLD, "after": HEAD},
+        move("mei", "force_push", "2026-11-21T00:00:00Z") | {"before": OLD, "after": HEAD},
+        move("lee", "push", "2026-11-21T00:00:00Z") | {"before": "0" * 7, "after": HEAD},
+    ]
+    assert asked(github).hands == (
+        Hand(login="dana", after=HEAD),
+        Hand(login="ravi", before=OLD, after=HEAD),
+        Hand(login="mei"),
+        Hand(login="lee"),
+    )
+    github_world.pull |= {"head": github_world.side("retrain", HEAD, "mallory/churn")}
+    assert asked(github).hands == (Hand(login="dana", after=HEAD), Hand(login="mallory"))
+
+
+def test_addresses_are_named_that_github_attributes_to_an_account(
+    github: GitHub, github_world: World
+) -> None:
+    made = github_world.commit
+    github_world.commits = [
+        made(HEAD, "dana", "web-flow", emails=("dana@x.example", "noreply@github.com")),
+        made(OLD, None, "dana", emails=("eve@x.example", "dana@y.example")),
+    ]
+    found = asked(github)
+    assert found.named == ("dana@x.example", "dana@y.example", "noreply@github.com")
+    assert found.pushers == ("dana",)
+    # Whoever writes GitHub's own address as an author's hides behind it.
+    github_world.commits = [made(HEAD, "web-flow", "dana")]
+    assert asked(github).pushers == ("", "dana")
 
 
 def test_commits_beyond_what_github_lists_make_its_word_unusable(github: GitHub, github_world: World) -> None:
@@ -289,7 +323,7 @@ def test_hostile_logins_are_nobody(login: str, github: GitHub, github_world: Wor
     github_world.pull |= {"user": github_world.account(login)}
     found = asked(github)
     assert (found.reviews[0].reviewer, found.author, standing(found.reviews)) == ("", None, ())
-    assert found.pushers == ("dana",)
+    assert found.pushers == ("", "dana")
 
 
 @pytest.mark.parametrize("when", ["yesterday", "2026-11-22", "2026-11-22T09:00:00", "9" * 400])

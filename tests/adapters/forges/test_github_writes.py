@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from ordain.adapters.forges.github import COMMENT_LIMIT, GitHub
 from ordain.adapters.forges.place import Place, Token
-from ordain.core.people.request import Draft, Opened, Status
+from ordain.core.people.request import Draft, Opened, Section, Status, utf16
 from ordain.errors import UserError
 from tests.adapters.forges.github_world import (
     COMMENT,
@@ -185,6 +185,17 @@ def test_a_long_comment_is_cut_and_says_so(github: GitHub, github_world: World) 
     assert len(body) == COMMENT_LIMIT
     assert body.endswith("longer comment)*")
     assert github_world.server.count("POST", COMMENTS) == 1
+
+
+def test_a_long_request_leaves_whole_parts_out(github: GitHub, github_world: World) -> None:
+    parts = tuple(
+        Section(name=f"part {at}", text=f"<details>\n\n{'😀' * 20_000}\n\n</details>") for at in range(3)
+    )
+    github.open_request(replace(DRAFT, sections=parts, whole="`a.json`"))
+    body = github_world.server.asked[1].body["body"]
+    assert utf16(body) <= COMMENT_LIMIT
+    assert body.count("<details>") == body.count("</details>") == 1
+    assert body.endswith("(part 1, part 2): whole in `a.json`.*")
 
 
 def test_statuses_are_set_once(github: GitHub, github_world: World) -> None:

@@ -216,16 +216,24 @@ def test_whoever_pushed_is_known(gitlab: GitLab, gitlab_world: World) -> None:
         event("bulk", None),
         event(None, "retrain"),
     ]
-    assert asked(gitlab).pushers == ("bulk", "dana", "lee", "ravi")
+    assert asked(gitlab).pushers == ("", "bulk", "dana", "lee", "ravi")
     (query,) = [each.query for each in gitlab_world.server.asked if each.path.endswith("/events")]
     assert (query["action"], query["after"]) == ("pushed", "2026-10-21")
 
 
+def test_a_push_by_an_account_that_is_gone_is_somebodys(gitlab: GitLab, gitlab_world: World) -> None:
+    note, event = gitlab_world.note, gitlab_world.event
+    for told in ("notes", "events"):
+        gitlab_world.notes = [note(4, None, "added 1 commit", system=True)] if told == "notes" else []
+        gitlab_world.events = [event(None, "retrain")] if told == "events" else []
+        assert asked(gitlab).pushers == ("", "dana")
+
+
 def test_pushes_to_a_fork_are_those_that_the_request_shows(gitlab: GitLab, gitlab_world: World) -> None:
-    for source in (43, None):
+    for source, pushers in ((43, ("dana",)), (None, ("", "dana"))):  # a fork that is gone tells nothing
         gitlab_world.merged |= {"source_project_id": source}
         found = asked(gitlab)
-        assert (found.pushers, found.unsafe) == (("dana",), ())
+        assert (found.pushers, found.unsafe) == (pushers, ())
     assert gitlab_world.server.count("GET", EVENTS) == 0
 
 

@@ -13,18 +13,15 @@ from ordain.core.drift.brief import LIMIT, brief
 from ordain.core.drift.evidence import (
     Cause,
     ColumnReport,
-    Estimate,
     Evidence,
     Finding,
-    Measurement,
-    Performance,
     Reading,
     Settings,
-    Slice,
     Spread,
     decode,
     key_of,
 )
+from ordain.core.drift.measured import Estimate, Measurement, Performance, Slice
 
 SPREAD = Spread(cells=tuple(map(str, range(12))), reference=(0.1,) * 12, current=(0.05,) * 12)
 TESTED = documents.Tested(

@@ -11,19 +11,9 @@ from ordain.core.artifacts.profile import Categories, Numbers
 from ordain.core.drift import evidence as documents
 from ordain.core.drift.breach import quality, verdicts
 from ordain.core.drift.causes import suspected
+from ordain.core.drift.coming import Ebb
 from ordain.core.drift.counts import Counted, Joint, Reference, Window, bins, counted, reference_of
-from ordain.core.drift.evidence import (
-    Estimate,
-    Evidence,
-    Finding,
-    Kind,
-    Measurement,
-    Performance,
-    Reading,
-    Settings,
-    Slice,
-    Test,
-)
+from ordain.core.drift.evidence import Evidence, Finding, Kind, Moved, Reading, Settings, Test
 from ordain.core.drift.findings import Freshness, kind_of, of_health, of_performance, of_source
 from ordain.core.drift.judge import (
     JOINTLY,
@@ -35,6 +25,7 @@ from ordain.core.drift.judge import (
     target_report,
     window_report,
 )
+from ordain.core.drift.measured import Estimate, Measurement, Performance, Slice, Stopped
 from ordain.core.drift.refusal import Grounds, refusal
 from ordain.core.drift.season import season
 from ordain.core.drift.summary import Looked, Subject, findings_of, summary
@@ -150,6 +141,43 @@ def test_below_a_minimum_the_answer_is_insufficient_and_never_stable() -> None:
     assert judge(STABLE, None, SETTINGS).sufficient is False
 
 
+def test_a_reference_with_few_rows_is_insufficient_and_says_so() -> None:
+    thin = reference_of(
+        {"price": Numbers(edges=(10.0, 20.0), counts=(4, 4, 4), missing=1), "plan": PLAN}, {"p_Yes": ANSWER}
+    )
+    (price, *others) = column_reports([judge(HIGHER, thin, SETTINGS)] * 3, thin, SETTINGS)
+    assert (price.state, price.lacks) == ("insufficient", "12 of 50 values to compare with")
+    assert {each.state for each in others} == {"stable"}
+    season_of = Reference(
+        features=window(price=(2, 2, 1), plan=(3, 2)).features,
+        answers={},
+    )
+    judged = judge(HIGHER, season_of, SETTINGS)
+    assert window_report(judged).state == "insufficient"
+    assert window_report(judged).lacks == "6 of 50 rows to compare with"
+    assert window_report(judge(STABLE, None, SETTINGS)).lacks.startswith("nothing to compare with")
+    assert window_report(judge(window((1, 1, 1)), REFERENCE, SETTINGS)).lacks == "3 of 50 predictions"
+    few = window(price=(5, 5, 5), missing=300)
+    assert reports(few)["price"].state == "insufficient"
+    assert reports(few)["price"].lacks == "15 of 50 values in the newest window"
+    assert "not judged: price: 15 of 50 values in the newest window" in text(whole(looked(few)))
+    assert "insufficient: 3 of 50 predictions" in text(whole(looked(window((1, 1, 1)))))
+
+
+def test_values_that_are_missing_less_often_are_no_missingness_upstream() -> None:
+    often = reference_of(
+        {"price": Numbers(edges=(10.0, 20.0), counts=(1000,) * 3, missing=900), "plan": PLAN}, {}
+    )
+    seen = looked(STABLE, STABLE)
+    judged = [judge(each, often, SETTINGS) for each in (STABLE, STABLE)]
+    fewer = Looked(judged=judged, reference=often, reading=seen.reading, recent=seen.recent, fresh=seen.fresh)
+    (finding,) = [each for each in findings_of(fewer, "churn", SETTINGS) if each.kind == "missingness"]
+    assert "price is missing less often" in finding.detail
+    assert [each.suspect for each in suspected([finding])] == ["upstream-filling"]
+    empty = window(price=(0, 0, 0), missing=300)
+    assert found(empty, empty)["missingness"].direction == "higher"
+
+
 def test_a_window_without_any_value_of_a_column_is_missingness() -> None:
     empty = window(price=(0, 0, 0), missing=300)
     made = reports(empty, empty, empty)["price"]
@@ -204,12 +232,25 @@ def test_a_column_that_left_the_log_is_not_compared() -> None:
 
 
 def test_a_joint_shift_names_its_columns() -> None:
-    joint = Joint(p=1e-9, effect=0.5, columns=("price", "plan"))
+    moved = (
+        Moved(columns=("price", "plan"), of=("", "x"), reference=0.7, current=0.1),
+        Moved(columns=("price", "price"), of=("", ""), reference=1, current=2),
+        Moved(columns=("plan",), of=("y",), reference=0, current=-1),
+    )
+    joint = Joint(p=1e-9, effect=0.5, columns=("price", "plan"), moved=moved)
     shifted = Window(
         **{name: getattr(STABLE, name) for name in STABLE.__struct_fields__ if name != "joint"}, joint=joint
     )
     finding = found(shifted, shifted)["joint-shift"]
     assert finding.columns == ("price", "plan")
+    assert "price and plan = x went together by 0.70 and now do by 0.10" in finding.detail
+    seen = whole(looked(shifted, shifted))
+    assert {each.column for each in seen.columns if each.spread} == {"price", "plan"}
+    assert seen.jointly == moved
+    for told in (text(seen), document(seen)):
+        assert "the variance of price is 2.00 where 1.00 was" in told
+        assert "plan = y moved by -1.00 standard deviations" in told
+    assert whole(looked(STABLE, shifted)).jointly == ()
     assert joint_report([judge(shifted, REFERENCE, SETTINGS)], SETTINGS).state == "stable"
     assert joint_report([judge(STABLE, REFERENCE, SETTINGS)], SETTINGS).state == "insufficient"
     assert joint_report([], SETTINGS).column == JOINTLY
@@ -218,6 +259,14 @@ def test_a_joint_shift_names_its_columns() -> None:
 def test_a_column_has_labels_for_its_cells() -> None:
     assert counted(PRICE).labels == ("at most 10", "10 to 20", "above 20")
     assert bins(Numbers(edges=(), counts=(0,))) == ("any value",)
+    near = Numbers(edges=(15000.1, 15000.2, 2e20), counts=(0,) * 4)
+    assert bins(near) == ("at most 15000.1", "15000.1 to 15000.2", "15000.2 to 2e+20", "above 2e+20")
+    assert bins(Numbers(edges=(12345.0, 23456.0), counts=(0,) * 3))[1] == "12345 to 23456"
+    assert bins(near, "date") == bins(near)
+    days = Numbers(edges=(0.5, 365.0), counts=(0,) * 3)
+    assert bins(days, "date") == ("at most 1970-01-01", "1970-01-01 to 1971-01-01", "above 1971-01-01")
+    assert bins(ANSWER, "boolean") == ("false", "true")
+    assert bins(PRICE, "boolean") == bins(PRICE)
     assert counted(PLAN).beyond == 10
 
 
@@ -269,7 +318,9 @@ def test_the_target_drifts_in_one_sample() -> None:
     moved = target_report(numbers, Counted(cells=(50, 100, 150), labels=("", "", ""), ordered=True), SETTINGS)
     assert "location" in moved.alarms
     seen = looked(STABLE, STABLE, target=made)
-    assert [each.kind for each in findings_of(seen, "churn", SETTINGS)] == ["target-drift"]
+    (finding,) = findings_of(seen, "churn", SETTINGS)
+    assert finding.kind == "target-drift"
+    assert finding.detail.startswith("the target is distributed differently among the newest labelled pred")
 
 
 # --- the log itself -----------------------------------------------------------------------------------
@@ -285,6 +336,29 @@ def test_an_absent_an_empty_and_a_silent_log() -> None:
     assert said(Reading(files=1), None)["log-absent"].alarm
     assert said(Reading(files=1, records=5), 30.0)["log-stale"].alarm
     assert said(Reading(files=1, records=5)) == {}
+
+
+def test_since_when_a_log_is_silent_is_said() -> None:
+    reading = Reading(files=1, records=5)
+    (stale,) = of_source(
+        reading, "churn", Freshness(silent=30.0, patience=24.0, newest="2026-11-18T18:00:00Z")
+    )
+    assert stale.detail.startswith("no prediction since 2026-11-18T18:00:00Z, 30.0 hours before")
+    ebb = ("2026-11-19T00:00:00Z", Ebb(since=1, rows=1, usual=600))
+    (thin,) = of_source(reading, "churn", Freshness(silent=1.0, patience=24.0, ebb=ebb))
+    assert thin.kind == "log-stale"
+    assert "1 since 2026-11-19T00:00:00Z; 600 a window are usual" in thin.detail
+
+
+def test_ids_that_are_used_again_are_an_alarm_and_files_that_come_twice_none() -> None:
+    twice = said(Reading(files=2, records=1000, duplicates=1000))["log-duplicated"]
+    assert not twice.alarm
+    again = Reading(files=1, records=1000, duplicates=500, reused=400)
+    assert said(again)["log-duplicated"].alarm
+    assert "400 of them are of another time" in said(again)["log-duplicated"].detail
+    assert not said(again, recent=Reading(files=1, records=1000))["log-duplicated"].alarm
+    crowded = Reading(files=1, records=1000, duplicates=20, reused=20, mistaken=0.02)
+    assert "log-duplicated" not in said(crowded)  # so many are taken for duplicates by mistake
 
 
 def test_a_log_of_something_else() -> None:
@@ -343,6 +417,7 @@ def labelled(**more: object) -> Performance:
     ("more", "kind", "alarm"),
     [
         ({"known": 0, "labelled": 0}, "labels-absent", True),
+        ({"stopped": Stopped(since="x", due=200, labelled=3, usual=0.9)}, "labels-stale", True),
         ({"labelled": 0}, "labels-stale", True),
         ({"files": 200, "unreadable": 1}, "labels-damaged", False),
         ({"files": 2, "unreadable": 1}, "labels-damaged", True),
@@ -457,6 +532,20 @@ def test_an_estimate_is_refused_where_the_model_was_never_checked() -> None:
     assert "plan" in refusal("binary", Grounds(gate=PASSED, seen=GOOD, beyond={}), (broken,))
 
 
+def test_an_estimate_allows_for_the_calibration_error_that_is_known() -> None:
+    def error(gate: float | None, seen: float | None) -> float:
+        told = None if gate is None else Verdict(gate="calibration", outcome="pass", value=gate)
+        shown = None if seen is None else Measurement(value=seen)
+        return Grounds(gate=told, seen=shown, beyond={}).error
+
+    assert (error(0.02, 0.01), error(0.02, None), error(None, None), error(0.2, None)) == (
+        0.01,
+        0.02,
+        0.05,
+        0.05,
+    )
+
+
 # --- what follows -------------------------------------------------------------------------------------
 
 
@@ -477,6 +566,13 @@ def alarm(kind: Kind, *columns: str) -> Finding:
 )
 def test_suspected_causes(alarms: list[Finding], suspects: list[str]) -> None:
     assert [each.suspect for each in suspected(alarms)] == suspects
+
+
+def test_what_moved_alone_and_what_moved_jointly_are_told_apart() -> None:
+    (jointly,) = suspected([alarm("joint-shift", "a", "b")])
+    assert jointly.because == "inputs no longer go together as they did: a, b"
+    (alone,) = suspected([alarm("joint-shift", "a", "b"), alarm("drift", "a")])
+    assert alone.because == "inputs moved: a, b"
 
 
 def test_many_columns_are_counted() -> None:
@@ -535,8 +631,15 @@ def test_a_report_as_markdown_holds_no_markup_from_outside() -> None:
     told = document(full())
     assert "<b>" not in told
     assert "| **alarm** | drift | price |" in told
-    assert "| female=1 | 200 | 0.5000 | - |" in told
+    assert "|  | all | all | female=1 |" in told
+    assert "| rows | 500 | 500 | 200 |" in told
+    assert "| f1 | 0.500 (0.400-0.600) | 0.500 (0.400-0.600) | 0.500 (0.400-0.600) |" in told
+    assert "| log_loss | - | - | - |" in told
+    assert "Labels&#58; 500 of 1000 predictions" in told
+    assert "Estimate without labels, over 900 predictions" in told
     assert "<details>" in told
+    few = document(whole(looked(STABLE, performance=labelled(labelled=3))))
+    assert "Labels&#58; 3 of 1000 predictions" in few
     assert document(whole(looked(STABLE))).endswith("\n")
 
 

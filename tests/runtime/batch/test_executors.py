@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,11 +126,17 @@ def test_the_gate_asks_every_form() -> None:
 # --- forests that are none --------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def grown() -> tuple[ModelProto, Signature]:
+@cache
+def grown_forest() -> tuple[ModelProto, Signature]:
+    """A small forest, trained once a process."""
     case = build_case("binary")
     made = exported(case, "sklearn.ensemble.RandomForestClassifier", {"n_estimators": 5, "max_depth": 4})
     return load_from_string(made.model), case.signature
+
+
+@pytest.fixture
+def grown() -> tuple[ModelProto, Signature]:
+    return grown_forest()
 
 
 def forest(model: ModelProto, signature: Signature) -> Forest | None:
@@ -174,11 +181,8 @@ def test_a_forest_is_laid_out_with_siblings_side_by_side(grown: tuple[ModelProto
 )  # fmt: skip
 def test_no_crooked_forest_is_walked_out_of_bounds(name: str, place: int, value: int) -> None:
     """Either it is refused, or every step of the walk stays within the arrays."""
-    case = build_case("binary")
-    model = _GROWN.setdefault("it", load_from_string(
-        exported(case, "sklearn.ensemble.RandomForestClassifier", {"n_estimators": 5, "max_depth": 4}).model
-    ))  # fmt: skip
-    found = forest(changed(model, name, place, value), case.signature)
+    model, signature = grown_forest()
+    found = forest(changed(model, name, place, value), signature)
     if found is None:
         return
     sizes = np.repeat(np.diff(found.starts), np.diff(found.starts))
@@ -186,9 +190,6 @@ def test_no_crooked_forest_is_walked_out_of_bounds(name: str, place: int, value:
     assert ((found.child >= 0) & (found.child + inner < sizes)).all()
     assert ((found.feature >= 0) & (found.feature < 100)).all()
     assert len(found.value) == len(found.child) == found.starts[-1]
-
-
-_GROWN: dict[str, ModelProto] = {}
 
 
 def test_a_cycle_is_no_tree(grown: tuple[ModelProto, Signature]) -> None:

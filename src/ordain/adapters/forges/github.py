@@ -19,7 +19,9 @@ from github.PullRequest import PullRequest
 from github.Repository import Repository
 from msgspec.structs import replace
 
-from ordain.adapters.forges.github_answers import (
+from ordain.adapters.forges.github_answers import chosen, local, merged_here, open_here, opened, page, request
+from ordain.adapters.forges.github_client import GuardedRequester
+from ordain.adapters.forges.github_types import (
     Account,
     Activity,
     Comment,
@@ -29,22 +31,15 @@ from ordain.adapters.forges.github_answers import (
     PullCommit,
     PullReview,
     Suite,
-    chosen,
-    local,
-    merged_here,
-    open_here,
-    opened,
-    page,
-    request,
 )
-from ordain.adapters.forges.github_client import GuardedRequester
 from ordain.adapters.forges.guard import Clock, ForgeError, Guard, Limits
 from ordain.adapters.forges.place import Place, Token
 from ordain.adapters.forges.reading import bounded, read
 from ordain.core import gitnames
-from ordain.core.people.request import READY, Draft, Opened, Request, Status, first_line, marked
+from ordain.core.people.request import READY, Draft, Opened, Request, Status, first_line, marked, utf16
 from ordain.errors import UserError
 
+# Characters; whether one beyond the basic plane counts as one or two GitHub does not say, so here it is two.
 COMMENT_LIMIT = 65_536
 _STATUS_LIMIT = 140
 _PAYLOAD_LIMIT = 10
@@ -54,6 +49,7 @@ PERMISSIONS = (
     (r"GET .*/rulesets/rule-suites", "Administration: write"),
     (r"GET .*/(activity|repos/[^/]+/[^/]+/commits)", "Contents: read"),
     (r"POST .*/dispatches", "Contents: write"),
+    (r"POST .*/graphql", "Pull requests: write; Contents: write"),
     (r"GET .*/statuses", "Commit statuses: read"),
     (r"POST .*/statuses/.*", "Commit statuses: write"),
     (r"GET .*", "Pull requests: read"),
@@ -155,7 +151,7 @@ class GitHub:
             except (GithubException, LookupError, TypeError) as refused:
                 what = f"GitHub says that #{number} can't be taken for review"
                 raise UserError(
-                    what, fix="give the token Pull requests: write, or do it by hand"
+                    what, fix="give the token Pull requests: write; Contents: write, or do it by hand"
                 ) from refused
 
     def requested(self, branch: str, base: str) -> bool:
@@ -165,7 +161,7 @@ class GitHub:
 
     def comment(self, number: int, marker: str, body: str) -> None:
         """Keep one comment of our own, found by its marker; other people's are never touched."""
-        text = marked(marker, body, COMMENT_LIMIT)
+        text = marked(marker, body, COMMENT_LIMIT, utf16)
         self._guard.begin()
         own = self._own()
         ours = [
@@ -226,9 +222,9 @@ class GitHub:
         return self._rows("/pulls", Pull, state=state, head=head, base=gitnames.ref(base))
 
     def _open(self, draft: Draft) -> Pull:
-        text, body = draft.title, draft.body[:COMMENT_LIMIT]
+        body = draft.text(COMMENT_LIMIT, utf16)
         made = self._repository.create_pull(
-            draft.base, draft.branch, title=text, body=body, draft=draft.draft
+            draft.base, draft.branch, title=draft.title, body=body, draft=draft.draft
         )
         return read(self._place, made.raw_data, Pull)
 

@@ -1,16 +1,22 @@
-"""What GitHub answers, and what it amounts to. Pure: everything was asked for before.
-
-Field names and which may be null follow GitHub's published description of its REST API, 2022-11-28.
-"""
+"""What GitHub's answers amount to. Pure: everything was asked for before."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from ordain.adapters.forges.github_types import (
+    Account,
+    Activity,
+    Evidence,
+    Pull,
+    PullCommit,
+    PullReview,
+    Suite,
+)
 from ordain.adapters.forges.place import Place
-from ordain.adapters.forges.reading import Part, commit_id, instant, login, stamp, title
-from ordain.core.people.request import Opened, Request, Review, ReviewState
+from ordain.adapters.forges.reading import commit_id, distinct, instant, login, stamp, title
+from ordain.core.people.request import Hand, Opened, Request, Review, ReviewState
 
 # The account under which GitHub itself commits what people press buttons for; nobody's contribution.
 _WEB = "web-flow"
@@ -20,125 +26,12 @@ _STATES: dict[str, ReviewState] = {
     "DISMISSED": "dismissed",
     "COMMENTED": "commented",
 }
-_PUSHES = {"push", "force_push", "branch_creation"}
+_ONWARD = "push"
+_PUSHES = {_ONWARD, "force_push", "branch_creation"}
 # GitHub keeps rule suites for a month; a day or two less is certain.
 _SUITES_KEPT = dt.timedelta(days=28)
 # A merge queue pushes a whole group at once, under the newest commit's name.
 _SAME_PUSH = dt.timedelta(minutes=1)
-
-
-class Account(Part, frozen=True, kw_only=True):
-    """A user, app or organisation. GitHub sends `{}` for a commit's account that it can't find."""
-
-    login: str | None = None
-    type: str = ""
-
-    @property
-    def bot(self) -> bool:
-        """Whether it is an app's or a machine's."""
-        return self.type == "Bot" or (self.login or "").endswith("[bot]")
-
-
-class Repository(Part, frozen=True, kw_only=True):
-    """A repository's full name."""
-
-    full_name: str
-
-
-class Side(Part, frozen=True, kw_only=True):
-    """One end of a pull request. `repo`: None when the fork is gone. `user`: the repository's owner."""
-
-    ref: str
-    sha: str
-    repo: Repository | None = None
-    user: Account | None = None
-
-
-class Label(Part, frozen=True, kw_only=True):
-    """A label."""
-
-    name: str | None = None
-
-
-class Pull(Part, frozen=True, kw_only=True):
-    """A pull request. `merged`, `merged_by` and `commits` are absent from lists."""
-
-    number: int
-    title: str
-    state: str
-    base: Side
-    head: Side
-    created_at: str
-    user: Account | None = None
-    labels: tuple[Label, ...] = ()
-    merge_commit_sha: str | None = None
-    merged_at: str | None = None
-    merged: bool = False
-    merged_by: Account | None = None
-    commits: int = 0
-    draft: bool = False
-    node_id: str = ""
-
-
-class PullReview(Part, frozen=True, kw_only=True):
-    """A review. `commit_id`: None once GitHub has dropped the commit."""
-
-    state: str
-    user: Account | None = None
-    commit_id: str | None = None
-    submitted_at: str | None = None
-
-
-class PullCommit(Part, frozen=True, kw_only=True):
-    """A commit of a pull request, with the accounts to which its addresses belong."""
-
-    sha: str
-    author: Account | None = None
-    committer: Account | None = None
-
-
-class Activity(Part, frozen=True, kw_only=True):
-    """One move of a branch."""
-
-    activity_type: str
-    timestamp: str
-    actor: Account | None = None
-
-
-class Suite(Part, frozen=True, kw_only=True):
-    """One push, judged by the branch's rules."""
-
-    after_sha: str
-    pushed_at: str | None = None
-    actor_name: str | None = None
-    result: str | None = None
-
-
-class Comment(Part, frozen=True, kw_only=True):
-    """A comment on a request."""
-
-    id: int
-    body: str = ""
-    user: Account | None = None
-
-
-class CommitStatus(Part, frozen=True, kw_only=True):
-    """One status of a commit; lists give the newest first."""
-
-    context: str
-    state: str
-    description: str | None = None
-    target_url: str | None = None
-
-
-class Evidence(Part, frozen=True, kw_only=True):
-    """All that was answered about one pull request; None where GitHub would not say."""
-
-    pull: Pull
-    commits: Sequence[PullCommit]
-    reviews: Sequence[PullReview]
-    moves: Sequence[Activity] | None
-    suites: Sequence[Suite] | None
 
 
 def merged_here(pull: Pull, place: Place) -> bool:
@@ -176,7 +69,7 @@ def request(place: Place, evidence: Evidence, now: dt.datetime) -> Request:
     Args:
         now: decides whether GitHub still had the rule suites of that day.
     """
-    pull = evidence.pull
+    pull, hands = evidence.pull, _hands(place, evidence)
     when = instant(pull.merged_at)
     old = when is None or now - when > _SUITES_KEPT
     unsafe = {
@@ -195,10 +88,12 @@ def request(place: Place, evidence: Evidence, now: dt.datetime) -> Request:
         merged_by=_login(pull.merged_by),
         merged_at=stamp(pull.merged_at),
         author=_login(pull.user),
-        pushers=_pushers(place, evidence),
+        pushers=distinct(each.login for each in hands),
+        hands=hands,
+        named=_named(evidence.commits),
         reviews=_reviews(evidence.reviews),
         bypasses=_bypasses(pull, evidence.suites or ()),
-        unsafe=_sorted(name for name, holds in unsafe.items() if holds),
+        unsafe=distinct(name for name, holds in unsafe.items() if holds),
         unseen=("rule-suites-not-listed",) if evidence.suites is None or old else (),
     )
 
@@ -246,31 +141,62 @@ def _bypasses(pull: Pull, suites: Sequence[Suite]) -> tuple[str, ...]:
         near = merged is not None and pushed is not None and abs(merged - pushed) <= _SAME_PUSH
         return suite.result == "bypass" and (near or suite.after_sha == pull.merge_commit_sha)
 
-    return _sorted(login(each.actor_name) or "unknown" for each in suites if concerns(each))
+    return distinct(login(each.actor_name) or "unknown" for each in suites if concerns(each))
 
 
-def _pushers(place: Place, evidence: Evidence) -> tuple[str, ...]:
-    """Accounts of the commits' addresses, and whoever moved the branch from its creation to the merge."""
-    accounts = [account for each in evidence.commits for account in (each.author, each.committer)]
+def _hands(place: Place, evidence: Evidence) -> tuple[Hand, ...]:
+    """Accounts of the commits' addresses, and whoever moved the branch from its creation to the merge.
+
+    An empty name stands for whoever can't be told: an account that is gone, or an author behind GitHub's own.
+    """
+    commits = evidence.commits
+    named = [(each.author, each.sha) for each in commits]
+    named += [(each.committer, each.sha) for each in commits if not _web(each.committer)]
+    found = [Hand(login=_name(account), after=sha) for account, sha in named if _known(account)]
     if not local(evidence.pull, place):
-        accounts.append(evidence.pull.head.user)
-    accounts += _movers(evidence.pull, evidence.moves or ())
-    return _sorted(name for name in map(_login, accounts) if name is not None and name != _WEB)
+        found.append(Hand(login=_name(evidence.pull.head.user)))
+    return (*found, *_moved(evidence.pull, evidence.moves or ()))
 
 
-def _movers(pull: Pull, moves: Sequence[Activity]) -> list[Account | None]:
-    """Who moved the branch, read from the newest move to the creation of this branch of that name."""
+def _name(account: Account | None) -> str:
+    return "" if _web(account) else _login(account) or ""
+
+
+def _named(commits: Sequence[PullCommit]) -> tuple[str, ...]:
+    """The addresses that GitHub attributes to an account, its own among them."""
+    pairs = [(each.author, each.commit.author) for each in commits]
+    pairs += [(each.committer, each.commit.committer) for each in commits]
+    return distinct(maker.email for account, maker in pairs if _known(account) and maker and maker.email)
+
+
+def _known(account: Account | None) -> bool:
+    """Whether GitHub attributes an address to an account at all."""
+    return account is not None and account.login is not None
+
+
+def _web(account: Account | None) -> bool:
+    return account is not None and account.login == _WEB
+
+
+def _moved(pull: Pull, moves: Sequence[Activity]) -> list[Hand]:
+    """Who moved the branch, read from the newest move to the creation of this branch of that name.
+
+    A push that goes on from what was there tells what it added; any other may have taken something away.
+    """
     merged, created = instant(pull.merged_at), instant(pull.created_at)
-    movers = []
+    found = []
     for move in moves:
         when = instant(move.timestamp)
         if when is not None and merged is not None and when > merged:
             continue
-        if move.activity_type in _PUSHES:
-            movers.append(move.actor)
+        before, after = commit_id(move.before), commit_id(move.after)
+        if move.activity_type == _ONWARD and before and after:
+            found.append(Hand(login=_name(move.actor), before=before, after=after))
+        elif move.activity_type in _PUSHES:
+            found.append(Hand(login=_name(move.actor)))
         if move.activity_type == "branch_creation" and when is not None and created and when <= created:
             break
-    return movers
+    return found
 
 
 def _login(account: Account | None) -> str | None:
@@ -279,7 +205,3 @@ def _login(account: Account | None) -> str | None:
 
 def _same(name: str, other: str) -> bool:
     return name.casefold() == other.casefold()
-
-
-def _sorted(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(set(names)))

@@ -42,7 +42,7 @@ from ordain.core import gitnames
 from ordain.core.people.request import READY, Draft, Opened, Request, Status, StatusState, first_line, marked
 from ordain.errors import UserError
 
-COMMENT_LIMIT = 1_000_000
+COMMENT_LIMIT = 1_000_000  # characters
 _STATUS_LIMIT = 255
 _PAGE = 100
 _STATES: Mapping[StatusState, str] = {"pending": "pending", "success": "success", "failure": "failed"}
@@ -141,7 +141,7 @@ class GitLab:
         if not there:
             wanted = {
                 "title": f"Draft: {draft.title}" if draft.draft else draft.title,
-                "description": draft.body[:COMMENT_LIMIT],
+                "description": draft.text(COMMENT_LIMIT),
                 "labels": list(draft.labels),
                 "remove_source_branch": True,
             }

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ordain.adapters.forges.place import Place
-from ordain.adapters.forges.reading import Part, commit_id, instant, login, stamp, title
+from ordain.adapters.forges.reading import Part, commit_id, distinct, instant, login, stamp, title
 from ordain.core.people.request import Opened, Request, Review
 
 # A system note that a push leaves on a merge request; nobody can write one by hand.
@@ -266,7 +266,10 @@ def _newest(versions: Sequence[Version], then: dt.datetime | None) -> str | None
 
 
 def _pushers(evidence: Evidence) -> tuple[str, ...]:
-    """Whoever opened it, whose pushes GitLab noted on it, and who pushed to its branch before."""
+    """Whoever opened it, whose pushes GitLab noted on it, and who pushed to its branch before.
+
+    An empty name stands for whoever can't be told: an account that is gone, as is a fork's whose project is.
+    """
     branch = evidence.merged.source_branch
     noted = [each.author for each in evidence.notes if each.system and _PUSHED.match(each.body)]
     pushed = [
@@ -274,13 +277,15 @@ def _pushers(evidence: Evidence) -> tuple[str, ...]:
         for each in evidence.pushes or ()
         if each.push_data is not None and each.push_data.ref in {branch, None}
     ]
-    found = [*map(_login, [evidence.merged.author, *noted]), *map(login, pushed)]
-    return _sorted(name for name in found if name is not None)
+    gone = [None] if evidence.merged.source_project_id is None else []
+    return distinct(
+        name or "" for name in (*map(_login, [evidence.merged.author, *noted]), *map(login, pushed), *gone)
+    )
 
 
 def _unsafe(evidence: Evidence) -> tuple[str, ...]:
     settings = evidence.settings.unsafe if evidence.settings else ("approval-settings-not-readable",)
-    return _sorted([*settings, *(["pushes-not-listed"] if evidence.pushes is None else [])])
+    return distinct([*settings, *(["pushes-not-listed"] if evidence.pushes is None else [])])
 
 
 def _bot(evidence: Evidence, account: Account | None) -> bool:
@@ -289,7 +294,3 @@ def _bot(evidence: Evidence, account: Account | None) -> bool:
 
 def _login(account: Account | None) -> str | None:
     return login(account.username) if account is not None else None
-
-
-def _sorted(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(set(names)))

@@ -70,6 +70,11 @@ def title(text: str | None) -> str:
     return visible(text or "", _TITLE)
 
 
+def distinct(names: Iterable[str]) -> tuple[str, ...]:
+    """Names, each once, sorted."""
+    return tuple(sorted(set(names)))
+
+
 def instant(text: str | None) -> dt.datetime | None:
     """An RFC 3339 time; None for what is none, or names no offset."""
     try:

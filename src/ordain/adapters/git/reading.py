@@ -145,12 +145,12 @@ class Reader(Command):
         ).splitlines()
         return {name: found for found, _, name in (row.partition(" ") for row in rows)}
 
-    def refs(self, prefix: str) -> dict[str, Listed]:
-        """Refs below a prefix that point at blobs, by their full names."""
+    def refs(self, prefix: str, kind: str = "blob") -> dict[str, Listed]:
+        """Refs below a prefix that point at objects of one kind, by their full names."""
         form = "--format=%(objectname) %(objecttype) %(objectsize) %(refname)"
         rows = self.line("for-each-ref", form, gitnames.ref(prefix)).splitlines()
         parts = (row.split(" ", 3) for row in rows)
-        return {name: Listed(blob, int(size)) for blob, kind, size, name in parts if kind == "blob"}
+        return {name: Listed(found, int(size)) for found, is_, size, name in parts if is_ == kind}
 
 
 def parsed(how: Callable[[bytes], T], name: str, data: bytes) -> T:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ordain.adapters.git.ancestry import Ancestry
+from ordain.adapters.git.command import hostile
 from ordain.core import gitnames
 from ordain.core.git import trees
 from ordain.errors import UserError
@@ -104,20 +105,36 @@ class Repository(Ancestry):
         return self.with_files(base, {name: data})
 
     def with_files(self, base: str, changes: Mapping[str, bytes | None]) -> str:
-        """A tree like that of a commit, with some files' content replaced; None removes the file."""
-        written = {name: data for name, data in changes.items() if data is not None}
+        """A tree like that of a commit, with some files' content replaced; None removes the file.
+
+        Only the folders on the way are read: of what else a tree stands for, nothing is unfolded.
+
+        Raises:
+            UserError: reason `hostile-object` where something else than a folder is on the way.
+        """
+        written = {gitnames.path(name): data for name, data in changes.items() if data is not None}
         blobs = dict(zip(written, self.write_blobs(list(written.values())), strict=True))
-        with tempfile.TemporaryDirectory() as folder:
-            index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-            self.run("read-tree", gitnames.object_id(base), environment=index)
-            gone = "0" * len(base)
-            rows = "".join(
-                f"100644 {blobs[name]}\t{gitnames.path(name)}\0" if name in blobs
-                else f"0 {gone}\t{gitnames.path(name)}\0"
-                for name in changes
-            )  # fmt: skip
-            self.run("update-index", "-z", "--index-info", stdin=rows.encode(), environment=index)
-            return self.run("write-tree", environment=index).output.decode().strip()
+        return self._mktree(self._edited(self.tree(base), {name: blobs.get(name) for name in changes}))
+
+    def _edited(self, rows: trees.Tree, changes: Mapping[str, str | None]) -> trees.Tree:
+        """The rows of a folder with blobs put in and taken out, by path; a folder that is empty then goes."""
+        found, inner = dict(rows), dict[str, dict[str, str | None]]()
+        for name, blob in changes.items():
+            top, _, rest = gitnames.path(name).partition("/")
+            if rest:
+                inner.setdefault(top, {})[rest] = blob
+            elif blob is None:
+                found.pop(top, None)
+            else:
+                found[top] = ("100644", blob)
+        for top, below in inner.items():
+            mode, folder = found.pop(top, (trees.TREE, ""))
+            if mode != trees.TREE:
+                raise hostile(top, "something else stands where a folder must be")
+            edited = self._edited(self.tree(folder) if folder else {}, below)
+            if edited:
+                found[top] = (trees.TREE, self._mktree(edited))
+        return found
 
     def unrecorded(self, prefixes: Sequence[str]) -> list[str]:
         """Files below some paths of the working tree that differ from the index and are not ignored."""
@@ -151,7 +168,7 @@ class Repository(Ancestry):
             + b"\0"
             for name, (mode, found) in rows.items()
         )
-        return self.run("mktree", "-z", stdin=stdin).output.decode().strip()
+        return self.run("mktree", "-z", "--missing", stdin=stdin).output.decode().strip()
 
     def write_commit(self, raw: bytes) -> str:
         """Store a commit from its bytes."""
@@ -197,14 +214,21 @@ class Repository(Ancestry):
                 found[folder] = gitnames.object_id(rest.decode())
         return found
 
+    def signs(self) -> bool:
+        """Whether commits made here are signed: people ask for it, or have named an SSH key for it."""
+        asked = self.line("config", "--type=bool", "--get", "commit.gpgSign", fine=(0, 1))
+        if asked:
+            return asked == "true"
+        ssh = self.line("config", "--get", "gpg.format", fine=(0, 1)) == "ssh"
+        return ssh and bool(self.line("config", "--get", "user.signingKey", fine=(0, 1)))
+
     def commit_as_user(self, tree: str, parent: str, message: str) -> str:
-        """A commit by the person whose repository this is, signed when their settings say so.
+        """A commit by the person whose repository this is, signed where `signs` says so.
 
         Raises:
             UserError: when Git has no identity or key for them.
         """
-        signed = self.line("config", "--type=bool", "--get", "commit.gpgSign", fine=(0, 1)) == "true"
-        words = ("commit-tree", *(("-S",) if signed else ()), "-p", gitnames.object_id(parent))
+        words = ("commit-tree", *(("-S",) if self.signs() else ()), "-p", gitnames.object_id(parent))
         stdin = message.encode()
         return self.run(*words, gitnames.object_id(tree), stdin=stdin).output.decode().strip()
 

@@ -6,6 +6,7 @@ reviewed, which commits they looked at, and which transitions those commits decl
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,7 +15,15 @@ from ordain.core.approvals.approval import Evidence
 from ordain.core.canonical import bytes_digest, digest
 from ordain.core.evidence import attestation
 from ordain.core.people.request import ForgeName, Request, Review, ReviewState, standing
-from ordain.core.people.trust import Contribution, Keyring, account_owner, collectors, person_by_email
+from ordain.core.people.trust import (
+    Contribution,
+    Keyring,
+    account_owner,
+    collectors,
+    is_known,
+    likely,
+    person_by_email,
+)
 from ordain.core.specs.governance import Policy
 from ordain.core.specs.identity import Transition
 from ordain.core.value import Value
@@ -39,6 +48,8 @@ class Observed(attestation.Strict, frozen=True, kw_only=True):
     Attributes:
         repository, branch: of the policy. source: the step of the base branch that the request became.
         emails: everyone whom the commits of its branch name. signers: fingerprints that signed them.
+        unnamed: those of `emails` that the forge attributes to no account, and names that stand without an
+            address; left out where there are none.
     """
 
     forge: ForgeName
@@ -59,13 +70,19 @@ class Observed(attestation.Strict, frozen=True, kw_only=True):
     bypasses: tuple[str, ...]
     unsafe: tuple[str, ...]
     unseen: tuple[str, ...]
+    unnamed: tuple[str, ...] = ()
 
 
 class Branch(Value, frozen=True, kw_only=True):
-    """What Git says of a request's branch: whom its commits name, and which keys signed them."""
+    """What Git says of a request's branch: whom its commits name, and which keys signed them.
+
+    Attributes:
+        unnamed: addresses of it that its forge attributes to no account, and names that stand without one.
+    """
 
     emails: tuple[str, ...] = ()
     signers: tuple[str, ...] = ()
+    unnamed: tuple[str, ...] = ()
 
 
 class Attested(Value, frozen=True, kw_only=True):
@@ -122,6 +139,7 @@ def observe(
         number=told.number, url=told.url, title=told.title, head=told.head, author=told.author,
         merged_by=told.merged_by, merged_at=told.merged_at, pushers=told.pushers, emails=branch.emails,
         signers=branch.signers, bypasses=told.bypasses, unsafe=told.unsafe, unseen=told.unseen,
+        unnamed=branch.unnamed,
         reviews=tuple(
             Seen(
                 reviewer=each.reviewer, state=each.state, commit=each.commit, submitted=each.submitted,
@@ -138,10 +156,16 @@ def encode(observed: Observed, sign: attestation.Signer) -> bytes:
     Args:
         sign: turns the bytes to be signed into an SSH signature of namespace `request@ordain.dev`.
     """
-    predicate = msgspec.to_builtins(observed)
+    predicate = _predicate(observed)
     subjects = {_label(observed): digest("request/v1", predicate)}
     content = attestation.statement(attestation.REQUEST_TYPE, subjects, predicate)
     return attestation.to_bytes(attestation.seal(content, sign))
+
+
+def _predicate(observed: Observed) -> dict[str, Any]:
+    """As JSON, without what the first attestations did not have, where that is empty."""
+    found: dict[str, Any] = msgspec.to_builtins(observed)
+    return {name: value for name, value in found.items() if name != "unnamed" or value}
 
 
 def _label(observed: Observed) -> str:
@@ -159,7 +183,7 @@ def read(data: bytes) -> Attested | None:
     except (attestation.StatementError, msgspec.ValidationError):
         return None
     named = {each.name: f"sha256:{each.digest.get('sha256')}" for each in content.subject}
-    meant = {_label(observed): digest("request/v1", msgspec.to_builtins(observed))}
+    meant = {_label(observed): digest("request/v1", _predicate(observed))}
     if content.predicate_type != attestation.REQUEST_TYPE or named != meant:
         return None
     key, fault = attestation.signer_of(data, attestation.REQUEST_NAMESPACE)
@@ -172,8 +196,8 @@ def foreseen(observed: Observed, policy: Policy) -> Attested:
     return Attested(name=f"unsigned:{_label(observed)}", envelope={}, observed=observed, key=key)
 
 
-def known_makers(policy: Policy, attested: Attested) -> bool:
-    """Whether the forge names only people of the policy as makers: nobody else may stand behind them.
+def known_accounts(policy: Policy, attested: Attested) -> bool:
+    """Whether the forge names only accounts of the policy's people as makers: nobody else may stand behind.
 
     An account that is gone, or that the policy does not know, could be anybody's.
     """
@@ -185,14 +209,25 @@ def known_makers(policy: Policy, attested: Attested) -> bool:
 def contributors(policy: Policy, attested: Attested) -> Contribution:
     """Everyone who had a hand in a request, as its forge and its branch name them.
 
-    An account that the policy does not know stays under its own name, such as `github:someone`.
+    An account that the policy does not know stays under its own name, such as `github:someone`. It leaves
+    the step unproven, and so does an address that neither the forge nor the policy knows.
     """
     told, keys = attested.observed, Keyring(policy)
     logins = {*told.pushers, *((told.author,) if told.author else ())}
-    people = {account_owner(policy, told.forge, each) or f"{told.forge}:{each}" for each in logins}
+    people = {account_owner(policy, told.forge, each) or _account(told, each) for each in logins}
     people |= {person_by_email(policy, each) for each in told.emails}
     people |= {owner for owner in map(keys.owner, told.signers) if owner}
-    return Contribution(people=tuple(sorted(people)))
+    written = {*told.emails, *told.unnamed}
+    known = known_accounts(policy, attested) and all(map(partial(is_known, policy), told.unnamed))
+    return Contribution(
+        people=tuple(sorted(people)),
+        likely=tuple(sorted({who for each in written for who in likely(policy, each)})),
+        strangers=() if known else (told.source,),
+    )
+
+
+def _account(told: Observed, login: str) -> str:
+    return f"{told.forge}:{login or 'an account that is gone'}"
 
 
 def with_word(policy: Policy, made: Contribution, told: Attested | None) -> Contribution:
@@ -204,4 +239,4 @@ def with_word(policy: Policy, made: Contribution, told: Attested | None) -> Cont
     if told is None or told.key not in collectors(policy):
         return made
     others = contributors(policy, told)
-    return made.vouched(others) if known_makers(policy, told) else made.joined(others)
+    return made.vouched(others) if known_accounts(policy, told) else made.joined(others)

@@ -19,6 +19,7 @@ from ordain.errors import UserError
 
 FILE = "signature.json"
 MISSING_STRING = ""
+FLOAT_MAX = 3.4028234663852886e38  # the largest finite number of `floats`, of 32 bits
 
 Tensor = Literal["strings", "floats"]
 Task = Literal["binary", "multiclass", "regression"]

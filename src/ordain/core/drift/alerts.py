@@ -47,12 +47,14 @@ class Said(Value, frozen=True, kw_only=True):
 
     Attributes:
         level: a draft, or a request that asks for review.
+        names: of the alerts, sorted.
         evidence: what `ordain retrain --because` reads, as JSON.
     """
 
     model: str
     environment: str
     level: Level
+    names: tuple[str, ...]
     evidence: str
 
 
@@ -91,9 +93,8 @@ def said(message: Webhook) -> tuple[Said, ...]:
 
 def _said(model: str, environment: str, alerts: list[Alert]) -> Said:
     level: Level = "open" if any(_level(each) == "open" for each in alerts) else "draft"
-    findings = {
-        (each.labels.get("alertname", "alert")[:LONGEST], _words(each)): None for each in alerts
-    }  # the same alert comes from every pod
+    # The same alert comes from every pod.
+    findings = {(_name(each), _words(each)): None for each in alerts}
     document = {
         "model": model, "environment": environment, "request": level,
         "findings": [
@@ -101,7 +102,12 @@ def _said(model: str, environment: str, alerts: list[Alert]) -> Said:
         ],
     }  # fmt: skip
     evidence = msgspec.json.encode(document, order="sorted").decode()
-    return Said(model=model, environment=environment, level=level, evidence=evidence)
+    names = tuple(sorted({_name(each) for each in alerts}))
+    return Said(model=model, environment=environment, level=level, names=names, evidence=evidence)
+
+
+def _name(alert: Alert) -> str:
+    return alert.labels.get("alertname", "alert")[:LONGEST]
 
 
 def _words(alert: Alert) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ordain.core.drift.evidence import Measurement
+from ordain.core.drift.measured import Measurement
 from ordain.core.gating import gates
 from ordain.core.gating.gates import Group
 from ordain.core.gating.verdicts import Outcome, Verdict
@@ -59,5 +59,6 @@ def verdicts(
                 gate=f"fairness.{fair.column}",
                 outcome="insufficient",
                 bound=fair.max,
-                detail=f"neither labels nor log tell `{fair.column}`: give it as a column of the labels",
+                detail=f"neither labels nor log tell `{fair.column}` in at most 50 groups: its fairness is "
+                "not watched; give it as a column of the labels",
             )

@@ -37,7 +37,7 @@ def _alarmed(evidence: Evidence) -> Evidence:
     """Without what is only for the record."""
     return replace(
         evidence,
-        columns=tuple(each for each in evidence.columns if each.alarms),
+        columns=tuple(each for each in evidence.columns if each.alarms or each.spread),
         findings=tuple(each for each in evidence.findings if each.alarm),
     )
 
@@ -68,7 +68,8 @@ def _few(evidence: Evidence) -> Evidence:
 
 def _bare(evidence: Evidence) -> Evidence:
     """Findings, causes and windows alone."""
-    return replace(evidence, columns=(), performance=None, estimate=None, reading=_counts(evidence.reading))
+    reading = _counts(evidence.reading)
+    return replace(evidence, columns=(), jointly=(), performance=None, estimate=None, reading=reading)
 
 
 def _counts(reading: Reading) -> Reading:

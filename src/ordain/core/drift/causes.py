@@ -21,7 +21,8 @@ def suspected(findings: Sequence[Finding]) -> tuple[Cause, ...]:
 
 
 def _causes(alarms: Sequence[Finding]) -> Iterator[Cause]:
-    schema, missing = _columns(alarms, {"schema-change"}), _columns(alarms, {"missingness"})
+    schema, filled = _columns(alarms, {"schema-change"}), _columns(_missing(alarms, less=True))
+    missing = _columns(_missing(alarms, less=False))
     moved, target = _columns(alarms, _INPUTS), _columns(alarms, {"target-drift"})
     if schema:
         yield Cause(
@@ -31,20 +32,33 @@ def _causes(alarms: Sequence[Finding]) -> Iterator[Cause]:
         yield Cause(
             suspect="upstream-missingness", because=f"values of {missing} are missing as never before"
         )
+    if filled:
+        because = f"values of {filled} arrive that used to be missing: something fills them in now"
+        yield Cause(suspect="upstream-filling", because=because)
     if moved:
-        yield Cause(suspect="population-shift", because=f"inputs moved: {moved}")
+        yield Cause(suspect="population-shift", because=f"{_how(alarms)}: {moved}")
     if target:
         also = "as they may when inputs move" if moved else "while inputs did not move"
         yield Cause(suspect="label-shift", because=f"labels are distributed differently, {also}")
     breached = [each for each in alarms if each.kind == "performance"]
-    if breached and not (schema or missing or moved or target):
+    if breached and not (schema or missing or filled or moved or target):
         because = "performance fell while neither inputs nor labels moved: what they mean has changed"
         yield Cause(suspect="concept-shift", because=because)
 
 
-def _columns(alarms: Sequence[Finding], kinds: frozenset[Kind] | set[Kind]) -> str:
-    """The columns of these alarms in words; empty without any."""
-    names = dict.fromkeys(name for each in alarms if each.kind in kinds for name in each.columns)
+def _how(alarms: Sequence[Finding]) -> str:
+    alone = any(each.kind in _INPUTS and each.kind != "joint-shift" for each in alarms)
+    return "inputs moved" if alone else "inputs no longer go together as they did"
+
+
+def _missing(alarms: Sequence[Finding], *, less: bool) -> list[Finding]:
+    return [each for each in alarms if each.kind == "missingness" and (each.direction == "lower") is less]
+
+
+def _columns(alarms: Sequence[Finding], kinds: frozenset[Kind] | set[Kind] | None = None) -> str:
+    """The columns of the alarms of these kinds, or of all, in words; empty without any."""
+    chosen = [each for each in alarms if kinds is None or each.kind in kinds]
+    names = dict.fromkeys(name for each in chosen for name in each.columns)
     shown = list(names)[:8]
     more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
     return ", ".join(shown) + more

@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from ordain.core.canonical import digest
-from ordain.core.gating.verdicts import Outcome, Verdict
+from ordain.core.drift.measured import Estimate, Performance
+from ordain.core.gating.verdicts import Outcome
 from ordain.core.specs.parts import Name, Part
 from ordain.errors import UserError
 
@@ -16,11 +17,16 @@ LIMIT = 4 * 2**20
 Kind = Literal[
     "drift", "missingness", "unseen-categories", "out-of-range", "joint-shift", "prediction-drift",
     "target-drift", "performance", "fairness", "schema-change", "log-absent", "log-stale", "log-damaged",
-    "log-foreign", "log-future", "log-crowded", "labels-absent", "labels-stale", "labels-damaged",
+    "log-foreign", "log-future", "log-crowded", "log-duplicated",
+    "labels-absent", "labels-stale", "labels-damaged",
 ]  # fmt: skip
-Suspect = Literal["schema-change", "upstream-missingness", "population-shift", "label-shift", "concept-shift"]
+Suspect = Literal[
+    "schema-change", "upstream-missingness", "upstream-filling", "population-shift", "label-shift",
+    "concept-shift",
+]  # fmt: skip
 State = Literal["stable", "drift", "insufficient", "constant"]
 Test = Literal["distribution", "location", "missing", "beyond", "joint"]
+Direction = Literal["", "higher", "lower"]
 # A breach is shown with labels; drift is a reason to look.
 BREACHES: frozenset[Kind] = frozenset({"performance", "fairness"})
 DRIFTS: frozenset[Kind] = frozenset(
@@ -53,7 +59,8 @@ class Tested(Part, frozen=True, kw_only=True):
     """One comparison in one window.
 
     Attributes:
-        adjusted: p-value after control of false discoveries over the window. direction: of a location.
+        adjusted: p-value after control of false discoveries over the window.
+        direction: of a location, or of the share that is missing.
         drifted: whether it is within the level and the effect is large enough.
     """
 
@@ -62,7 +69,7 @@ class Tested(Part, frozen=True, kw_only=True):
     adjusted: float
     effect: float
     drifted: bool
-    direction: Literal["", "higher", "lower"] = ""
+    direction: Direction = ""
 
 
 class Spread(Part, frozen=True, kw_only=True):
@@ -80,7 +87,8 @@ class ColumnReport(Part, frozen=True, kw_only=True):
         role: what it is to the model. ordered: whether its cells are bins of numbers.
         drifted: windows that show drift, of those judged.
         tests: in the newest window that was judged.
-        spread: for a column with an alarm.
+        spread: for a column with an alarm, and for those that a joint alarm rests on.
+        lacks: what it is insufficient for the want of; empty unless it is.
     """
 
     column: str
@@ -91,15 +99,33 @@ class ColumnReport(Part, frozen=True, kw_only=True):
     alarms: tuple[Test, ...] = ()
     tests: tuple[Tested, ...] = ()
     spread: Spread | None = None
+    lacks: str = ""
+
+
+class Moved(Part, frozen=True, kw_only=True):
+    """A mean that the domain classifier tells the newest window from the reference by.
+
+    Attributes:
+        columns: one or two; of two, or of one twice, it is the mean of their product.
+        of: the categories that the columns are marks of; empty text for numbers.
+        reference, current: means of what has mean 0 and variance 1 over the reference; so a product of
+            two columns is their correlation there, and a square is a variance.
+    """
+
+    columns: tuple[str, ...]
+    of: tuple[str, ...]
+    reference: float
+    current: float
 
 
 class WindowReport(Part, frozen=True, kw_only=True):
-    """One window and what it came to."""
+    """One window and what it came to; `lacks` says what it is insufficient for the want of."""
 
     start: str
     end: str
     rows: int
     state: Literal["stable", "drift", "insufficient"]
+    lacks: str = ""
 
 
 class Finding(Part, frozen=True, kw_only=True):
@@ -107,7 +133,7 @@ class Finding(Part, frozen=True, kw_only=True):
 
     Attributes:
         alarm: whether somebody should act; else it is for the record.
-        columns, groups: which are affected.
+        columns, groups: which are affected. direction: of what is missing more or less often.
     """
 
     kind: Kind
@@ -115,6 +141,7 @@ class Finding(Part, frozen=True, kw_only=True):
     detail: str
     columns: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    direction: Direction = ""
 
 
 class Cause(Part, frozen=True, kw_only=True):
@@ -130,7 +157,9 @@ class Reading(Part, frozen=True, kw_only=True):
     Attributes:
         files, unreadable: whole files, and those that could not be read.
         records, corrupt: predictions taken, and lines or rows that were none.
-        duplicates: seen before by id. mistaken: chance by now that a new one is taken for a duplicate.
+        duplicates: of the release, seen before by id. reused: those of them that are of another time, so
+            that an id stands for several predictions, of which one alone is judged.
+        mistaken: chance by now that a new one is taken for a duplicate.
         out_of_order: older than one read before.
         future: later than now allows. outside: of a time that no window covers.
         other_models, other_versions: by name; predictions of these are not judged for drift.
@@ -144,6 +173,7 @@ class Reading(Part, frozen=True, kw_only=True):
     records: int = 0
     corrupt: int = 0
     duplicates: int = 0
+    reused: int = 0
     mistaken: Share = 0.0
     out_of_order: int = 0
     future: int = 0
@@ -156,79 +186,6 @@ class Reading(Part, frozen=True, kw_only=True):
     extra: dict[str, int] = {}
 
 
-class Measurement(Part, frozen=True, kw_only=True):
-    """One metric, with its 95 % interval; None where it is undefined."""
-
-    value: float | None
-    interval: tuple[float, float] | None = None
-
-
-class Slice(Part, frozen=True, kw_only=True):
-    """Performance on some of the labelled predictions."""
-
-    name: str
-    rows: int
-    metrics: dict[str, Measurement]
-
-
-class Performance(Part, frozen=True, kw_only=True):
-    """What late labels say.
-
-    Attributes:
-        known: labels that there are. predictions, labelled: since `start`, and those of them whose label
-            has come. newest: time of the newest labelled prediction.
-        due, punctual: predictions that are old enough for a label, and those of them that have one.
-        middle: of the time since `start` in which predictions are old enough.
-        unmatched: labels without a prediction, or that are no class of the model.
-        files, unreadable: of labels, and those that could not be read, or not to their end.
-        unknown: labels that are no class, or no number. impossible: labelled predictions whose label is
-            of before the prediction, or of the future, by more than a day.
-        delay: hours from prediction to label: median and 90th percentile; None when no label says when.
-        overall, recent: metrics of all rows, and of the newest ones, which are judged.
-        versions, groups: of all rows by version where there are several, and of the newest by group.
-        verdicts: the spec's quality and fairness gates; none without a spec.
-    """
-
-    start: str
-    end: str
-    middle: str
-    known: int
-    predictions: int
-    labelled: int
-    due: int = 0
-    punctual: int = 0
-    newest: str = ""
-    unmatched: int = 0
-    files: int = 0
-    unreadable: int = 0
-    unknown: int = 0
-    impossible: int = 0
-    delay: tuple[float, float] | None = None
-    overall: Slice | None = None
-    recent: Slice | None = None
-    versions: tuple[Slice, ...] = ()
-    groups: tuple[Slice, ...] = ()
-    verdicts: tuple[Verdict, ...] = ()
-
-    @property
-    def coverage(self) -> float | None:
-        """Labelled share of the predictions that are old enough for a label."""
-        return self.punctual / self.due if self.due else None
-
-
-class Estimate(Part, frozen=True, kw_only=True):
-    """Performance expected from the probabilities alone: an estimate, never a measurement.
-
-    Attributes:
-        refused: why there is none; empty when there is. rows: in the judged windows.
-        metrics: by name, with the interval within which the measured value would lie.
-    """
-
-    refused: str = ""
-    rows: int = 0
-    metrics: dict[str, Measurement] = {}
-
-
 class Evidence(Part, frozen=True, kw_only=True):
     """Everything.
 
@@ -238,6 +195,7 @@ class Evidence(Part, frozen=True, kw_only=True):
         outcome: `fail` with an alarm, `insufficient` when too few windows could be judged.
         request: what should follow: nothing, a draft (drift alone), or an open request (a breach).
         key: equal for equal alarms on the same release, so that one storm makes one request.
+        jointly: what a joint alarm rests on, in the newest window.
     """
 
     version: Literal[1] = 1
@@ -256,6 +214,7 @@ class Evidence(Part, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     causes: tuple[Cause, ...] = ()
     columns: tuple[ColumnReport, ...] = ()
+    jointly: tuple[Moved, ...] = ()
     performance: Performance | None = None
     estimate: Estimate | None = None
 

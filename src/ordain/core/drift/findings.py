@@ -6,25 +6,29 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+from ordain.core.drift.coming import Ebb
+from ordain.core.drift.counts import Joint
 from ordain.core.drift.evidence import (
     ColumnReport,
+    Direction,
     Finding,
     Kind,
-    Performance,
+    Moved,
     Reading,
     Settings,
     Test,
     Tested,
 )
+from ordain.core.drift.measured import Performance
 
+NAMED = 5  # models and versions that are named
 TOLERATED = 0.01  # share of a log that may be damaged, foreign or of the future before it is an alarm
 _SHAPES: frozenset[Test] = frozenset({"distribution", "location"})
 _BY_ROLE: Mapping[str, Kind] = {"feature": "drift", "answer": "prediction-drift", "target": "target-drift"}
 _BY_TEST: Mapping[Test, Kind] = {"missing": "missingness", "joint": "joint-shift"}
 _WORDS: Mapping[Test, str] = {
     "distribution": "is distributed differently",
-    "missing": "is missing more or less often",
-    "joint": "differ from the reference together",
+    "joint": "differ from the reference jointly",
 }
 
 
@@ -32,12 +36,16 @@ class Freshness(Struct, frozen=True, kw_only=True):
     """How long the log has been silent.
 
     Attributes:
-        silent: hours since the newest prediction; None without one.
+        silent: hours since the newest prediction; None without one. newest: when that was made.
         patience: hours that are no alarm.
+        ebb: beginning of the time in which predictions have all but stopped, and how; None when they have
+            not.
     """
 
     silent: float | None
     patience: float
+    newest: str = ""
+    ebb: tuple[str, Ebb] | None = None
 
 
 def of_columns(columns: Sequence[ColumnReport], settings: Settings) -> Iterator[Finding]:
@@ -48,18 +56,36 @@ def of_columns(columns: Sequence[ColumnReport], settings: Settings) -> Iterator[
             kinds.setdefault(kind_of(column, test), []).append(test)
         for kind, tests in kinds.items():
             detail = _detail(column, tests, settings)
-            yield Finding(kind=kind, alarm=True, columns=(column.column,), detail=detail)
+            way = _way(column) if kind == "missingness" else ""
+            yield Finding(kind=kind, alarm=True, columns=(column.column,), detail=detail, direction=way)
 
 
-def of_joint(columns: Sequence[str], report: ColumnReport, settings: Settings) -> Iterator[Finding]:
+def _way(column: ColumnReport) -> Direction:
+    """Whether a column is missing more or less often in the newest window."""
+    return next((each.direction for each in column.tests if each.test == "missing"), "")
+
+
+def of_joint(rests: Joint, report: ColumnReport, settings: Settings) -> Iterator[Finding]:
     """The finding of a joint shift.
 
     Args:
-        columns: those that the classifier relies on.
+        rests: what the classifier relies on.
     """
     if report.alarms:
         detail = _detail(report, report.alarms, settings)
-        yield Finding(kind="joint-shift", alarm=True, columns=tuple(columns), detail=detail)
+        most = "".join(f"; most of all {moved_text(each)}" for each in rests.moved[:1])
+        yield Finding(kind="joint-shift", alarm=True, columns=rests.columns, detail=detail + most)
+
+
+def moved_text(each: Moved) -> str:
+    """A mean that moved, in words."""
+    names = [f"{name} = {of}" if of else name for name, of in zip(each.columns, each.of, strict=True)]
+    if len(names) == 1:
+        return f"{names[0]} moved by {each.current - each.reference:+.2f} standard deviations"
+    if names[0] == names[1]:
+        return f"the variance of {names[0]} is {each.current:.2f} where {each.reference:.2f} was"
+    pair = f"{names[0]} and {names[1]} went together by {each.reference:.2f} and now do by {each.current:.2f}"
+    return f"{pair} (mean product of their standard scores)"
 
 
 def kind_of(column: ColumnReport, test: Test) -> Kind:
@@ -72,18 +98,36 @@ def kind_of(column: ColumnReport, test: Test) -> Kind:
 
 
 def _detail(column: ColumnReport, tests: Sequence[Test], settings: Settings) -> str:
+    if column.role == "target":
+        return _of_target(column)
     often = f"in {column.drifted} of the last {settings.windows} windows"
     newest = [each for each in column.tests if each.test in tests]
     if not newest:
         return f"{column.column} drifted {often}; the newest one has too few values to tell"
-    shown = max(newest, key=lambda each: (each.drifted, each.test == "location", each.effect))
+    shown = _most(newest)
     size = f"effect {shown.effect:.2f}, adjusted p {shown.adjusted:.1e} in the newest window"
-    return f"{column.column} {_words(column, shown)} {often}: {size}"
+    name = "the columns" if shown.test == "joint" else column.column
+    return f"{name} {_words(column, shown)} {often}: {size}"
+
+
+def _of_target(column: ColumnReport) -> str:
+    """The target is one sample, of the newest labelled predictions, and of no window."""
+    shown = _most(column.tests)
+    size = f"effect {shown.effect:.2f}, adjusted p {shown.adjusted:.1e}"
+    return (
+        f"the target {_words(column, shown)} among the newest labelled predictions than in training: {size}"
+    )
+
+
+def _most(tests: Sequence[Tested]) -> Tested:
+    return max(tests, key=lambda each: (each.drifted, each.test == "location", each.effect))
 
 
 def _words(column: ColumnReport, tested: Tested) -> str:
     if tested.test == "location":
         return f"lies {tested.direction}"
+    if tested.test == "missing":
+        return f"is missing {'less' if tested.direction == 'lower' else 'more'} often"
     if tested.test == "beyond":
         return "exceeds the reference's range" if column.ordered else "has categories the reference lacks"
     return _WORDS[tested.test]
@@ -114,13 +158,27 @@ def of_health(reading: Reading, recent: Reading) -> Iterator[Finding]:
             "random: there are more than can be remembered; a shorter horizon has fewer"
         )
         yield Finding(kind="log-crowded", alarm=False, detail=detail)
+    if reading.duplicates > 2 * reading.mistaken * (reading.records + reading.duplicates):
+        yield _doubled(reading, recent)
     yield from _shape(recent, whole)
+
+
+def _doubled(reading: Reading, recent: Reading) -> Finding:
+    """Files that come twice do no harm; an id that stands for several predictions hides all but one."""
+    tolerated = TOLERATED + 2 * reading.mistaken
+    alarm = recent.reused > tolerated * (recent.records + recent.duplicates)
+    detail = f"{reading.duplicates} predictions were left out, since their ids had been read before"
+    if reading.reused:
+        detail += (
+            f"; {reading.reused} of them are of another time ({recent.reused} in the judged windows, beside "
+            f"{recent.records} judged): ids are used again, and what is left out was judged by nobody"
+        )
+    return Finding(kind="log-duplicated", alarm=alarm, detail=detail)
 
 
 def of_source(reading: Reading, model: str, fresh: Freshness) -> Iterator[Finding]:
     """Whether the log is absent, of something else, or silent."""
-    others = ", ".join(f"{name} ({rows})" for name, rows in sorted(reading.other_models.items())[:5])
-    versions = ", ".join(f"{name} ({rows})" for name, rows in sorted(reading.other_versions.items())[:5])
+    others, versions = _counted(reading.other_models), _counted(reading.other_versions)
     if not reading.files:
         yield Finding(kind="log-absent", alarm=True, detail="there is no prediction log there")
     elif others:
@@ -136,8 +194,23 @@ def of_source(reading: Reading, model: str, fresh: Freshness) -> Iterator[Findin
     if reading.files and fresh.silent is None and not (others or versions):
         yield Finding(kind="log-absent", alarm=True, detail="the prediction log is empty")
     if fresh.silent is not None and fresh.silent > fresh.patience:
-        detail = f"the newest prediction is {fresh.silent:.1f} hours old; {fresh.patience:g} are normal"
+        detail = (
+            f"no prediction since {fresh.newest}, {fresh.silent:.1f} hours before the newest window's end; "
+            f"{fresh.patience:g} are normal"
+        )
         yield Finding(kind="log-stale", alarm=True, detail=detail)
+    elif fresh.ebb is not None:
+        since, ebb = fresh.ebb
+        detail = f"predictions all but stopped: {ebb.rows} since {since}; {ebb.usual} a window are usual"
+        yield Finding(kind="log-stale", alarm=True, detail=detail)
+
+
+def _counted(names: Mapping[str, int]) -> str:
+    """The most frequent names, and how many the rest are."""
+    ranked = sorted(names.items(), key=lambda each: (-each[1], each[0]))
+    rest = sum(rows for _, rows in ranked[NAMED:])
+    shown = [f"{name} ({rows})" for name, rows in ranked[:NAMED]] + ([f"and {rest} more"] if rest else [])
+    return ", ".join(shown)
 
 
 def _shape(recent: Reading, whole: int) -> Iterator[Finding]:
@@ -182,6 +255,13 @@ def of_performance(performance: Performance, settings: Settings) -> Iterator[Fin
             else f"there is no prediction since {performance.start} that a label could belong to"
         )
         yield Finding(kind="labels-stale", alarm=bool(performance.due), detail=detail)
+    elif performance.stopped is not None:
+        gap = performance.stopped
+        detail = (
+            f"labels stopped: {gap.labelled} of {gap.due} predictions since {gap.since} that should have "
+            f"one by now have it; {gap.usual:.0%} are usual"
+        )
+        yield Finding(kind="labels-stale", alarm=True, detail=detail)
     elif performance.due and performance.newest < performance.middle:
         detail = f"no prediction since {performance.newest} has a label"
         yield Finding(kind="labels-stale", alarm=True, detail=detail)

@@ -8,13 +8,22 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 
 from ordain.core.drift import twosample
-from ordain.core.drift.counts import Counted, Reference, Window
-from ordain.core.drift.evidence import ColumnReport, Settings, Spread, State, Test, Tested, WindowReport
+from ordain.core.drift.counts import Counted, Joint, Reference, Window
+from ordain.core.drift.evidence import (
+    ColumnReport,
+    Direction,
+    Settings,
+    Spread,
+    State,
+    Test,
+    Tested,
+    WindowReport,
+)
 from ordain.core.drift.twosample import Measured
 
 JOINTLY, TARGET = "(columns jointly)", "(target)"
 Role = Literal["feature", "answer"]
-Direction = Literal["", "higher", "lower"]
+NO_WINDOW = "a window that could be judged"
 MOST_CELLS = 20  # of a spread that is shown; smaller ones are added up
 
 
@@ -32,12 +41,18 @@ class Judged(Struct, frozen=True, kw_only=True):
     Attributes:
         reference: what it was compared with; None when there was nothing.
         tests: by column; none of a column with too few rows.
+        lacks: what there is too little of to judge the window; empty when it was judged.
     """
 
     window: Window
     reference: Reference | None
     tests: Mapping[str, tuple[Tested, ...]]
-    sufficient: bool
+    lacks: str = ""
+
+    @property
+    def sufficient(self) -> bool:
+        """Whether it was judged."""
+        return not self.lacks
 
     def shows(self, column: str, test: Test) -> bool:
         """Whether a test of a column shows drift here."""
@@ -50,8 +65,9 @@ def judge(window: Window, reference: Reference | None, settings: Settings) -> Ju
     Args:
         reference: None when there is nothing to compare with; the window is insufficient then.
     """
-    if window.rows < settings.fewest or reference is None:
-        return Judged(window=window, reference=reference, tests={}, sufficient=False)
+    lacks = _wanting(window, reference, settings.fewest)
+    if lacks or reference is None:
+        return Judged(window=window, reference=reference, tests={}, lacks=lacks)
     made = [
         *_compared(window.features, reference.features, settings),
         *_compared(window.answers, reference.answers, settings),
@@ -63,9 +79,20 @@ def judge(window: Window, reference: Reference | None, settings: Settings) -> Ju
     tests: dict[str, tuple[Tested, ...]] = {}
     for each, p in zip(made, adjusted, strict=True):
         now, before = (side.get(each.column) for side in columns)
-        direction = _direction(before, now) if before and now and each.test == "location" else ""
+        direction = _direction(each.test, before, now) if before and now else ""
         tests[each.column] = (*tests.get(each.column, ()), _tested(each, p, direction, settings))
-    return Judged(window=window, reference=reference, tests=tests, sufficient=True)
+    return Judged(window=window, reference=reference, tests=tests)
+
+
+def _wanting(window: Window, reference: Reference | None, fewest: int) -> str:
+    """What a window lacks to be judged; empty when it can be."""
+    if window.rows < fewest:
+        return f"{window.rows} of {fewest} predictions"
+    if reference is None:
+        return "nothing to compare with: the log holds no window of a season before"
+    if reference.rows < fewest:
+        return f"{reference.rows} of {fewest} rows to compare with"
+    return ""
 
 
 def _compared(
@@ -109,8 +136,12 @@ def _tested(each: Comparison, adjusted: float, direction: Direction, settings: S
     )
 
 
-def _direction(before: Counted, now: Counted) -> Direction:
-    return "higher" if _mean_cell(now) > _mean_cell(before) else "lower"
+def _direction(test: Test, before: Counted, now: Counted) -> Direction:
+    if test == "location":
+        return "higher" if _mean_cell(now) > _mean_cell(before) else "lower"
+    if test == "missing":
+        return "higher" if now.absent_of_all.share > before.absent_of_all.share else "lower"
+    return ""
 
 
 def _mean_cell(column: Counted) -> float:
@@ -131,6 +162,7 @@ def window_report(judged: Judged) -> WindowReport:
         end=window.end,
         rows=window.rows,
         state=state if judged.sufficient else "insufficient",
+        lacks=judged.lacks,
     )
 
 
@@ -157,15 +189,18 @@ def _report(
     newest = able[-1].tests.get(name, ()) if able else ()
     drifted = sum(any(test.drifted for test in each.tests.get(name, ())) for each in able)
     current = _column(able[-1].window, name) if able else None
+    state, lacks = _state(before, current, settings, drifted=bool(alarms), tested=bool(newest))
+    shown = bool(alarms) or name in jointly(judged, settings).columns
     return ColumnReport(
         column=name,
         role=role,
         ordered=before.ordered,
-        state=_state(before, current, drifted=bool(alarms), tested=bool(newest)),
+        state=state,
         drifted=drifted,
         alarms=alarms,
         tests=newest,
-        spread=spread(before, current) if alarms and current is not None else None,
+        spread=spread(before, current) if shown and current is not None else None,
+        lacks=lacks,
     )
 
 
@@ -181,6 +216,13 @@ def joint_report(judged: Sequence[Judged], settings: Settings) -> ColumnReport:
     )  # fmt: skip
 
 
+def jointly(judged: Sequence[Judged], settings: Settings) -> Joint:
+    """What a joint alarm rests on, in the newest window that tells; nothing without an alarm."""
+    able = [each for each in judged if each.sufficient]
+    said = [each.window.joint for each in able if each.window.joint is not None]
+    return said[-1] if said and alarms_of(JOINTLY, able, settings) else Joint(p=1.0, effect=0.0, columns=())
+
+
 def alarms_of(column: str, able: Sequence[Judged], settings: Settings) -> tuple[Test, ...]:
     """The tests of a column that enough windows show."""
     tests: tuple[Test, ...] = ("distribution", "location", "missing", "beyond", "joint")
@@ -191,14 +233,21 @@ def _column(window: Window, name: str) -> Counted | None:
     return window.features.get(name) or window.answers.get(name)
 
 
-def _state(before: Counted, current: Counted | None, *, drifted: bool, tested: bool) -> State:
+def _state(
+    before: Counted, current: Counted | None, settings: Settings, *, drifted: bool, tested: bool
+) -> tuple[State, str]:
+    """What a column came to, and what it lacks where that is not enough."""
     if drifted:
-        return "drift"
-    if current is None or not before.present or not current.present:
-        return "insufficient"
+        return "drift", ""
+    if current is None:
+        return "insufficient", NO_WINDOW
+    if before.present < settings.fewest:
+        return "insufficient", f"{before.present} of {settings.fewest} values to compare with"
+    if current.present < settings.fewest:
+        return "insufficient", f"{current.present} of {settings.fewest} values in the newest window"
     if sum(1 for a, b in zip(before.cells, current.cells, strict=True) if a + b) < 2:
-        return "constant"
-    return "stable" if tested else "insufficient"
+        return "constant", ""
+    return ("stable", "") if tested else ("insufficient", "values that differ: all but a few are alike")
 
 
 def spread(reference: Counted, current: Counted) -> Spread:
@@ -239,12 +288,12 @@ def target_report(before: Counted, now: Counted, settings: Settings) -> ColumnRe
     made = [Comparison(TARGET, test, measured) for test, measured in found]
     adjusted = twosample.adjusted([each.measured.p for each in made])
     tests = tuple(
-        _tested(each, p, _direction(before, now) if each.test == "location" else "", settings)
+        _tested(each, p, _direction(each.test, before, now), settings)
         for each, p in zip(made, adjusted, strict=True)
     )
     alarms = tuple(each.test for each in tests if each.drifted)
+    state, lacks = _state(before, now, settings, drifted=bool(alarms), tested=bool(tests))
     return ColumnReport(
         column=TARGET, role="target", ordered=before.ordered, alarms=alarms, tests=tests,
-        state=_state(before, now, drifted=bool(alarms), tested=bool(tests)), drifted=int(bool(alarms)),
-        spread=spread(before, now) if alarms else None,
+        state=state, drifted=int(bool(alarms)), spread=spread(before, now) if alarms else None, lacks=lacks,
     )  # fmt: skip

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from ordain.core.drift.evidence import Finding, Kind, Measurement
+from ordain.core.drift.evidence import Finding, Kind
+from ordain.core.drift.measured import Measurement
 from ordain.core.gating.verdicts import Verdict
 
 # What makes rows mean something else than those that the probabilities were checked on.
@@ -27,6 +28,12 @@ class Grounds(Struct, frozen=True, kw_only=True):
     gate: Verdict | None
     seen: Measurement | None
     beyond: Mapping[str, float]
+
+    @property
+    def error(self) -> float:
+        """The calibration error by labels, or on the gate's holdout; else the largest that is believed."""
+        known = [each.value for each in (self.seen, self.gate) if each is not None]
+        return min(CALIBRATED, next((value for value in known if value is not None), CALIBRATED))
 
 
 def refusal(task: str, grounds: Grounds, findings: Sequence[Finding]) -> str:

@@ -1,26 +1,24 @@
-"""When a finding becomes a retraining request, and what the request says."""
+"""When a finding becomes a retraining request."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ordain.core.canonical import PREFIX, digest, is_digest
-from ordain.core.drift.evidence import Evidence, key_of
-from ordain.core.drift.text import document as drift_document
-from ordain.core.escaping import fenced, markdown, visible
+from ordain.core.canonical import digest, is_digest
+from ordain.core.drift.evidence import key_of
+from ordain.core.escaping import visible
 from ordain.core.people.request import Opened
 from ordain.core.value import Value
 from ordain.errors import UserError
 
 FILE = "retraining.json"
 EVIDENCE_LIMIT = 4 * 2**20
-SHOWN_LIMIT = 20_000
 ASKED = "refs/ordain/asked"
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 Answer = Literal["calm", "open", "ready", "resume", "known", "cooling", "same", "ask"]
@@ -85,9 +83,10 @@ class Retraining(Value, frozen=True, kw_only=True):
         """Whether labels showed it: a reason to act, and not merely to look."""
         return isinstance(self.evidence, dict) and self.evidence.get("request") == "open"
 
-    def mark(self, model: str) -> str:
-        """The ref that remembers that this was asked for, whatever becomes of its branch and its request."""
-        return f"{marks(model)}/{self.digest.removeprefix(PREFIX)}{'-breach' if self.breach else ''}"
+    @property
+    def storm(self) -> tuple[str, bool]:
+        """What is asked for once: its key, and whether it is a breach."""
+        return self.digest, self.breach
 
 
 class Earlier(Value, frozen=True, kw_only=True):
@@ -95,7 +94,7 @@ class Earlier(Value, frozen=True, kw_only=True):
 
     Attributes:
         branch: where it waits for its request, which was interrupted; None once it had one.
-        marked: whether its mark says so.
+        marked: whether a mark says so.
     """
 
     retraining: Retraining
@@ -171,9 +170,11 @@ def essence(record: Retraining) -> Retraining:
     return replace(record, evidence=kept)
 
 
-def label(model: str) -> str:
-    """What marks the requests for one model."""
-    return f"retrain:{model}"
+def unremembered(wanted: Retraining, earlier: Sequence[Earlier]) -> bool:
+    """Whether the same was asked for and no mark says so: whoever did was interrupted before."""
+    same = [each for each in earlier if each.retraining.digest == wanted.digest]
+    marked = [each.retraining for each in same if each.marked]
+    return bool(same) and not any(each.breach or not wanted.breach for each in marked)
 
 
 def judge(
@@ -183,8 +184,10 @@ def judge(
 
     One request is open for a model at a time; a breach lets a draft ask for review. The same evidence is good
     for one request, except that a breach may follow drift which was turned down. After a request, merged or
-    turned down, nothing is asked for a while. A branch whose asking was interrupted is taken up again.
+    turned down, nothing is asked for a while. A branch whose asking was interrupted is taken up again. What
+    is dated in the future says nothing: else it would hold everything up until then.
     """
+    earlier = [each for each in earlier if each.retraining.time <= wanted.time]
     if opened:
         first = opened[0]
         return ("ready" if first.draft and wanted.breach else "open"), first.url
@@ -194,78 +197,8 @@ def judge(
             return "resume", each.branch
     for each in same:
         if each.retraining.breach or not wanted.breach:
-            return "known", each.retraining.asked
+            return "known", visible(each.retraining.asked, 40)
     newest = max((each.retraining.time for each in earlier), default=None)
     if newest is not None and wanted.time < newest + cooldown:
         return "cooling", (newest + cooldown).strftime(_TIME)
     return "ask", ""
-
-
-def title(model: str, found: Because) -> str:
-    """The request's title: the model and the first reason."""
-    more = f" and {len(found.alarms) - 1} more" if len(found.alarms) > 1 else ""
-    return f"Retrain {model}: {visible(found.alarms[0].kind, 40)}{more}"
-
-
-def body(found: Because, record: Retraining, outcome: str) -> str:
-    """The request's text: what was found, what came of training, and the evidence itself.
-
-    Args:
-        outcome: what training gave, in words; text of ours and of stage errors.
-    """
-    where = f" in {markdown(found.environment)}" if found.environment else ""
-    lines = [f"Something was found about `{found.model}`{where} that a newly trained model may answer:", ""]
-    lines += _alarms(found)
-    lines += ["", outcome, "", "Whoever opened this can't approve it.", ""]
-    lines += [report, ""] if (report := _report(record.evidence)) else []
-    text = msgspec.json.format(msgspec.json.encode(record.evidence), indent=1).decode()
-    shown = text if len(text) <= SHOWN_LIMIT else text[:SHOWN_LIMIT] + "\n(cut; whole in the branch)"
-    lines += [f"<details><summary>Evidence {record.digest[:19]}</summary>", "", fenced(shown, "json")]
-    lines += ["", "</details>"]
-    return "\n".join(lines)
-
-
-def _alarms(found: Because) -> list[str]:
-    return [f"- **{markdown(each.kind)}**: {markdown(each.detail)}" for each in found.alarms[:50]]
-
-
-def breached(found: Because) -> str:
-    """What is said where a draft becomes a request that asks for review."""
-    return "\n".join(["Labels show now what drift suggested, so this asks for review:", "", *_alarms(found)])
-
-
-def unlearnable(found: Because) -> str:
-    """What stands in a request where there is nothing new to learn from: what people can do instead."""
-    where = f" --env {markdown(found.environment)}" if found.environment else ""
-    return "\n".join([
-        "**Nothing was trained**: data, code and parameters are those of the last run, so it would be the",
-        "same model. This request carries the evidence alone. What can be done:",
-        "",
-        "- bring newer data, or labels that are right, to where the model learns from",
-        f"- go back to an earlier release that does better now: ordain rollback {found.model}{where}",
-        "- change how the model is trained, in a request of your own",
-        "- merge this to keep the evidence, or close it: neither is asked again for this release",
-    ])  # fmt: skip
-
-
-def _report(evidence: Any) -> str:
-    """A monitor's evidence as people read it, with the distributions; nothing for other evidence."""
-    try:
-        return drift_document(msgspec.convert(evidence, Evidence)).strip()
-    except msgspec.ValidationError:
-        return ""
-
-
-def outcome_of(released: Mapping[str, str] | None, failure: str) -> str:
-    """What training gave, for the request's text.
-
-    Args:
-        released: `release` and `baseline` of what was recorded; None when nothing was.
-        failure: why not, when training or judging failed.
-    """
-    if failure:
-        quoted = "\n".join(f"> {markdown(line)}" for line in failure.splitlines()[:40])
-        return f"**Training on it failed**, and so will the checks of this request:\n\n{quoted}"
-    told = released or {}
-    against = f", judged against {told['baseline']}" if told.get("baseline") else ""
-    return f"It was trained and passed its gates: `{told.get('release', 'no new release')}`{against}."

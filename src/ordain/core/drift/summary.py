@@ -9,18 +9,9 @@ from msgspec import Struct
 from ordain.core.drift import findings as said
 from ordain.core.drift.causes import suspected
 from ordain.core.drift.counts import Reference
-from ordain.core.drift.evidence import (
-    ColumnReport,
-    Estimate,
-    Evidence,
-    Finding,
-    Performance,
-    Reading,
-    Settings,
-    key_of,
-    request_of,
-)
-from ordain.core.drift.judge import Judged, column_reports, joint_report, window_report
+from ordain.core.drift.evidence import ColumnReport, Evidence, Finding, Reading, Settings, key_of, request_of
+from ordain.core.drift.judge import Judged, column_reports, joint_report, jointly, window_report
+from ordain.core.drift.measured import Estimate, Performance
 
 
 class Subject(Struct, frozen=True, kw_only=True):
@@ -61,8 +52,7 @@ def findings_of(looked: Looked, model: str, settings: Settings) -> tuple[Finding
         *said.of_columns(columns, settings),
     ]
     joint = joint_report(looked.judged, settings)
-    able = [each.window.joint for each in looked.judged if each.window.joint is not None]
-    found += said.of_joint(able[-1].columns if able else (), joint, settings)
+    found += said.of_joint(jointly(looked.judged, settings), joint, settings)
     if looked.performance is not None:
         found += said.of_performance(looked.performance, settings)
     return tuple(sorted(found, key=lambda each: not each.alarm))
@@ -100,6 +90,7 @@ def summary(
         findings=found,
         causes=suspected(found),
         columns=(*reports_of(looked, settings), joint_report(looked.judged, settings)),
+        jointly=jointly(looked.judged, settings).moved,
         performance=looked.performance,
         estimate=estimate,
     )

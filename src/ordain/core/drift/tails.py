@@ -74,6 +74,11 @@ class Draw(NamedTuple):
     hits: int
     total: int
 
+    @property
+    def share(self) -> float:
+        """Hits of all; 0 of nothing."""
+        return self.hits / self.total if self.total else 0.0
+
 
 def hypergeometric_above(drawn: Draw, rest: Draw) -> float:
     """Fisher's exact test, one-sided: chance of at least so many hits among the drawn, were all rows alike.

@@ -26,6 +26,10 @@ class PathHistory:
     def __contains__(self, commit: str) -> bool:
         return commit in self._places
 
+    def paths(self, kinds: str) -> list[str]:
+        """Files that were touched in some way: `A`dded, `M`odified or `D`eleted, sorted."""
+        return sorted(path for path, each in self._touched.items() if any(kind in kinds for *_, kind in each))
+
     def changes(self, path: str, kinds: str = "AMD", head: str | None = None) -> list[str]:
         """The commits that touched a file, newest first.
 

@@ -13,7 +13,7 @@ from ordain.core.decisions import REMEMBERED, Decision, Deployed, Entry, LedgerS
 from ordain.core.evidence import attestation, sshsig
 from ordain.core.reasons import Reason
 from ordain.core.specs.governance import POLICY
-from ordain.core.specs.identity import Target
+from ordain.core.specs.identity import ReleaseRef, Target
 from ordain.core.value import Value
 from ordain.errors import UserError
 
@@ -23,7 +23,7 @@ _PATH = re.compile(r"manifests/ledger/(\d{8})\.json")
 # Fields that the first entries did not have: left out at their defaults, so that old bytes stay the same.
 _LATER: dict[str, object] = {"judging": 1, "sighted": ()}
 # The rules by which this Ordain judges; what older entries say is judged by the rules of their time.
-JUDGING = 2
+JUDGING = 3
 
 
 class Record(Value, frozen=True, kw_only=True):
@@ -176,7 +176,7 @@ def _decided(state: LedgerState, entry: Entry) -> LedgerState:
         subjects[target] = subjects.get(target, frozenset()) | {running.subject}
         images[target] = _remembered(decision.images, images.get(target, ()))
         if running.release is not None:
-            ran[target] = _with(ran.get(target, ()), running.release.number)
+            ran[target] = _with(ran.get(target, {}), running.release)
     return replace(
         state, deployed=deployed, ran=ran, stood=stood, since=since, subjects=subjects, images=images,
         policy=policy, policy_source=source,
@@ -188,8 +188,9 @@ def _reigns(earlier: tuple[tuple[str, str], ...], entry: Entry) -> tuple[tuple[s
     return (*kept, (entry.policy_source, entry.source))
 
 
-def _with(earlier: tuple[int, ...], number: int) -> tuple[int, ...]:
-    return earlier if number in earlier else (*earlier, number)
+def _with(earlier: dict[int, str], release: ReleaseRef) -> dict[int, str]:
+    """Of two records of one number, which nothing lets run any more, the first is the release."""
+    return {**earlier, release.number: earlier.get(release.number, release.record)}
 
 
 def _remembered(now: tuple[str, ...], earlier: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:

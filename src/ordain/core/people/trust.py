@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import chain
 
 from ordain.core.evidence import sshsig
 from ordain.core.git.commits import Commit, Identity
@@ -12,6 +14,12 @@ from ordain.core.reasons import Reason
 from ordain.core.specs.governance import Key, Policy
 from ordain.core.value import Value
 
+# Version of the rules since which strangers count, and people are tied across policies (ADR 0024).
+IDENTITIES = 3
+# The addresses that GitHub and GitLab make up for whoever shows none: of them, the account is told.
+_GITHUB = re.compile(r"(?:[0-9]+\+)?([^+@]+)@users\.noreply\.[^@]+")
+_GITLAB = re.compile(r"[0-9]+-([^@]+)@users\.noreply\.[^@]+")
+
 
 class Contribution(Value, frozen=True, kw_only=True):
     """Who made some commits, as far as can be proven.
@@ -19,21 +27,44 @@ class Contribution(Value, frozen=True, kw_only=True):
     Attributes:
         people: keys of `policy.people`; the raw e-mail address of anybody else.
         unproven: commits that nobody whom the policy knows has signed, or whose makers can't be read.
+        likely: keys of people whom a commit names otherwise than by an address that the policy lists.
+        strangers: commits that name somebody whom the policy does not know: it could be anybody.
     """
 
     people: tuple[str, ...] = ()
     unproven: tuple[str, ...] = ()
+    likely: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
 
     def joined(self, other: Contribution) -> Contribution:
         """Both together."""
         return Contribution(
-            people=tuple(sorted({*self.people, *other.people})),
-            unproven=tuple(sorted({*self.unproven, *other.unproven})),
+            people=_union(self.people, other.people),
+            unproven=_union(self.unproven, other.unproven),
+            likely=_union(self.likely, other.likely),
+            strangers=_union(self.strangers, other.strangers),
         )
 
+    @property
+    def named(self) -> Contribution:
+        """Everybody who is named, without what is unproven of it."""
+        return Contribution(people=self.people, likely=self.likely)
+
     def vouched(self, others: Contribution) -> Contribution:
-        """With a forge's word for who pushed: its people belong to it, and nothing is unproven any more."""
-        return Contribution(people=self.joined(others).people)
+        """With a forge's word for who pushed: its people belong to it, and what it leaves open stays open."""
+        return self.named.joined(others)
+
+    def by(self, judging: int) -> Contribution:
+        """What counts by a version of the rules: since ADR 0024, strangers leave it unproven."""
+        if judging < IDENTITIES:
+            return Contribution(people=self.people, unproven=self.unproven)
+        return Contribution(
+            people=_union(self.people, self.likely), unproven=_union(self.unproven, self.strangers)
+        )
+
+
+def _union(*some: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(chain(*some))))
 
 
 class Keyring:
@@ -93,6 +124,14 @@ def collectors(policy: Policy) -> frozenset[str]:
     return frozenset(each for each in found if each is not None)
 
 
+def bots(policy: Policy) -> frozenset[str]:
+    """Fingerprints of the keys by which a policy knows its bots."""
+    keyring, local = Keyring(policy), policy.forge == "local"
+    declared = (key.key for person in policy.people.values() if person.bot for key in person.keys)
+    found = (each for each in map(fingerprint, declared) if each is not None)
+    return frozenset(each for each in found if keyring.owner(each) and (local or not keyring.example(each)))
+
+
 def person_of(policy: Policy, identity: Identity) -> str:
     """Who an identity is by its e-mail address: a key of `people`, or the address itself.
 
@@ -134,21 +173,64 @@ def account_fault(policy: Policy, forge: ForgeName, login: str) -> Reason | None
     return None
 
 
+def is_known(policy: Policy, text: str) -> bool:
+    """Whether an e-mail address, or a name that stands without one, is somebody's of the policy.
+
+    An address is also whose account it names, where a forge made it up for somebody who shows none.
+    """
+    return person_by_email(policy, text) in policy.people or bool(
+        _by_no_reply(policy, text) if "@" in text else likely(policy, text)
+    )
+
+
+def likely(policy: Policy, text: str) -> set[str]:
+    """Everybody of a policy who goes by a name, or whose account an address of a forge's making names."""
+    name = text.strip().casefold()
+    found = {
+        key
+        for key, person in policy.people.items()
+        if name
+        in {key, person.name.strip().casefold(), *(each.casefold() for each in person.logins.values())}
+    }
+    return found | _by_no_reply(policy, text)
+
+
+def _by_no_reply(policy: Policy, email: str) -> set[str]:
+    """Whose account an address of a forge's making is; a GitLab one may be read as one of GitHub's too."""
+    wanted = email.strip().casefold()
+    found: set[str | None] = set()
+    if match := _GITHUB.fullmatch(wanted):
+        found.add(account_owner(policy, "github", match[1]))
+    if match := _GITLAB.fullmatch(wanted):
+        found.add(account_owner(policy, "gitlab", match[1]))
+    return {each for each in found if each is not None}
+
+
 def contribution(policy: Policy, commits: Iterable[Commit]) -> Contribution:
     """Who made these commits: everyone whom they name, and whoever provably signed them.
 
     In Git nothing but a signature proves an author, so a commit that no person of the policy signed is
-    unproven, and so is one of which a maker can't be read; a forge may prove it (`vouched`).
+    unproven, and so is one of which a maker can't be read; a forge may prove it (`vouched`). Whoever is
+    named by an address that no person lists could be anybody, so somebody else's signature proves nothing.
     """
     keyring = Keyring(policy)
     people: set[str] = set()
+    named: set[Identity] = set()
     unproven: set[str] = set()
+    makers: dict[str, frozenset[Identity]] = {}
     for commit in commits:
-        people |= {person_of(policy, each) for each in commit.people}
         key = commit.signer
         owner = keyring.owner(key.fingerprint) if key else None
-        if owner is not None:
-            people.add(owner)
+        people |= {owner} if owner else set()
         if owner is None or any(each.unreadable is not None for each in commit.people):
             unproven.add(commit.id)
-    return Contribution(people=tuple(sorted(people)), unproven=tuple(sorted(unproven)))
+        makers[commit.id] = frozenset(commit.people)
+        named |= makers[commit.id]
+    readable = [each for each in named if each.unreadable is None]
+    strange = {each for each in readable if not is_known(policy, each.email.strip() or each.name)}
+    return Contribution(
+        people=_union(people, (person_of(policy, each) for each in named)),
+        unproven=_union(unproven),
+        likely=_union(*(likely(policy, text) for each in readable for text in (each.name, each.email))),
+        strangers=_union(name for name, made in makers.items() if made & strange),
+    )

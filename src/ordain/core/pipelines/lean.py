@@ -7,6 +7,8 @@ stage again whose outputs could not be fetched. So the list is made here, from t
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -51,6 +53,19 @@ def locked_hashes(lock: Stages) -> dict[str, str]:
         and isinstance(row.get("md5"), str)
         and _MD5.fullmatch(row["md5"])
     }
+
+
+def folder_md5(files: Mapping[str, str]) -> str:
+    """What DVC calls a folder: the MD5 of its listing, and `.dir`.
+
+    The listing is JSON as DVC writes it: each file's `md5` and `relpath`, sorted by path.
+
+    Args:
+        files: the MD5 of each file, by its path in the folder, parts separated by `/`.
+    """
+    listing = [{"md5": files[path], "relpath": path} for path in sorted(files)]
+    data = json.dumps(listing, sort_keys=True).encode("utf-8")
+    return hashlib.md5(data, usedforsecurity=False).hexdigest() + ".dir"
 
 
 def changed_blocks(before: str, after: str) -> frozenset[str]:

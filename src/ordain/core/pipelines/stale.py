@@ -6,7 +6,7 @@ graph to its end.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from ordain.core.escaping import shown
@@ -95,6 +95,15 @@ def _follow(stages: Mapping[str, Mapping[str, Any]], behind: set[str]) -> None:
         found = {name for name, paths in inputs.items() if name not in behind and made & paths}
         behind |= found
         grew = bool(found)
+
+
+def ready(stages: Mapping[str, Mapping[str, Any]], behind: Collection[str]) -> tuple[str, ...]:
+    """Of the stages that have yet to run, those that wait for none of the others, in file order."""
+    made = {path for name in behind for path in outputs_of(stages[name])}
+    return tuple(
+        name for name, stage in stages.items()
+        if name in behind and not made & {*paths_of(stage, "deps"), *parameter_keys(stage)}
+    )  # fmt: skip
 
 
 def paths_of(stage: Mapping[str, Any], key: str) -> list[str]:

@@ -30,6 +30,8 @@ class MetricDelta(Value, frozen=True, kw_only=True):
 
     `interval` is the 95 % interval of the difference, where the release was judged against the one
     that runs, on the same rows. `proposed_interval` is that of the wanted release's own value.
+    `other_holdout` says that `deployed` was measured on other rows than `proposed`: the difference is then
+    the one that judging both on the wanted release's holdout gave, or None.
     """
 
     metric: str
@@ -38,6 +40,7 @@ class MetricDelta(Value, frozen=True, kw_only=True):
     difference: float | None
     interval: tuple[float, float] | None = None
     proposed_interval: tuple[float, float] | None = None
+    other_holdout: bool = False
 
 
 class RateDelta(Value, frozen=True, kw_only=True):
@@ -141,6 +144,7 @@ class Plan(Value, frozen=True, kw_only=True):
         entry: sequence of the newest ledger entry; 0 before the first.
         stale: pipelines whose declaration is ahead of what last ran.
         unreconciled: commits of the base branch that no ledger entry speaks of yet.
+        restored: paths below `manifests/` that somebody edited and the next reconciling puts back.
         notes: what could not be seen from here.
     """
 
@@ -152,6 +156,7 @@ class Plan(Value, frozen=True, kw_only=True):
     items: tuple[Item, ...]
     stale: tuple[Stale, ...] = ()
     unreconciled: tuple[str, ...] = ()
+    restored: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -167,5 +172,5 @@ class Plan(Value, frozen=True, kw_only=True):
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to do: no transition, and every pipeline is up to date."""
-        return not self.changes and not self.stale
+        """Whether there is nothing to do: no transition, nothing to restore, every pipeline up to date."""
+        return not self.changes and not self.stale and not self.restored

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ordain.core.decisions import Decision
-from ordain.core.gating.release import Release
+from ordain.core.gating.release import Baseline, Release
 from ordain.core.pipelines.changes import Change, Slice
 from ordain.core.pipelines.pipeline import is_code_path
 from ordain.core.plans.plan import CurveLine, GateLine, GroupLine, MetricDelta, RateDelta
@@ -17,30 +17,45 @@ def metric_deltas(
 ) -> tuple[MetricDelta, ...]:
     """Each metric of either release, sorted by name; nothing when nothing shall run.
 
+    A difference is that of two values on the same rows. Where the releases were measured on different
+    holdouts, only the metric by which both were judged on the wanted one's has it.
+
     Args:
         old: what runs. new: what is wanted. measured: of the wanted release, where it is proven.
     """
     if new is None:
         return ()
-    deployed, baseline = old.metrics if old else {}, new.baseline
-    judged = [each.gate for each in new.verdicts if each.gate.startswith("non_inferiority.")]
+    deployed, elsewhere = old.metrics if old else {}, other_holdout(old, new)
     found = []
     for metric in sorted({*deployed, *new.metrics}):
         ends = measured.intervals.get(metric) if measured else None
         first, second = deployed.get(metric), new.metrics.get(metric)
-        compared = old and baseline and baseline.artifact == old.artifact
-        same = f"non_inferiority.{metric}" in judged
+        judged = _judged(metric, old, new)
+        plain = None if first is None or second is None else round(second - first, 6)
         found.append(
             MetricDelta(
                 metric=metric,
                 deployed=first,
                 proposed=second,
-                difference=None if first is None or second is None else round(second - first, 6),
-                interval=baseline.interval if baseline and compared and same else None,
+                difference=plain if not elsewhere else judged.difference if judged else None,
+                interval=judged.interval if judged else None,
                 proposed_interval=(ends.low, ends.high) if ends else None,
+                other_holdout=elsewhere and first is not None,
             )
         )
     return tuple(found)
+
+
+def other_holdout(old: Release | None, new: Release | None) -> bool:
+    """Whether two releases were measured on different rows, so that their values can't be compared."""
+    return old is not None and new is not None and old.data.holdout != new.data.holdout
+
+
+def _judged(metric: str, old: Release | None, new: Release) -> Baseline | None:
+    """The comparison with the very release that runs, where this metric was compared."""
+    same = old is not None and new.baseline is not None and new.baseline.artifact == old.artifact
+    named = any(each.gate == f"non_inferiority.{metric}" for each in new.verdicts)
+    return new.baseline if same and named else None
 
 
 def gate_lines(release: Release | None, decision: Decision) -> tuple[GateLine, ...]:

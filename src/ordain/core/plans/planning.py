@@ -21,7 +21,14 @@ from ordain.core.pipelines.changes import (
 )
 from ordain.core.pipelines.stale import Stale
 from ordain.core.plans.plan import Approver, FileChange, Item, Plan, Point
-from ordain.core.plans.plan_measures import curve_lines, gate_lines, group_lines, input_changes, metric_deltas
+from ordain.core.plans.plan_measures import (
+    curve_lines,
+    gate_lines,
+    group_lines,
+    input_changes,
+    metric_deltas,
+    other_holdout,
+)
 from ordain.core.redaction import redacted_manifest, redacted_value
 from ordain.core.releasing.measured import Measured
 from ordain.core.rendering.desired import Desired
@@ -30,6 +37,10 @@ from ordain.core.specs.governance import POLICY, SHARED
 from ordain.core.specs.identity import ReleaseRef, Target, plain, training_slice
 from ordain.core.state.instance import Instance
 from ordain.core.value import Value
+
+OTHER_HOLDOUT = (
+    "the two releases were measured on different holdouts: their values, groups and curves can't be compared"
+)
 
 
 class Inputs(Value, frozen=True, kw_only=True):
@@ -53,6 +64,7 @@ class Inputs(Value, frozen=True, kw_only=True):
     measured: Mapping[str, Measured] = {}
     stale: tuple[Stale, ...] = ()
     unreconciled: tuple[str, ...] = ()
+    restored: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -68,6 +80,7 @@ def build(inputs: Inputs) -> Plan:
         items=tuple(_item(target, decided.get(target), inputs) for target in targets),
         stale=inputs.stale,
         unreconciled=inputs.unreconciled,
+        restored=inputs.restored,
         notes=inputs.notes,
     )
     return msgspec.convert(redacted_value(msgspec.to_builtins(plan)), Plan)
@@ -105,7 +118,7 @@ def _item(target: Target, decision: Decision | None, inputs: Inputs) -> Item:
         approvals=_approvers(decision, inputs),
         missing=decision.missing,
         contributors=decision.contributors,
-        notes=notes,
+        notes=(*notes, *((OTHER_HOLDOUT,) if other_holdout(old, new) else ())),
     )
 
 

@@ -23,6 +23,7 @@ from ordain.core.yaml import yamlplain
 
 SCHEMA_NAME = "compare.schema.json"
 LOCK, PARAMS, CHAMPION, GATES = "dvc.lock", "params.yaml", "champion.json", "gates.json"
+TRAINING = "data/train.parquet"
 _METRICS = re.compile(r"candidates/([^/]+)/metrics\.json")
 
 
@@ -38,6 +39,8 @@ class Run(Value, frozen=True, kw_only=True):
         seconds: wall time of training and evaluating a candidate; of the whole pipeline for what was
             measured on the holdout; None where no run was timed.
         champion: whether the selection chose it. runs_in: environments where the release runs.
+        rows: digest of the rows that it was measured on, where known. Only runs on the same rows are
+            comparable.
     """
 
     source: str
@@ -51,6 +54,7 @@ class Run(Value, frozen=True, kw_only=True):
     seconds: float | None = None
     champion: bool = False
     runs_in: tuple[str, ...] = ()
+    rows: str | None = None
 
 
 class Comparison(Value, frozen=True, kw_only=True):
@@ -69,11 +73,16 @@ class Comparison(Value, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
+class _Holdout(msgspec.Struct, frozen=True):
+    digest: str
+
+
 class _Metrics(msgspec.Struct, frozen=True):
     """A candidate's `metrics.json`, or the same parts of `gates.json`."""
 
     metrics: dict[str, float | None]
     intervals: dict[str, Ends | None] = {}
+    holdout: _Holdout | None = None
 
 
 class _Champion(msgspec.Struct, frozen=True):
@@ -86,7 +95,7 @@ class Folder(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         stages: all that the lock has. seconds: how long they took in the run that made it, where known.
         recipes: `candidates` of the resolved parameters. champion: the selected one, or empty.
-        candidates, holdout: what was measured.
+        candidates, holdout: what was measured. training: MD5 of the rows that candidates were measured on.
     """
 
     stages: tuple[str, ...]
@@ -95,6 +104,7 @@ class Folder(msgspec.Struct, frozen=True, kw_only=True):
     candidates: Mapping[str, _Metrics]
     holdout: _Metrics | None
     seconds: Durations
+    training: str | None = None
 
 
 def is_compared(path: str) -> bool:
@@ -123,6 +133,7 @@ def folder(files: Mapping[str, bytes]) -> Folder | None:
             candidates={name: _metrics(whole[path]) for path, name in sorted(names.items())},
             holdout=_metrics(whole[GATES]) if GATES in whole else None,
             seconds=timed if timed.lock == bytes_digest(files[LOCK]) else Durations(),
+            training=f"md5:{made[TRAINING]}" if made.get(TRAINING) else None,
         )
     except DAMAGED:
         return None
@@ -136,11 +147,13 @@ def folder_runs(found: Folder, source: str, commit: str | None) -> Iterator[Run]
     """Every candidate by its folds, and the champion on the holdout."""
     for name, measured in found.candidates.items():
         stages = [f"train-{name}", f"evaluate-{name}"]
-        yield _run(found, (source, commit, name), measured, _total(found.seconds, stages))
+        run = _run(found, (source, commit, name), measured, _total(found.seconds, stages))
+        yield msgspec.structs.replace(run, rows=found.training)
     if found.holdout is not None and found.champion:
         total = _total(found.seconds, found.stages)
         run = _run(found, (source, commit, found.champion), found.holdout, total)
-        yield msgspec.structs.replace(run, measured="holdout")
+        rows = found.holdout.holdout.digest if found.holdout.holdout else None
+        yield msgspec.structs.replace(run, measured="holdout", rows=rows)
 
 
 def _run(found: Folder, of: tuple[str, str | None, str], measured: _Metrics, seconds: float | None) -> Run:
@@ -190,6 +203,7 @@ def release_run(record: Release, measured: Measured | None, runs_in: tuple[str, 
         intervals=measured.intervals if measured else _judged(record),
         champion=True,
         runs_in=runs_in,
+        rows=record.data.holdout,
     )
 
 
@@ -200,6 +214,14 @@ def _judged(record: Release) -> dict[str, Ends]:
         for each in record.verdicts
         if each.gate.startswith("quality.") and each.interval
     }
+
+
+def alike(runs: Sequence[Run]) -> tuple[tuple[Run, ...], ...]:
+    """The runs in groups that were measured on the same rows, each as ordered; the groups as first met."""
+    groups: dict[tuple[str, str | None], list[Run]] = {}
+    for run in runs:
+        groups.setdefault((run.measured, run.rows), []).append(run)
+    return tuple(map(tuple, groups.values()))
 
 
 def comparison(model: str, metric: str, runs: Sequence[Run], notes: Sequence[str] = ()) -> Comparison:

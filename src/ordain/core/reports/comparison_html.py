@@ -9,7 +9,7 @@ from ordain.core.escaping import hypertext, number, visible
 from ordain.core.metrics import METRICS
 from ordain.core.reports.charts import BLUE, GREY, frame
 from ordain.core.reports.comparison import Comparison, Run
-from ordain.core.reports.comparison_text import HEADINGS, head, row
+from ordain.core.reports.comparison_text import head, row, sections
 from ordain.core.reports.report_html import UNDRAWN, Draw, document, table
 
 _LABEL = 40
@@ -22,10 +22,8 @@ def page(found: Comparison, draw: Draw | None) -> str:
         draw: turns a chart's specification into SVG; None leaves the charts out, and says so.
     """
     parts = [f"<h1>{hypertext(found.model)}: {len(found.runs)} runs by {hypertext(found.metric)}</h1>"]
-    for measured, heading in HEADINGS.items():
-        runs = [each for each in found.runs if each.measured == measured]
-        if runs:
-            parts += [f"<h2>{hypertext(heading)}</h2>", *_charts(found, runs, draw), _table(found, runs)]
+    for heading, runs in sections(found.runs):
+        parts += [f"<h2>{hypertext(heading)}</h2>", *_charts(found, runs, draw), _table(found, runs)]
     parts += [f'<p class="faint">{hypertext(each)}</p>' for each in found.notes]
     if draw is None:
         parts.append(UNDRAWN)

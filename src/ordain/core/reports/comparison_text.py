@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ordain.core.escaping import number, shown, visible
-from ordain.core.reports.comparison import Comparison, Run
+from ordain.core.reports.comparison import Comparison, Run, alike
 from ordain.core.reports.report import interval, lasting
 from ordain.core.reports.report_text import Grid, plain_grid
 
@@ -14,20 +14,34 @@ HEADINGS = {"holdout": "on the holdout", "cross-validation": "by cross-validatio
 
 
 def text(found: Comparison, metrics: Sequence[str] = (), grid: Grid = plain_grid) -> str:
-    """Two tables, because what was measured on different rows is not comparable.
+    """A table for each set of rows, because what was measured on different rows is not comparable.
 
     Args:
         metrics: columns besides the one by which the runs are sorted. grid: draws a table.
     """
     columns = (found.metric, *(each for each in metrics if each != found.metric))
     lines = []
-    for measured, heading in HEADINGS.items():
-        runs = [each for each in found.runs if each.measured == measured]
-        if runs:
-            lines += [f"{visible(found.model)} {heading}, best first"]
-            lines += [*grid(head(columns), [row(each, columns) for each in runs]), ""]
+    for heading, runs in sections(found.runs):
+        lines += [f"{visible(found.model)} {heading}, best first"]
+        lines += [*grid(head(columns), [row(each, columns) for each in runs]), ""]
     lines += [f"note: {visible(each)}" for each in found.notes]
     return "\n".join(lines).rstrip() or f"{visible(found.model)}: nothing has run yet"
+
+
+def sections(runs: Sequence[Run]) -> list[tuple[str, tuple[Run, ...]]]:
+    """Runs that can be compared with one another, and what to call them: by their rows where those of
+    others differ."""
+    groups = alike(runs)
+    kinds = [group[0].measured for group in groups]
+    return [
+        (HEADINGS[group[0].measured] + (_rows(group[0]) if kinds.count(group[0].measured) > 1 else ""), group)
+        for group in groups
+    ]
+
+
+def _rows(run: Run) -> str:
+    digest = run.rows.partition(":")[2][:7] if run.rows else "unknown"
+    return f" (rows {visible(digest)})"
 
 
 def head(metrics: Sequence[str]) -> tuple[str, ...]:

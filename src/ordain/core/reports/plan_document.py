@@ -38,6 +38,7 @@ class Document(Value, frozen=True, kw_only=True):
     items: tuple[Item, ...]
     stale: tuple[Stale, ...]
     unreconciled: tuple[str, ...]
+    restored: tuple[str, ...]
     notes: tuple[str, ...]
     statuses: tuple[Status, ...]
 
@@ -56,6 +57,7 @@ def document(plan: Plan) -> dict[str, Any]:
         items=plan.items,
         stale=plan.stale,
         unreconciled=plan.unreconciled,
+        restored=plan.restored,
         notes=plan.notes,
         statuses=statuses(plan),
     )

@@ -71,6 +71,8 @@ def verdict(plan: Plan) -> str:
     if plan.stale:
         names = listed([each.model for each in plan.stale])
         parts.append(f"{count(len(plan.stale), 'pipeline')} would run: {names}{_expected(plan.stale)}.")
+    if plan.restored:
+        parts.append(f"{count(len(plan.restored), 'edited file')} below manifests/ would be restored.")
     return " ".join(parts)
 
 
@@ -184,7 +186,8 @@ def remarks(plan: Plan) -> tuple[str, ...]:
     first = (
         (f"{count(waiting, 'commit')} of {plan.base.name} {verb} for `ordain reconcile`",) if waiting else ()
     )
-    return (*first, *plan.notes)
+    edited = f"edited since they were written, and restored by `ordain reconcile`: {listed(plan.restored)}"
+    return (*first, *((edited,) if plan.restored else ()), *plan.notes)
 
 
 def values(change: Change) -> tuple[str, str]:
@@ -198,7 +201,9 @@ def _value(value: object) -> str:
 
 
 def delta(each: MetricDelta) -> str:
-    """`+0.0043 better [-0.0021, +0.0102]`."""
+    """`+0.0043 better [-0.0021, +0.0102]`; `other holdout` where nothing tells the difference."""
+    if each.other_holdout and each.difference is None:
+        return "other holdout"
     words = (number(each.difference, sign=True), direction(each), interval(each.interval, sign=True))
     return " ".join(word for word in words if word)
 

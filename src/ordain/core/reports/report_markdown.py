@@ -6,7 +6,7 @@ A comment has a limit; what matters most is placed first, for every model, befor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -21,6 +21,7 @@ from ordain.core.reports.report import (
     unrepeated,
     verdict,
 )
+from ordain.core.reports.report_failure import Failure, headline, sections
 from ordain.core.reports.report_sections import (
     approvals,
     charts,
@@ -36,11 +37,15 @@ from ordain.core.reports.report_sections import (
 
 # By this line the one living comment is found again and updated in place.
 MARKER = "<!-- ordain:plan -->"
-# GitHub takes 65,536 characters and GitLab more; a job's summary on GitHub takes a mebibyte.
+# GitHub takes 65,536 characters and GitLab 1,000,000; a step's summary on GitHub takes a mebibyte of UTF-8.
 LIMIT = 60_000
 FULL_LIMIT = 1_000_000
 _SIGN = {"approved": "✅", "needs": "⏳", "blocked": "⛔"}
 _URGENCY = ("blocked", "needs", "approved")
+
+
+# How much room a text takes: in characters, or in bytes.
+Size = Callable[[str], int]
 
 
 class Part(Struct, frozen=True):
@@ -54,28 +59,48 @@ class Part(Struct, frozen=True):
     text: str
 
 
-def comment(plan: Plan, limit: int = LIMIT) -> str:
-    """The comment; with a limit of `FULL_LIMIT`, the report that a job's summary holds.
+def comment(plan: Plan | None, failure: Failure | None = None, limit: int = LIMIT) -> str:
+    """The comment.
 
     Args:
-        plan: what to report.
+        plan: what to report; None only beside a failure, where it can't be had.
+        failure: why the checks of the commit failed, which is then told first.
         limit: characters; what does not fit is counted and left out, and the full report has it.
     """
-    head = f"{MARKER}\n### Ordain plan\n\n**{markdown(verdict(plan))}**"
-    closing = f"<sub>{markdown(against(plan))}</sub>"
-    room = limit - len(head) - len(closing) - 400
-    kept, left = _fitting(list(_parts(plan, room * 9 // 10)), room)
+    return _written(plan, failure, limit, len)
+
+
+def full(plan: Plan | None, failure: Failure | None = None) -> str:
+    """The report that a job's summary holds, which is limited in bytes."""
+    return _written(plan, failure, FULL_LIMIT, octets)
+
+
+def octets(text: str) -> int:
+    """How many bytes a text takes in UTF-8."""
+    return len(text.encode("utf-8", "replace"))
+
+
+def _written(plan: Plan | None, failure: Failure | None, limit: int, size: Size) -> str:
+    said = headline(failure) + "." if failure else verdict(plan) if plan else ""
+    head = f"{MARKER}\n### Ordain plan\n\n**{markdown(said)}**"
+    closing = f"<sub>{markdown(against(plan))}</sub>" if plan else ""
+    room = limit - size(head) - size(closing) - 400
+    parts = [Part(0, each) for each in sections(failure)] if failure else []
+    if plan:
+        parts += [Part(1, f"By what is committed: {markdown(verdict(plan))}")] if failure else []
+        parts += _parts(plan, room * 9 // 10, size)
+    kept, left = _fitting(parts, room, size)
     if left:
         kept.append(
             f"**{count(left, 'part')} left out to fit**: the full report is in the job's summary and among "
             "its files, and `ordain plan` prints it."
         )
-    return "\n\n".join([head, *kept, closing]) + "\n"
+    return "\n\n".join(each for each in (head, *kept, closing) if each) + "\n"
 
 
-def _parts(plan: Plan, room: int) -> Iterator[Part]:
+def _parts(plan: Plan, room: int, size: Size) -> Iterator[Part]:
     """Everything there is to say, in the order in which it is read."""
-    yield Part(0, _overview(plan, room))
+    yield Part(0, _overview(plan, room, size))
     for each in remarks(plan):
         yield Part(1, f"_{markdown(each)}_")
     for item in unrepeated(sorted(plan.changes, key=_urgency)):
@@ -102,19 +127,19 @@ def _section(item: Item) -> Iterator[Part]:
     yield Part(5, manifests(item))
 
 
-def _fitting(parts: Sequence[Part], room: int) -> tuple[list[str], int]:
+def _fitting(parts: Sequence[Part], room: int, size: Size) -> tuple[list[str], int]:
     """The parts that fit, by rank, in the order in which they are read; how many did not."""
     chosen = set()
     said = [place for place, part in enumerate(parts) if part.text]
     for place in sorted(said, key=lambda place: parts[place].rank):
-        size = len(parts[place].text) + 2
-        if size <= room:
+        taken = size(parts[place].text) + 2
+        if taken <= room:
             chosen.add(place)
-            room -= size
+            room -= taken
     return [parts[place].text for place in sorted(chosen)], len(said) - len(chosen)
 
 
-def _overview(plan: Plan, room: int) -> str:
+def _overview(plan: Plan, room: int, size: Size) -> str:
     """What changes, the blocked first, as many rows as fit; the rest in numbers.
 
     Environments in which the same happens to a model share a row.
@@ -127,7 +152,7 @@ def _overview(plan: Plan, room: int) -> str:
     for (model, action, moved, word, words), environments in places.items():
         cells = [", ".join(code(each) for each in environments), code(model), action, code(moved)]
         row = [*cells, f"{_SIGN[word]} {markdown(words)}"]
-        room -= sum(len(cell) + 3 for cell in row) + 2
+        room -= sum(size(cell) + 3 for cell in row) + 2
         if room < 0:
             break
         rows.append(row)

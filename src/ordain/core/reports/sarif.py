@@ -12,14 +12,14 @@ _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
-def sarif(problems: Sequence[Problem], version: str) -> dict[str, Any]:
+def sarif(problems: Sequence[Problem], version: str, notes: Sequence[Problem] = ()) -> dict[str, Any]:
     """One log with one run.
 
     Args:
         problems: of `ordain check`; none gives a run without results, which closes what was open.
-        version: of Ordain.
+        version: of Ordain. notes: what is worth a line and no refusal.
     """
-    rules = sorted({each.code for each in problems})
+    rules = sorted({each.code for each in (*problems, *notes)})
     driver = {"name": "Ordain", "semanticVersion": version, "rules": [_rule(code) for code in rules]}
     return {
         "$schema": SCHEMA,
@@ -28,7 +28,11 @@ def sarif(problems: Sequence[Problem], version: str) -> dict[str, Any]:
             {
                 "tool": {"driver": driver},
                 "columnKind": "unicodeCodePoints",
-                "results": [_result(each, rules.index(each.code)) for each in problems],
+                "results": [
+                    _result(each, rules.index(each.code), level)
+                    for level, found in (("error", problems), ("note", notes))
+                    for each in found
+                ],
             }
         ],
     }
@@ -38,7 +42,7 @@ def _rule(code: str) -> dict[str, Any]:
     return {"id": code, "shortDescription": {"text": code.replace("-", " ")}}
 
 
-def _result(problem: Problem, rule: int) -> dict[str, Any]:
+def _result(problem: Problem, rule: int, level: str) -> dict[str, Any]:
     text = ": ".join(part for part in (problem.key, problem.message) if part)
     # A problem of a whole file is shown on its first line, because forges want some line.
     region = {"startLine": max(problem.line, 1), "startColumn": max(problem.column, 1)}
@@ -46,7 +50,7 @@ def _result(problem: Problem, rule: int) -> dict[str, Any]:
     return {
         "ruleId": problem.code,
         "ruleIndex": rule,
-        "level": "error",
+        "level": level,
         "message": {"text": f"{text}\n{problem.suggestion}".rstrip()},
         "locations": [{"physicalLocation": {"artifactLocation": artifact, "region": region}}],
         # The same problem stays the same when lines move.

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
+import msgspec
+
 from ordain.core.approvals import approval, attested
 from ordain.core.approvals.approval import Evidence
 from ordain.core.approvals.voices import Hearing
@@ -20,6 +22,8 @@ from ordain.core.decisions import Approval, Decision
 from ordain.core.escaping import short
 from ordain.core.evidence import attestation
 from ordain.core.gating.release import Release
+from ordain.core.gating.verdicts import Verdict
+from ordain.core.gating.waivers import complete
 from ordain.core.reports.report import EVIDENCE
 from ordain.core.specs.identity import Transition, files_digest
 from ordain.core.value import Value
@@ -109,14 +113,18 @@ def declared_proof(release: Release, declared: str | None) -> Proof:
 
 
 def measured_proof(release: Release, package: Mapping[str, Any], gates: Mapping[str, Any]) -> Proof:
-    """Whether a release says what its pipeline's committed records say: artifact and metrics."""
+    """Whether a release says what its pipeline's committed records say: artifact, metrics and verdicts."""
     what = f"{release.model}@{release.number} and its pipeline's records"
     if package.get("artifact") != release.artifact:
         return failed("release", what, "package.json names another artifact")
     measured = {name: value for name, value in (gates.get("metrics") or {}).items() if value is not None}
     if measured != release.metrics:
         return failed("release", what, "gates.json has other metrics")
-    return ok("release", what, "same artifact, same metrics")
+    given = msgspec.convert(gates.get("verdicts") or [], tuple[Verdict, ...])
+    told = tuple(each for each in release.verdicts if not each.gate.startswith("non_inferiority."))
+    if told != complete(given, [each.gate for each in told]):
+        return failed("release", what, "gates.json has other verdicts")
+    return ok("release", what, "same artifact, same metrics, same verdicts")
 
 
 def lock_proof(what: str, lock: Mapping[str, Any], files: Mapping[str, bytes]) -> Proof:

@@ -26,6 +26,7 @@ def files(forge: str, texts: Mapping[str, str], version: str) -> dict[str, bytes
     if forge == "github":
         named = {f".github/workflows/{name}.yml": texts[f"{name}.yml"] for name in WORKFLOWS}
         named[".github/actions/ordain/action.yml"] = texts["action.yml"]
+        named[".github/zizmor.yml"] = texts["zizmor.yml"]
     elif forge == "gitlab":
         named = {".gitlab-ci.yml": texts["gitlab-ci.yml"], JOBS: texts["ordain-jobs.yml"]}
     else:
@@ -34,15 +35,17 @@ def files(forge: str, texts: Mapping[str, str], version: str) -> dict[str, bytes
 
 
 def train_pipeline(models: Sequence[str]) -> str:
-    """GitLab's child pipeline for a merge request: a training job a model and one that records them; or,
-    when nothing has to run, the report.
+    """GitLab's child pipeline for a merge request: a report of what changes, and what has to run; with a
+    training job a model, one that records them, and one that tells why when any of them fails.
 
     The stages put recording behind every training job: a list of them under `needs` may name but 50.
     """
+    report = {"report": {"extends": ".report"}}
     if not models:
-        return _child({"report": {"extends": ".report"}})
+        return _child(report)
     jobs = _each(".train", "train", [{"MODEL": model} for model in models])
-    return _child({**jobs, "record": {"extends": ".record", "variables": {"MODELS": " ".join(models)}}})
+    record = {"extends": ".record", "variables": {"MODELS": " ".join(models)}}
+    return _child({**report, **jobs, "record": record, "failed": {"extends": ".failed"}})
 
 
 def retrain_pipeline(models: Sequence[str]) -> str:
@@ -71,6 +74,6 @@ def _each(kind: str, verb: str, told: Sequence[Mapping[str, str]]) -> dict[str, 
 
 
 def _child(jobs: Mapping[str, object]) -> str:
-    content = {"include": [{"local": JOBS}], "stages": ["train", "record"], **jobs}
+    content = {"include": [{"local": JOBS}], "stages": ["train", "record", "failed"], **jobs}
     text: str = yaml.safe_dump(content, sort_keys=False, width=100)
     return _NOTE + text

@@ -67,12 +67,14 @@ class Draft(Part, frozen=True, kw_only=True):
     """A first model: its name, its data file inside the repository, and what was guessed of it.
 
     Attributes:
+        heading: what the file calls the target.
         compared: sensitive columns that get a fairness gate.
     """
 
     name: str
     source: dict[str, Any]
     target: str
+    heading: str
     task: str
     positive: str | None
     id: str | None
@@ -221,7 +223,7 @@ def model_block(draft: Draft, owner: str) -> dict[str, Any]:
     gates["size"] = {"max_mb": 50}
     return {
         "owner": owner,
-        "description": f"Predicts {draft.target}.",
+        "description": f"Predicts {draft.heading}.",
         "task": draft.task,
         "risk": "medium",
         "data": data,

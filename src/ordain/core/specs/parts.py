@@ -12,8 +12,11 @@ from msgspec import Meta, Struct
 # Every pattern ends with `(?!\n)$`: alone, `$` would let a trailing line break through.
 # A name becomes a folder, a Kubernetes object and a URL segment, so it is a DNS label.
 NAME_PATTERN = r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?(?!\n)$"
-# Real tables have headings such as `petal length (cm)`; control characters and quotes stay out.
-COLUMN_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9 _.,:;()/%+#&-]{0,61}[A-Za-z0-9_)%.])?(?!\n)$"
+# Real tables have headings such as `petal length (cm)`, `Größe` and `年齢`. Letters are of scripts that read
+# from left to right, each one character in the composed form; quotes, control characters and marks stay out.
+LETTERS = "A-Za-zÀ-ÖØ-öø-ɏΆΈ-ΊΌΎ-ΡΣ-ώЀ-ҁҊ-ԯḀ-ỿぁ-ゖァ-ヺー一-鿿가-힣"
+COLUMN_SIGNS = " _.,:;()/%+#&-"
+COLUMN_PATTERN = rf"^[{LETTERS}0-9]([{LETTERS}0-9{COLUMN_SIGNS}]{{0,61}}[{LETTERS}0-9_)%.])?(?!\n)$"
 # Relative and downwards only: no segment is empty or starts with a dot or a dash.
 PATH_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.=+-]*(/[A-Za-z0-9_][A-Za-z0-9_.=+-]*)*(?!\n)$"
 URL_PATTERN = r"^[a-z][a-z0-9+.-]*://[!-~]+(?!\n)$"

@@ -6,6 +6,7 @@ The shipped copies in `ordain/schemas` and a repository's `.ordain/schemas` are 
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -38,7 +39,7 @@ def schema_name(kind: str) -> str:
 def schema_of(shape: type[Struct]) -> dict[str, Any]:
     """The JSON Schema of a declared type, its definitions inside."""
     generated = msgspec.json.schema(shape)
-    definitions = {name: _with_plain_nulls(each) for name, each in sorted(generated["$defs"].items())}
+    definitions = {name: _tidied(each) for name, each in sorted(generated["$defs"].items())}
     return {"$ref": generated["$ref"], "$defs": definitions}
 
 
@@ -57,13 +58,16 @@ def schema_files() -> dict[str, bytes]:
     return files
 
 
-def _with_plain_nulls(part: Any) -> Any:
-    """The same schema with `anyOf: [a type, null]` as one list of types, of which editors say less."""
+def _tidied(part: Any) -> Any:
+    """The same schema with `anyOf: [a type, null]` as one list of types, of which editors say less, and with
+    descriptions that Python 3.13 and its forerunners, which keep the margin of a docstring, agree on."""
     if isinstance(part, list):
-        return [_with_plain_nulls(each) for each in part]
+        return [_tidied(each) for each in part]
     if not isinstance(part, dict):
         return part
-    plain = {name: _with_plain_nulls(each) for name, each in part.items()}
+    plain = {name: _tidied(each) for name, each in part.items()}
+    if isinstance(plain.get("description"), str):
+        plain["description"] = inspect.cleandoc(plain["description"])
     match plain.get("anyOf"):
         case [{"type": str() as kind, **rest}, {"type": "null"}]:
             del plain["anyOf"]

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ordain.core.artifacts.signature import FLOAT_MAX
+from ordain.core.data.addresses import remote
 from ordain.core.problems import did_you_mean
+from ordain.core.specs.lookalikes import look
 from ordain.core.specs.spec import ColumnContract, Data, DerivedId, Source, Spec
 from ordain.core.yaml.yamldoc import Path
 from ordain.core.yaml.yamlscalars import Fault, shown
@@ -15,8 +18,6 @@ Finding = tuple[Path, Fault]
 
 NUMERIC = ("integer", "number")
 BOOLEAN_LABELS = ("false", "true", "0", "1")
-# Schemes that lead to this machine's own files, or to another URL.
-LOCAL_SCHEMES = ("dir", "file", "local", "reference")
 _SECRET_PARAMETER = re.compile(
     r"[?&#;]([^=&#;]*(secret|token|password|passwd|signature|credential|api-?_?key|access-?_?key)[^=&#;]*"
     r"|sig|key|pwd|auth)=",
@@ -34,6 +35,7 @@ def data_faults(spec: Spec, path: Path) -> Iterator[Finding]:
     yield from _source(data.source, (*path, "source"))
     for name, contract in data.columns.items():
         yield from _column(contract, (*path, "columns", name))
+    yield from _look_alikes(data, path)
     yield from _unknown_columns(data, path)
     yield from _sensitive(data, (*path, "sensitive"))
     if data.target in data.columns:
@@ -67,9 +69,8 @@ def _source(source: Source, path: Path) -> Iterator[Finding]:
     if has_credentials(source.url):
         advice = "remove it from the file, replace it where it was issued, and give it to the machine instead"
         yield (*path, "url"), Fault("secret", "the URL carries a credential, and Git forgets nothing", advice)
-    scheme = source.url.partition("://")[0]
-    if scheme in LOCAL_SCHEMES or "::" in source.url:
-        message = "the URL leads to files of the machine that reads it"
+    if not remote(source.url):
+        message = "the URL leads to files of the machine that reads it, or to no store that is known"
         yield (*path, "url"), Fault("local-url", message, "use `path` for a file in this repository")
 
 
@@ -78,6 +79,9 @@ def _column(contract: ColumnContract, path: Path) -> Iterator[Finding]:
     for name, bound in (("min", contract.min), ("max", contract.max)):
         if bound is not None and kind not in NUMERIC:
             yield (*path, name), Fault("bound-on-text", f"a {kind} column has no `{name}`", "remove it")
+        if bound is not None and contract.feature and abs(bound) > FLOAT_MAX:
+            message = f"`{name}` {bound:g} is beyond {FLOAT_MAX:.3g}, the largest number of a graph's 32 bits"
+            yield (*path, name), Fault("bound-beyond-graph", message, "give the column in another unit")
     if contract.min is not None and contract.max is not None and contract.min > contract.max:
         message = f"`min` {contract.min:g} is greater than `max` {contract.max:g}"
         yield (*path, "min"), Fault("min-above-max", message)
@@ -92,6 +96,15 @@ def _column(contract: ColumnContract, path: Path) -> Iterator[Finding]:
         if label in categories[:place]:
             where = (*path, "categories", place)
             yield where, Fault("repeated", f"`{shown(label)}` is listed twice", "remove one of the two")
+
+
+def _look_alikes(data: Data, path: Path) -> Iterator[Finding]:
+    seen: dict[str, str] = {}
+    for name in data.columns:
+        first = seen.setdefault(look(name), name)
+        if first != name:
+            message = f"`{name}` looks like another column, {first!a}: it is {name!a}"
+            yield (*path, "columns", name), Fault("look-alike", message, "rename one of them in the data")
 
 
 def _unknown_columns(data: Data, path: Path) -> Iterator[Finding]:

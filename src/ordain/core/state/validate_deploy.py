@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ordain.core.data.addresses import remote
 from ordain.core.specs.deployment import (
     DATA_FOLDER,
     SHARD,
@@ -17,7 +18,7 @@ from ordain.core.specs.deployment import (
     Scheduled,
 )
 from ordain.core.specs.predictionlog import PredictionLog
-from ordain.core.state.validate_data import LOCAL_SCHEMES, Finding, has_credentials
+from ordain.core.state.validate_data import Finding, has_credentials
 from ordain.core.yaml.yamldoc import Path
 from ordain.core.yaml.yamlscalars import Fault
 
@@ -141,7 +142,7 @@ def _place(job: Job, url: str, path: Path) -> Iterator[Finding]:
         message = f"`{unknown[0]}` is nothing that is filled in"
         yield path, Fault("placeholder", message, f"only {SHARD} is")
     yield from _secrets(url, path)
-    if _stays(url):
+    if not remote(url):
         if (
             job.claim is None
             or not url.startswith(_LOCAL)
@@ -169,7 +170,7 @@ def log_faults(log: PredictionLog, path: Path) -> Iterator[Finding]:
     if re.search(r"[?#]", log.url):
         message = "an address with a query or a fragment has no folders below it"
         yield where, Fault("malformed", message, "put settings into the Secret that `credentials` names")
-    if _stays(log.url):
+    if not remote(log.url):
         message = "a pod's own files end with it, and no job could read them"
         yield where, Fault("local-log", message, "name an object store, or remove `prediction_log`")
     if log.compact:
@@ -178,11 +179,6 @@ def log_faults(log: PredictionLog, path: Path) -> Iterator[Finding]:
 
 def _braces(url: str) -> list[str]:
     return re.findall(r"\{[^}]*\}?|\}", url)
-
-
-def _stays(url: str) -> bool:
-    """Whether it leads to files of the pod itself, or to who knows where through another URL."""
-    return url.partition("://")[0] in LOCAL_SCHEMES or "::" in url
 
 
 def _secrets(url: str, path: Path) -> Iterator[Finding]:

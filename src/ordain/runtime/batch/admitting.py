@@ -86,7 +86,7 @@ def check_columns(found: Sequence[str], signature: Signature, policy: Policy, pl
         raise UserError(
             f"{len(absent)} columns are missing, `{absent[0]}` first; {hint}".rstrip("; "),
             where=place,
-            fix="give every feature of the model a column",
+            fix="give every feature of the model a column, with commas between the cells",
         )
 
 

@@ -15,9 +15,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import compute as pc
 
-from ordain.core.artifacts.signature import Feature
+from ordain.core.artifacts.signature import FLOAT_MAX, Feature
 from ordain.core.data.celltext import DATE, FALSE, INTEGER, NUMBER, TRUE
-from ordain.runtime.contract import DAYS, FLOAT_MAX, Kind, judge_column
+from ordain.runtime.contract import DAYS, Kind, judge_column
 
 KINDS = tuple(Kind)
 FINE = len(KINDS)

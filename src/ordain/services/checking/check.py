@@ -16,7 +16,9 @@ from ordain.adapters import files as disk
 from ordain.core.pipelines.pipeline import CODE_TOPS, context_of, is_code_path, pipeline_files
 from ordain.core.problems import Problem
 from ordain.core.state import schema
+from ordain.core.state.declared import Declared
 from ordain.core.state.instance import Instance, is_state_path, load
+from ordain.core.state.placeholders import placeholder_images
 from ordain.core.yaml.yamldoc import Document
 from ordain.core.yaml.yamlscalars import Fault
 from ordain.errors import UserError
@@ -37,12 +39,13 @@ class Checked(Struct, frozen=True, kw_only=True):
     """The answer of `ordain check`.
 
     Attributes:
-        problems: sorted by file, line and column.
+        problems: sorted by file, line and column. notes: the same of what is sound and yet will not work.
         files: how many files of declared state were read.
         models, environments, releases: how many are declared; 0 where a file could not be read.
     """
 
     problems: tuple[Problem, ...]
+    notes: tuple[Problem, ...] = ()
     files: int = 0
     models: int = 0
     environments: int = 0
@@ -76,6 +79,7 @@ def check(root: Path) -> Checked:
         problems += _generated_problems(root, instance)
     return Checked(
         problems=tuple(sorted(set(problems))),
+        notes=tuple(placeholder_images(Declared(instance=instance, documents=loaded.documents))),
         files=len(files),
         models=len(instance.models.models),
         environments=len(instance.environments),

@@ -53,6 +53,12 @@ def same(left: str, right: str, promise: str) -> None:
         raise UserError(f"broken promise: {promise}", where="demo", fix="make demo KEEP=1, then look")
 
 
+def told(said: str, words: str, promise: str) -> None:
+    """Raise when what a command said does not hold the words that keep a promise."""
+    if words not in said:
+        raise UserError(f"broken promise: {promise}", where="demo", fix="make demo KEEP=1, then look")
+
+
 def found(stage: Stage) -> None:
     """Ada lays the ground: a bare repository whose root commit holds the policy and no model."""
     stage.title("Ada, platform engineer, founds the repository: policy and environments, no model yet")
@@ -93,7 +99,8 @@ def approve_staging(stage: Stage) -> None:
     stage.title("The merge request: a plan, a refused self-approval, two approvals, a merge")
     theatre = stage.theatre
     theatre.show("dana", "ordain", "plan", expect=2)
-    theatre.show("dana", "ordain", "approve", "HEAD", "--key", str(theatre.key("dana")), expect=1)
+    refused = theatre.show("dana", "ordain", "approve", "HEAD", "--key", str(theatre.key("dana")), expect=1)
+    told(refused.output, "whoever contributed can't approve it", "a self-approval is refused as such")
     scenes.approve(theatre, "declare-churn", "ravi", "mei")
     scenes.merge(theatre, "declare-churn")
     scenes.reconcile(theatre)
@@ -154,8 +161,7 @@ def refuse(stage: Stage, before: str) -> None:
     scenes.replicas(theatre, 40)
     scenes.merge(theatre, "more-replicas", person="dana")
     refused = scenes.reconcile(theatre)
-    if "stale-approval" not in refused:
-        raise UserError("broken promise: a stale approval is refused as such", where="demo", fix="make demo")
+    told(refused, "stale-approval", "a stale approval is refused as such")
     same(scenes.manifests_of(theatre, "production"), before, "production stays as it was")
     stage.tell("Refused, recorded, and production is byte for byte what it was.")
     scenes.undo_last_merge(theatre)
@@ -188,8 +194,7 @@ def watch(stage: Stage) -> None:
     )
     words = ("--log", str(month.log), "--until", month.until, "--evidence", str(month.evidence))
     seen = theatre.show("dana", "ordain", "monitor", "churn@production", *words)
-    if "monthly_charges" not in seen.output:
-        raise UserError("broken promise: the alarm names the column that drifted", where="demo")
+    told(seen.output, "monthly_charges", "the alarm names the column that drifted")
     rows = month.bring_outcomes(clone / "data/telco_churn.csv")
     stage.tell(
         f"What became of {rows} of those customers is in the data now. The evidence asks for a request:"

@@ -65,6 +65,17 @@ def open_book(states: States, head: str, genesis: str) -> Book:
     )
 
 
+def proven(states: States, head: str, genesis: str) -> tuple[Record, ...] | None:
+    """The ledger at the head of a branch, or where that does not hold the longest of its history; or None."""
+    try:
+        return check_ledger(states, head, genesis)
+    except UserError:
+        try:
+            return _longest(states, head, genesis)[1]
+        except UserError:
+            return None
+
+
 def check_ledger(states: States, commit: str, genesis: str) -> tuple[Record, ...]:
     """The ledger of one commit, every link proven.
 

@@ -18,11 +18,12 @@ from ordain.core.decisions import Entry, LedgerState
 from ordain.core.gating.release import Release
 from ordain.core.ledger.ledger import Record, check_seen, fold, seen
 from ordain.core.plans.plan import Point
-from ordain.core.specs.governance import ledger_branch
 from ordain.core.specs.spec import Models, Params
 from ordain.core.state.declared import Instance
 from ordain.errors import UserError
 from ordain.services.judging.book import check_ledger
+from ordain.services.judging.branches import of_clone
+from ordain.services.judging.ground import Ground, ground
 from ordain.services.judging.states import States
 
 
@@ -85,12 +86,14 @@ def open_clone(root: Path, base: str | None = None) -> Clone:
 
 
 def check_memory(clone: Clone, records: Sequence[Record]) -> None:
-    """Compare a proven ledger of the base branch with what this clone has seen of it, and remember it.
+    """Compare a proven ledger with what this clone has seen of it, and remember it.
+
+    What was seen is kept by genesis, so that no other name of a branch begins anew.
 
     Raises:
         UserError: reason `history-rewritten` when this clone has seen more.
     """
-    memory = LedgerMemory(clone.repository.git_folder(), clone.base.name.removeprefix("origin/"))
+    memory = LedgerMemory(clone.repository.git_folder(), clone.genesis)
     check_seen(records, memory.recall(), clone.base.name)
     newest = seen(records)
     if newest is not None:
@@ -107,43 +110,30 @@ def bare_clone(root: Path, base: str | None = None) -> Clone:
             fix="git fetch --unshallow",
         )
     states = States(repository, templates())
-    point = base_point(repository, states, base)
-    commit = point.commit or ""
+    found, point = ground_of(repository, states, base)
     return Clone(
-        repository=repository, states=states, base=point, commit=commit,
-        ledger=ledger_commit(repository, states, commit), genesis=states.genesis(commit),
+        repository=repository, states=states, base=point, commit=found.base,
+        ledger=found.ledger, genesis=found.genesis,
     )  # fmt: skip
 
 
-def ledger_commit(repository: Repository, states: States, base: str) -> str | None:
-    """The commit of a clone that holds the ledger which belongs to a commit of its base branch."""
-    policy = states.newest_policy(base)
-    branch = ledger_branch(policy)
-    return base if branch == policy.branch else newest(repository, branch)
+def ground_of(repository: Repository, states: States, base: str | None = None) -> tuple[Ground, Point]:
+    """Where a clone is governed, as it knows of it, and the base branch there.
 
-
-def newest(repository: Repository, branch: str) -> str | None:
-    """A branch as a clone knows it: of `origin/<branch>` and `<branch>` the one that is ahead."""
-    remote = repository.find(f"refs/remotes/origin/{branch}")
-    local = repository.find(f"refs/heads/{branch}")
-    if remote is not None and (local is None or not repository.is_ancestor(remote, local)):
-        return remote
-    return local
-
-
-def base_point(repository: Repository, states: States, base: str | None) -> Point:
-    """The base branch as this clone knows it: of `origin/<branch>` and `<branch>` the one that is ahead.
+    Args:
+        base: a revision to use instead of the base branch.
 
     Raises:
-        UserError: when neither is here.
+        UserError: when the base branch is not here, or no policy can be read.
     """
     if base is not None:
-        return Point(name=base, commit=repository.resolve(base))
-    head = repository.resolve("HEAD")
-    branch = states.newest_policy(head).branch
-    found = newest(repository, branch)
-    if found is None:
-        fix = f"git fetch origin {branch}, or name a revision with --base"
-        raise UserError(f"the base branch {branch} is not in this clone", where="policy.yaml", fix=fix)
-    here = found == repository.find(f"refs/remotes/origin/{branch}")
-    return Point(name=f"origin/{branch}" if here else branch, commit=found)
+        commit = repository.resolve(base)
+        return ground(states, commit, of_clone(repository, commit)), Point(name=base, commit=commit)
+    found = ground(states, repository.resolve("HEAD"), of_clone(repository))
+    return found, Point(name=shown(repository, found.branch, found.base), commit=found.base)
+
+
+def shown(repository: Repository, branch: str, commit: str) -> str:
+    """What a clone calls a commit of a branch: `origin/<branch>` or `<branch>`."""
+    fetched = commit == repository.find(f"refs/remotes/origin/{branch}")
+    return f"origin/{branch}" if fetched else branch

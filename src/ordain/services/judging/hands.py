@@ -57,7 +57,7 @@ class Hands:
 
     def people(self, steps: Iterable[str]) -> Contribution:
         """The same, whether it is proven or not."""
-        return Contribution(people=self.made(steps).people)
+        return self.made(steps).named
 
     def _made(self, step: str) -> Contribution:
         then, now = self._reign(step), self._at.source
@@ -74,15 +74,18 @@ class Hands:
         (commit,) = repository.commits([step])
         alone = self._states.made_by([commit], policy)
         if repository.is_ancestor(step, self._at.genesis):
-            return Contribution(people=alone.people)
+            return alone.named
         if not commit.parents:
             return alone
         found, again = (
             with_word(each, self._states.contribution(commit.parents[0], step, each), self._at.told(step))
             for each in (then, policy)
         )
-        unproven = set(found.unproven) & set(again.unproven)
-        return Contribution(people=found.joined(again).people, unproven=tuple(sorted(unproven)))
+        open_by_both = Contribution(
+            unproven=tuple(each for each in found.unproven if each in again.unproven),
+            strangers=tuple(each for each in found.strangers if each in again.strangers),
+        )
+        return found.joined(again).named.joined(open_by_both)
 
     def _reign(self, step: str) -> str:
         """The commit whose policy judged a step."""

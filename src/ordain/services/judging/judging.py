@@ -9,11 +9,12 @@ from msgspec.structs import replace
 
 from ordain.core.approvals.approval import STATE_TARGET, Evidence, gather, pending, policy_subject
 from ordain.core.approvals.attested import Attested, with_word
-from ordain.core.approvals.judge import Step, judge
+from ordain.core.approvals.judge import judge
 from ordain.core.approvals.quorum import declared_risk, higher
+from ordain.core.approvals.step import Step
 from ordain.core.decisions import Decision, Entry, LedgerState, Pending
 from ordain.core.ledger.ledger import JUDGING, advance
-from ordain.core.people.trust import Contribution, collectors, contribution, revoked
+from ordain.core.people.trust import IDENTITIES, Contribution, collectors, contribution, revoked
 from ordain.core.reasons import Reason
 from ordain.core.specs.governance import Policy, Risk
 from ordain.core.specs.identity import Target, Transition
@@ -139,15 +140,17 @@ class Walk:
         """Who made a step, by Git's word and by the forge's."""
         made = self._states.contribution(self.parent, commit, self.policy)
         told = self._told.get(commit) or self._context.attest(commit, self.parent, self.policy)
-        if told is not None and told.key in collectors(self.policy):
+        if told is None or told.key in self._listening.revoked(self.state):
+            return made
+        if told.key in collectors(self.policy):
             self._told[commit] = told
             self._attested.append(told)
             self._evidence += told.evidence
-        return with_word(self.policy, made, told)
+        return with_word(self.policy, made, told).by(self._context.judging)
 
     def _heard(self, commit: str) -> Attested | None:
         """What a forge said of a step that was judged before."""
-        return self._told.get(commit) or self._context.past.told(commit)
+        return self._told.get(commit) or self._listening.told(commit)
 
     def _later(self, commit: str) -> tuple[Policy, ...]:
         """The policies that later steps bring, approved: what they take away is known by now."""
@@ -223,6 +226,7 @@ class Walk:
         if self._before.instance is None:
             return {}
         made = contribution(self.policy, self._states.repository.commits([self.genesis]))
+        made = made.by(self._context.judging)
         if self.policy.forge != "local":
             made = made.vouched(Contribution())
         waiting = pending(subjects(self._before, self.policy), self.state, self.policy)
@@ -250,9 +254,10 @@ class Walk:
         if self._context.judging == 1:
             made = makers.by_first_rules(waiting.target, self._before.instance)
         else:
-            made = makers.of(waiting.target)
+            made = makers.of(waiting.target).by(self._context.judging)
         made = made.joined(Contribution(people=waiting.contributors, unproven=waiting.unproven))
-        return replace(waiting, contributors=made.people, unproven=made.unproven)
+        people = makers.everybody(made.people) if self._context.judging >= IDENTITIES else made.people
+        return replace(waiting, contributors=people, unproven=made.unproven)
 
     def _risks(self, waiting: Sequence[Transition], now: Instance | None) -> dict[Target, Risk | None]:
         found: dict[Target, Risk | None] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ordain.core.approvals.approval import Evidence
+from ordain.core.approvals.attested import Attested
 from ordain.core.approvals.sighting import sighted
 from ordain.core.approvals.voices import Hearing
 from ordain.core.decisions import Entry, LedgerState
@@ -37,6 +38,14 @@ class Listening:
     def revoked(self, state: LedgerState) -> frozenset[str]:
         """Keys that any policy since the approved one revokes: that alone acts before it is approved."""
         return self._states.lineage.revoked(state.policy_source or self._genesis, self._head)
+
+    def told(self, commit: str) -> Attested | None:
+        """What an entry carries of a forge's word on a step, by a collector that was not revoked by then."""
+        told, entry = self._past.told(commit) or (None, None)
+        if told is None or entry is None:
+            return None
+        gone = self._states.lineage.revoked(entry.policy_source, entry.source)
+        return told if told.key not in gone else None
 
     def sighted(
         self, evidence: Iterable[Evidence], entry: Entry, after: LedgerState, later: Sequence[Policy]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
 from msgspec import Struct
@@ -75,6 +75,11 @@ class Makers:
         read = partial(texts.settings, target.environment)
         found = self._of_text(read, shared.source if shared else None)
         return found if target.model == SHARED else found.joined(self._of_model(target, here))
+
+    def everybody(self, people: Iterable[str]) -> tuple[str, ...]:
+        """Some makers by every name that they have in policies that were approved up to here."""
+        sources = (self._at.genesis, *(source for source, _ in self._at.state.reigns), self._at.source)
+        return self._states.ties(tuple(dict.fromkeys(sources))).everybody(people)
 
     def by_first_rules(self, target: Target, before: Instance | None) -> Contribution:
         """Who recorded a release in a step of its own: all that the rules of version 1 look for.
@@ -170,7 +175,7 @@ class Makers:
             found = found.joined(self._hands.made(recorded[:1]))
         head = parent if judged or not recorded else recorded[0]
         wrote = self._of_training(release.model, stood, head, judged=judged)
-        return found.joined(Contribution(people=wrote.people) if proven else wrote)
+        return found.joined(wrote.named if proven else wrote)
 
     def _of_training(self, model: str, stood: Stood | None, head: str, *, judged: bool) -> Contribution:
         """Who wrote what decided a release that a commit, or the step that is judged, recorded."""

@@ -25,7 +25,7 @@ class Past:
         self._records = records
         self._later: list[LedgerState] = []
         self._unread: list[Entry] = [each.entry for each in records]
-        self._told: dict[str, Attested] = {}
+        self._told: dict[str, tuple[Attested, Entry]] = {}
         self._sights: dict[str, str] = {}
 
     def add(self, state: LedgerState, entry: Entry) -> None:
@@ -47,8 +47,8 @@ class Past:
                 return fold([(each.digest, each.entry) for each in self._records[:count]])
         return LedgerState()
 
-    def told(self, commit: str) -> Attested | None:
-        """What an entry carries of a forge's word on a step; None where none does."""
+    def told(self, commit: str) -> tuple[Attested, Entry] | None:
+        """What the ledger holds of a forge's word on a step, and the entry that carries it, if one does."""
         self._catch_up()
         return self._told.get(commit)
 
@@ -72,7 +72,7 @@ class Past:
                 self._sights.setdefault(name, source)
             for told in (attested.read(to_bytes(each)) for each in entry.requests):
                 if told is not None:
-                    self._told[told.observed.source] = told
+                    self._told[told.observed.source] = told, entry
         self._unread = []
 
 

@@ -14,6 +14,7 @@ from ordain.core.gating.release import Release
 from ordain.core.git import trees
 from ordain.core.git.commits import Commit
 from ordain.core.ledger.ledger import Record
+from ordain.core.people.ties import Ties
 from ordain.core.people.trust import Contribution, collectors, contribution
 from ordain.core.reasons import Reason
 from ordain.core.rendering.desired import Desired, desired
@@ -62,6 +63,7 @@ class States:
         self._known: Mapping[Target, Desired] = {}
         self.lineage = Lineage(self.declarations)
         self.texts = Texts(self.declarations)
+        self._ties: tuple[tuple[str, ...], Ties] = (), Ties(())
         # Proven ledgers by commit and genesis: `book.check_ledger` proves each once.
         self.ledgers: dict[tuple[str, str], tuple[Record, ...]] = {}
 
@@ -137,6 +139,12 @@ class States:
             raise UserError(what, fix="restore the branch from a good clone", reason=Reason.HISTORY_REWRITTEN)
         return policy
 
+    def ties(self, commits: tuple[str, ...]) -> Ties:
+        """Who is the same person in the policies of some commits."""
+        if commits != self._ties[0]:
+            self._ties = commits, Ties(map(self.needed_policy, commits))
+        return self._ties[1]
+
     def genesis(self, head: str) -> str:
         """Where trust begins: the oldest first-parent commit with a policy that can be read.
 
@@ -146,21 +154,6 @@ class States:
         for commit in reversed(self.repository.changes(head, POLICY)):
             if self.policy(commit) is not None:
                 return commit
-        raise UserError("no commit of the branch holds a valid policy.yaml", where=POLICY, fix="ordain check")
-
-    def newest_policy(self, head: str) -> Policy:
-        """The newest policy of a branch that can be read, approved or not.
-
-        Raises:
-            UserError: when there is none.
-        """
-        here = self.policy(head)
-        if here is not None:
-            return here
-        for commit in self.repository.changes(head, POLICY):
-            policy = self.policy(commit)
-            if policy is not None:
-                return policy
         raise UserError("no commit of the branch holds a valid policy.yaml", where=POLICY, fix="ordain check")
 
     def collectors(self, entry: Entry, genesis: str) -> frozenset[str]:
@@ -178,7 +171,12 @@ class States:
         A merge that is the clean automatic result of its two parents is no contribution, and neither
         is a commit of the reconciler's own, which changes nothing outside `manifests/`.
         """
-        return self.made_by(self.repository.commits(self.repository.between(after, until)), policy)
+        return contribution(policy, self.contributing(after, until, policy))
+
+    def contributing(self, after: str, until: str, policy: Policy) -> list[Commit]:
+        """The commits that one commit has and another has not, without those that are no contribution."""
+        commits = self.repository.commits(self.repository.between(after, until))
+        return [each for each in commits if not self._neutral(each, policy)]
 
     def made_by(self, commits: Iterable[Commit], policy: Policy) -> Contribution:
         """Who made some commits, by themselves."""

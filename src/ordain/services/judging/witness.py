@@ -5,7 +5,7 @@ A plan hears the same, and what an open request would add to it; but nobody sign
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
@@ -13,8 +13,10 @@ from ordain.adapters.git import Repository
 from ordain.core.approvals import attested
 from ordain.core.approvals.approval import pending
 from ordain.core.approvals.attested import Attested, Branch, Observed, observe
+from ordain.core.escaping import visible
 from ordain.core.evidence.attestation import Signer
-from ordain.core.people.request import Request
+from ordain.core.git.commits import Commit
+from ordain.core.people.request import Hand, Request
 from ordain.core.specs.governance import Policy
 from ordain.core.specs.identity import Transition
 from ordain.errors import UserError
@@ -25,6 +27,7 @@ from ordain.services.judging.states import States
 
 HEADS = {"github": "refs/pull/{}/head", "gitlab": "refs/merge-requests/{}/head"}
 SEEN = "refs/ordain/requests/{}"
+_LONGEST = 200
 
 
 Seal = Callable[[Observed, Policy], Attested | None]
@@ -82,15 +85,45 @@ class Witness:
         repository = self._states.repository
         if not self._fetched(told) or not repository.is_ancestor(commit, told.merged):
             return None
-        made = repository.commits(repository.between(parent, told.head))
-        emails = {each.email.strip().casefold() for one in made for each in one.people}
-        branch = Branch(
-            emails=tuple(sorted(emails - {""})),
-            signers=tuple(sorted({one.signer.fingerprint for one in made if one.signer})),
-        )
+        made = self._states.contributing(parent, told.head, policy)
+        told = self._with_merger(self._with_makers(told, made), parent, commit, policy)
+        branch = _branch(made, told)
         looked = {each.commit for each in told.reviews if each.commit}
         covered = {each: self._covered(each, parent, policy) for each in sorted(looked)}
         return self._seal(observe(policy, commit, told, branch, covered), policy)
+
+    def _with_makers(self, told: Request, made: Sequence[Commit]) -> Request:
+        """Without pushers who did nothing but take in the base branch, as far as the forge tells that.
+
+        Args:
+            made: the commits of the branch that are a contribution.
+        """
+        counting = {each.id for each in made}
+        idle = {each.login for each in told.hands} - {
+            each.login for each in told.hands if self._reach(each) & counting or not self._reach(each)
+        }
+        return replace(told, pushers=tuple(each for each in told.pushers if each not in idle))
+
+    def _reach(self, hand: Hand) -> set[str]:
+        """The commits that a hand brought to a branch; none where that can't be told."""
+        repository = self._states.repository
+        ends = [each for each in (hand.before, hand.after) if each]
+        if not ends or any(repository.find(each) is None for each in ends):
+            return set()
+        return set(repository.between(*ends)) if hand.before else {hand.after}
+
+    def _with_merger(self, told: Request, parent: str, commit: str, policy: Policy) -> Request:
+        """Whoever merged by hand made what came along beside the branch; a forge's own merge brings nothing.
+
+        Squashed and rebased commits are made by the forge alone: their branch is not among their ancestors.
+        """
+        repository = self._states.repository
+        if not repository.is_ancestor(told.head, commit):
+            return told
+        branch = set(repository.between(parent, told.head))
+        if all(each.id in branch for each in self._states.contributing(parent, commit, policy)):
+            return told
+        return replace(told, pushers=tuple(sorted({*told.pushers, told.merged_by or ""})))
 
     def _fetched(self, told: Request) -> bool:
         """Whether the request's branch is here, as it was when it was merged."""
@@ -106,6 +139,19 @@ class Witness:
     def _covered(self, looked: str, parent: str, policy: Policy) -> tuple[Transition, ...]:
         """What a commit would have changed when it was looked at, seen from where it left the base branch."""
         return transitions_of(self._states, self._past, looked, (parent, policy))
+
+
+def _branch(made: Sequence[Commit], told: Request) -> Branch:
+    """Whom the commits of a request's branch name, without those that only take in the base branch."""
+    people = {each for one in made for each in one.people}
+    emails = {each.email.strip().casefold() for each in people} - {""}
+    bare = {each.name or each.text for each in people if not each.email.strip()}
+    known = {each.strip().casefold() for each in told.named}
+    return Branch(
+        emails=tuple(sorted(emails)),
+        signers=tuple(sorted({one.signer.fingerprint for one in made if one.signer})),
+        unnamed=tuple(sorted({*(emails - known), *(visible(each, _LONGEST) for each in bare)})),
+    )
 
 
 def transitions_of(

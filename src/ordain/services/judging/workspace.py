@@ -8,17 +8,15 @@ from contextlib import contextmanager
 from msgspec import Struct
 
 from ordain.adapters.git import Repository, scratch
-from ordain.core.specs.governance import Policy, ledger_branch
-from ordain.core.state.instance import load
-from ordain.errors import UserError
+from ordain.adapters.resources import templates
 from ordain.ports import Forge, OpenForge
 from ordain.services.judging.book import Book, open_book
+from ordain.services.judging.branches import Branches, of_clone
+from ordain.services.judging.ground import Ground, ground
 from ordain.services.judging.judging import Attest, Context, nobody
 from ordain.services.judging.past import Past, evidence_of
 from ordain.services.judging.preview import Preview, preview
 from ordain.services.judging.states import States
-
-BASE, LEDGER = "refs/ordain/base", "refs/ordain/ledger"
 
 
 class Setting(Struct, frozen=True, kw_only=True):
@@ -40,16 +38,21 @@ class Desk(Struct, frozen=True, kw_only=True):
     """The base branch as it is now, beside the clone's own objects.
 
     Attributes:
-        repository: a scratch repository that sees both. base: newest commit of the base branch.
+        repository: a scratch repository that sees both. ground: which branch that is, and what governs it.
     """
 
     repository: Repository
     address: str
-    base: str
+    ground: Ground
     states: States
     book: Book
     forge: Forge
     setting: Setting
+
+    @property
+    def base(self) -> str:
+        """The newest commit of the base branch."""
+        return self.ground.base
 
     def preview(self, revision: str) -> Preview:
         """What reconciling would decide if this revision were merged now."""
@@ -77,50 +80,31 @@ def at_base(setting: Setting) -> Iterator[Desk]:
         UserError: when there is no origin, no such branch, or no provable ledger.
         RetryLater: when the origin does not answer.
     """
-    clone = setting.clone
-    address, branch = clone.remote(), base_branch(clone)
+    clone, address = setting.clone, setting.clone.remote()
     with scratch(clone.folder) as repository:
-        repository.fetch(address, {f"refs/heads/{branch}": BASE})
-        base = repository.resolve(BASE)
         states = States(repository, setting.templates)
-        book = ledger_book(states, address, base)
+        branches = Branches(repository, address)
+        found = ground(states, branches.start(clone), branches.finders())
         yield Desk(
-            repository=repository, address=address, base=base, states=states, book=book,
-            forge=setting.forge(repository, address), setting=setting,
+            repository=repository, address=address, ground=found, states=states,
+            book=book_of(states, found), forge=setting.forge(repository, address), setting=setting,
         )  # fmt: skip
 
 
-def ledger_book(states: States, address: str, base: str) -> Book:
-    """The proven ledger that belongs to a base branch, fetched from where the branch is.
-
-    Args:
-        states: of a scratch repository. base: newest commit of the base branch, which is there already.
-    """
-    repository, policy = states.repository, states.newest_policy(base)
-    branch, genesis = ledger_branch(policy), states.genesis(base)
-    if branch == policy.branch:
-        return open_book(states, base, genesis)
-    if not repository.has(address, f"refs/heads/{branch}"):
-        return Book.empty()
-    repository.fetch(address, {f"refs/heads/{branch}": LEDGER})
-    return open_book(states, repository.resolve(LEDGER), genesis)
+def book_of(states: States, found: Ground) -> Book:
+    """The proven ledger of a repository; errors as `open_book`."""
+    return open_book(states, found.ledger, found.genesis) if found.ledger else Book.empty()
 
 
-def base_branch(clone: Repository) -> str:
-    """The base branch that the clone's committed policy names; errors as `committed_policy`."""
-    return committed_policy(clone).branch
-
-
-def committed_policy(clone: Repository) -> Policy:
-    """The policy of the clone's newest commit.
+def governed(clone: Repository) -> Ground:
+    """Where a clone is governed, by its origin as it is now; as the clone knows it where there is none.
 
     Raises:
-        UserError: when nothing committed here has a valid policy.
+        UserError: when no policy can be read, or the base branch is not there.
+        RetryLater: when the origin does not answer.
     """
-    head = clone.find("HEAD")
-    instance = load(clone.read(head, ("policy.yaml",))).instance if head else None
-    if instance is None:
-        raise UserError(
-            "the newest commit here has no valid policy.yaml", where="policy.yaml", fix="ordain check"
-        )
-    return instance.policy
+    if not clone.has_remote():
+        return ground(States(clone, templates()), clone.resolve("HEAD"), of_clone(clone))
+    with scratch(clone.folder) as repository:
+        branches = Branches(repository, clone.remote())
+        return ground(States(repository, templates()), branches.start(clone), branches.finders())

@@ -14,20 +14,24 @@ from ordain.adapters.met import Met
 from ordain.adapters.outcomes import Names, read_outcomes
 from ordain.adapters.predictions import Shape, read_log
 from ordain.core.drift.breach import verdicts
-from ordain.core.drift.counts import Window, reference_of
-from ordain.core.drift.evidence import ColumnReport, Estimate, Evidence, Performance, Settings
+from ordain.core.drift.coming import Ebb, ebb
+from ordain.core.drift.counts import Reference, Window, reference_of
+from ordain.core.drift.evidence import ColumnReport, Evidence, Settings
 from ordain.core.drift.findings import Freshness
 from ordain.core.drift.judge import Judged, beyond_shares, judge, target_report
+from ordain.core.drift.measured import Estimate, Performance
 from ordain.core.drift.refusal import Grounds, refusal
 from ordain.core.drift.season import season
 from ordain.core.drift.summary import Looked, Subject, findings_of, summary
 from ordain.services.monitoring.watched import Watched
 from ordain.watch.collect import Collector, Taken, Who, times_of
+from ordain.watch.columns import Coder
 from ordain.watch.estimate import estimated
+from ordain.watch.joining import Joined, Joiner
 from ordain.watch.joint import joint
-from ordain.watch.labelled import Joined, Joiner, performance, recent, sensitive, target_counts
+from ordain.watch.labelled import performance, recent, sensitive, target_counts
 from ordain.watch.spans import ByRows, ByTime
-from ordain.watch.tally import FINE, Tally
+from ordain.watch.tally import FINE, Tally, stamp
 
 SKEW = 300.0  # seconds that clocks may differ
 DAY = 86_400.0
@@ -64,12 +68,10 @@ class _Read(Struct, frozen=True):
     """The log, once read.
 
     Attributes:
-        met: files, as the reader met them.
         performance, newest: None without labels; the latter are the labelled predictions to judge.
     """
 
     collector: Collector
-    met: Met
     performance: Performance | None = None
     newest: Joined | None = None
 
@@ -84,9 +86,9 @@ def monitor(subject: Watched, ask: Ask, settings: Settings) -> Evidence:
     read = _read(subject, ask, settings)
     looked = Looked(
         judged=_judged(subject, ask, read.collector, settings),
-        reference=reference_of(read.collector.coder.features, read.collector.coder.answers),
-        reading=read.collector.reading(read.met),
-        recent=read.collector.part(_newest(read.collector, settings.windows), read.met),
+        reference=_profile(read.collector),
+        reading=read.collector.reading(),
+        recent=read.collector.part(_newest(read.collector, settings.windows)),
         fresh=_freshness(ask, read.collector),
         target=_target(read.newest, subject, settings),
         performance=_against_gates(read, subject, settings),
@@ -98,7 +100,9 @@ def monitor(subject: Watched, ask: Ask, settings: Settings) -> Evidence:
         gate=subject.calibration, seen=told.get("calibration_error"), beyond=beyond_shares(looked.judged)
     )
     refused = refusal(subject.signature.task, grounds, found)
-    estimate = Estimate(refused=refused) if refused else _estimate(subject, read.collector, settings)
+    estimate = (
+        Estimate(refused=refused) if refused else _estimate(subject, read.collector, settings, grounds.error)
+    )
     return summary(_subject(subject, ask), looked, found, estimate, settings)
 
 
@@ -117,19 +121,22 @@ def _read(subject: Watched, ask: Ask, settings: Settings) -> _Read:
     sampled = 0 if ask.season else settings.windows  # the classifier knows the profile, and no season
     who = Who(model=subject.model, versions=subject.versions)
     spans, met, limit = _spans(ask, who, settings), Met(), _limit(ask)
-    collector = Collector((subject.profile, subject.signature), who, spans, sampled)
+    gates = subject.bounds.fairness if subject.bounds and ask.labels else ()
+    coder = Coder(subject.profile, subject.signature, tuple(each.column for each in gates))
+    collector = Collector(coder, who, (spans, sampled), met)
     batches = read_log(LogPlace(ask.log, "the prediction log"), collector.coder.shape, met)
     if not ask.labels:
         collector.read(batches, limit, _ignored)
-        return _Read(collector, met)
+        return _Read(collector)
     outcomes = read_outcomes(LogPlace(ask.labels, "the labels"), ask.names)
-    joiner = Joiner(outcomes, subject.signature, (spans.start(), ask.end.timestamp() - ask.delay))
+    span = (spans.start(), ask.end.timestamp() - ask.delay)
+    joiner = Joiner(outcomes, subject.signature, span, ask.length or DAY)
     collector.read(batches, limit, joiner.add)
     joined = joiner.joined()
     rows = max(ask.rows * settings.windows, RECENT * settings.labelled)
     newest = recent(joined, ask.length * settings.windows, rows)
-    measured = performance(joiner, joined, newest, ask.end.timestamp(), limit)
-    return _Read(collector, met, measured, newest)
+    measured = performance(joiner, (joined, newest), (ask.end.timestamp(), limit), settings.needed)
+    return _Read(collector, measured, newest)
 
 
 def _spans(ask: Ask, who: Who, settings: Settings) -> ByTime | ByRows:
@@ -159,13 +166,18 @@ def _newest(collector: Collector, count: int) -> list[int]:
 def _judged(subject: Watched, ask: Ask, collector: Collector, settings: Settings) -> list[Judged]:
     """The newest windows, oldest first."""
     windows = {number: _window(subject, collector, number) for number in sorted(collector.tallies)}
-    profile = reference_of(collector.coder.features, collector.coder.answers)
+    profile = _profile(collector)
     judged = []
     for number in _newest(collector, settings.windows):
         window = windows.get(number) or _window(subject, collector, number)
         reference = season(windows, number, ask.season) if ask.season else profile
         judged.append(judge(window, reference, settings))
     return judged
+
+
+def _profile(collector: Collector) -> Reference:
+    coder = collector.coder
+    return reference_of(coder.features, coder.answers, coder.kinds)
 
 
 def _window(subject: Watched, collector: Collector, number: int) -> Window:
@@ -181,7 +193,21 @@ def _freshness(ask: Ask, collector: Collector) -> Freshness:
     """A log is silent when a whole window passed without a prediction; of rows, a day."""
     silent = (ask.end.timestamp() - collector.newest) / HOUR
     patience = (DAY if ask.rows else ask.length) / HOUR
-    return Freshness(silent=silent if math.isfinite(silent) else None, patience=patience)
+    return Freshness(
+        silent=silent if math.isfinite(silent) else None,
+        patience=patience,
+        newest=stamp(collector.newest),
+        ebb=_ebb(collector),
+    )
+
+
+def _ebb(collector: Collector) -> tuple[str, Ebb] | None:
+    """Since when predictions have all but stopped; windows of rows are always full."""
+    spans, tallies = collector.spans, collector.tallies
+    if not isinstance(spans, ByTime):
+        return None
+    found = ebb([tallies[each].rows if each in tallies else 0 for each in range(spans.count)])
+    return None if found is None else (stamp(spans.bounds(spans.count - found.since)[0]), found)
 
 
 def _target(joined: Joined | None, subject: Watched, settings: Settings) -> ColumnReport | None:
@@ -203,10 +229,10 @@ def _against_gates(read: _Read, subject: Watched, settings: Settings) -> Perform
     return msgspec.structs.replace(measured, verdicts=tuple(found))
 
 
-def _estimate(subject: Watched, collector: Collector, settings: Settings) -> Estimate:
+def _estimate(subject: Watched, collector: Collector, settings: Settings, error: float) -> Estimate:
     tallies = [collector.tallies.get(number) for number in _newest(collector, settings.windows)]
     fine = sum((each.fine for each in tallies if each is not None), np.zeros(FINE, dtype=np.int64))
     rows = int(fine.sum())
     if rows < settings.fewest:
         return Estimate(refused=f"{rows} predictions are too few", rows=rows)
-    return estimated(fine, subject.signature.threshold)
+    return estimated(fine, subject.signature.threshold, error)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
@@ -20,6 +20,9 @@ from ordain.services.monitoring.tell import EVENT
 
 QUIET = dt.timedelta(hours=1)
 MOST = 10_000
+LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
+# Model, environment, level and name of an alert.
+Key = tuple[str, str, str, str]
 
 
 class Answer(Struct, frozen=True):
@@ -38,7 +41,7 @@ class Receiver:
 
     def __init__(self, forge: Dispatches, clock: Callable[[], dt.datetime]) -> None:
         self._forge, self._clock = forge, clock
-        self._sent: dict[tuple[str, str, str], dt.datetime] = {}
+        self._sent: dict[Key, dt.datetime] = {}
         self._lock = threading.Lock()
 
     def receive(self, body: bytes) -> Answer:
@@ -54,11 +57,10 @@ class Receiver:
         told = []
         try:
             for each in found:
-                key, now = (each.model, each.environment, each.level), self._clock()
-                last = self._sent.get(key)
-                if last is None or now - last >= QUIET:
+                keys, now = _keys(each), self._clock()
+                if any(now - self._sent.get(key, LONG_AGO) >= QUIET for key in keys):
                     self._forge.dispatch(EVENT, {"model": each.model, "evidence": each.evidence})
-                    self._remember(key, now)
+                    self._remember(keys, now)
                     told.append(f"{each.model}@{each.environment}: {each.level}")
         except RetryLater as error:
             return Answer(503, str(error))
@@ -66,7 +68,15 @@ class Receiver:
             return Answer(502, f"{error}; {error.fix}")
         return Answer(200, ", ".join(told) or "nothing that calls for a request")
 
-    def _remember(self, key: tuple[str, str, str], now: dt.datetime) -> None:
-        if len(self._sent) >= MOST:
-            self._sent = {each: when for each, when in self._sent.items() if now - when < QUIET}
-        self._sent[key] = now
+    def _remember(self, keys: Iterable[Key], now: dt.datetime) -> None:
+        """Note what was passed on; of too many the oldest are forgotten, and passed on again if they come."""
+        for key in keys:
+            self._sent.pop(key, None)  # so that the newest stand last
+            self._sent[key] = now
+        kept = [(key, when) for key, when in self._sent.items() if now - when < QUIET]
+        self._sent = dict(kept[-MOST:])
+
+
+def _keys(found: Said) -> list[Key]:
+    """What makes an alert the same as another; a breach is not the same as a draft."""
+    return [(found.model, found.environment, found.level, name) for name in found.names]

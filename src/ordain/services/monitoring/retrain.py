@@ -3,8 +3,9 @@
 The request's branch holds everything: the new pin of the data, the pipeline's outputs, the release, the
 evidence. What it pins is published and kept before the branch is pushed, and the branch before the request
 is opened: whoever is killed in between leaves nothing that points at what is not there, and the next run
-goes on. Training that fails is told in the request, whose checks then fail in the same way and in sight
-of everybody. Whoever opens it is a contributor, and nothing here decides anything.
+goes on. Between branch and request a mark is left, which remembers both whatever becomes of them. Training
+that fails is told in the request, whose checks then fail in the same way and in sight of everybody. Whoever
+opens it is a contributor, and nothing here decides anything.
 """
 
 from __future__ import annotations
@@ -18,17 +19,18 @@ from msgspec import Struct
 from ordain.adapters import dvc, dvc_remote
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository
-from ordain.core.drift import retraining
+from ordain.core.drift import proposal, retraining
+from ordain.core.drift.asker import asker
 from ordain.core.drift.retraining import Because, Retraining
-from ordain.core.people.request import Draft
 from ordain.core.pipelines.pipeline import FOLDER
 from ordain.core.state.instance import Instance, is_state_path, read_instance
 from ordain.errors import UserError
 from ordain.ports import Proposals
-from ordain.services.judging.workspace import base_branch, committed_policy
-from ordain.services.monitoring.asked import known, remember, tip
+from ordain.services.judging.ground import Ground
+from ordain.services.judging.workspace import governed
+from ordain.services.monitoring.asked import Memory, fetch, known, remember, tip
 from ordain.services.releases.release import release
-from ordain.services.requests.commit import GENERATED, Author, push, record
+from ordain.services.requests.commit import GENERATED, Author, check_signed, push, record
 from ordain.services.requests.pins import free_branch
 from ordain.services.training import data_pins
 from ordain.services.training.affected import affected
@@ -69,6 +71,7 @@ class Bench(Struct, frozen=True, kw_only=True):
 
     Attributes:
         clone: where the work is done. requests: of its forge. author: who commits. watcher: sees it run.
+        key: fingerprint of the key that the author signs with, where it is known.
         baselines: brings deployed releases to compare with, given the folder and models.
         publish: makes the artifacts of pinned releases available to clusters, given the same.
     """
@@ -79,6 +82,7 @@ class Bench(Struct, frozen=True, kw_only=True):
     watcher: Watcher
     baselines: Callable[[Path, tuple[str, ...]], object]
     publish: Callable[[Path, tuple[str, ...]], object]
+    key: str | None = None
 
 
 def retrain(bench: Bench, wish: Wish) -> Asked:
@@ -90,28 +94,30 @@ def retrain(bench: Bench, wish: Wish) -> Asked:
         RetryLater: when the origin, the forge, the registry or a data source does not answer, or another
             run of this was faster.
     """
-    clone, base = bench.clone, base_branch(bench.clone)
+    clone = bench.clone
+    ground = governed(clone)
     instance = read_instance(disk.read_state(clone.folder, is_state_path))
     chosen(instance, [wish.model])
     found, document = retraining.because(wish.evidence, wish.model, wish.where)
     if not found.alarms:
         return Asked(answer="calm", told="nothing in this evidence calls for retraining")
+    check_signed(clone, bench.author.sign)
     wanted = retraining.retraining(found, document, bench.author.now, _running(instance, found))
-    earlier = known(clone, bench.requests, wanted, (wish.model, base))
-    opened = bench.requests.open_requests(retraining.label(wish.model))
+    memory = remembered(bench, wish.model, ground)
+    earlier = known(memory, bench.requests, wanted)
+    opened = bench.requests.open_requests(proposal.label(wish.model))
     answer, what = retraining.judge(wanted, earlier, opened, wish.cooldown)
     if answer == "ask":
-        return ask(bench, found, wanted, base)
+        return ask(bench, found, wanted, memory)
     if answer == "resume":
         push(clone, tip(clone, what) or "", what)
-        request = bench.requests.open_request(draft(found, wanted, (what, base), ""))
-        remember(clone, wish.model, wanted)
+        remember(memory, bench.author, wanted)
+        request = bench.requests.open_request(proposal.draft(found, wanted, (what, ground.branch), ""))
         return Asked(answer=answer, request=request, branch=what, told="an interrupted request was opened")
     if answer == "ready":
-        bench.requests.ready(opened[0].number, retraining.breached(found))
-    unmarked = any(each.retraining.digest == wanted.digest and not each.marked for each in earlier)
-    if answer == "ready" or (unmarked and answer in {"open", "known"}):
-        remember(clone, wish.model, wanted)  # whoever opened it was interrupted before
+        bench.requests.ready(opened[0].number, proposal.breached(found))
+    if answer == "ready" or (answer in {"open", "known"} and retraining.unremembered(wanted, earlier)):
+        remember(memory, bench.author, wanted)
     return Asked(answer=answer, request=what if opened else "", told=_told(answer, what))
 
 
@@ -121,25 +127,39 @@ def _running(instance: Instance, found: Because) -> str:
     return release.artifact if release else ""
 
 
-def ask(bench: Bench, found: Because, wanted: Retraining, base: str) -> Asked:
+def remembered(bench: Bench, model: str, ground: Ground) -> Memory:
+    """What the origin holds now of what was asked for; whose word counts there says the approved policy.
+
+    Raises:
+        RetryLater: when the origin does not answer.
+    """
+    clone = bench.clone
+    fetch(clone, model)
+    trunk = clone.resolve(f"refs/remotes/origin/{ground.branch}")
+    email = clone.identity().rpartition("<")[2].rstrip(">")
+    trusted = asker(ground.policy, bench.key, email)
+    return Memory(clone=clone, model=model, base=ground.branch, trunk=trunk, asker=trusted)
+
+
+def ask(bench: Bench, found: Because, wanted: Retraining, memory: Memory) -> Asked:
     """Make the branch, train, release, publish, keep, push, and open the request: in this order."""
-    clone, model = bench.clone, found.model
+    clone, model, base = bench.clone, found.model, memory.base
     branch, before = _branch(clone, model, base)
     try:
         places = _pinned(clone, model)
         if places is None and not found.watched:
             _undo(clone, branch, before)
             return Asked(answer="same", told=SAME.format(model))
-        outcome = retraining.unlearnable(found) if places is None else _trained(bench, model)
+        outcome = proposal.unlearnable(found) if places is None else _trained(bench, model)
     except BaseException:
         _undo(clone, branch, before)
         raise
     path = f"{FOLDER}/{model}/{retraining.FILE}"
     disk.write_atomic(disk.inside(clone.folder, path), retraining.encode(wanted))
-    made = record(clone, bench.author, retraining.title(model, found), (*GENERATED, *(places or ())))
+    made = record(clone, bench.author, proposal.title(model, found), (*GENERATED, *(places or ())))
     push(clone, made.commit or "", branch)
-    request = bench.requests.open_request(draft(found, wanted, (branch, base), outcome))
-    remember(clone, model, wanted)
+    remember(memory, bench.author, wanted)
+    request = bench.requests.open_request(proposal.draft(found, wanted, (branch, base), outcome))
     return Asked(answer="ask", request=request, branch=branch, told=outcome)
 
 
@@ -172,16 +192,6 @@ def _undo(clone: Repository, branch: str, before: str) -> None:
             disk.inside(clone.folder, path).unlink(missing_ok=True)
     clone.restore(tracked)
     clone.leave_branch(branch, before)
-
-
-def draft(found: Because, wanted: Retraining, ends: tuple[str, str], outcome: str) -> Draft:
-    """The request to open. `ends`: branch and base."""
-    branch, base = ends
-    return Draft(
-        branch=branch, base=base, title=retraining.title(found.model, found),
-        body=retraining.body(found, wanted, outcome), labels=(retraining.label(found.model),),
-        draft=found.request == "draft",
-    )  # fmt: skip
 
 
 def _pinned(clone: Repository, model: str) -> tuple[str, ...] | None:
@@ -225,11 +235,11 @@ def _trained(bench: Bench, model: str) -> str:
         pin = data_pins.path_of(model)
         clone.restore([each for each in _tracked(clone, GENERATED) if each != pin])
         _keep(bench, model, ())
-        return retraining.outcome_of(None, f"{error}\n{error.fix}")
+        return proposal.outcome_of(None, f"{error}\n{error.fix}")
     bench.publish(root, (model,))
     _keep(bench, model, (f"{FOLDER}/{model}/dvc.yaml",))
     told = {"release": released.release, "baseline": released.baseline or ""}
-    return retraining.outcome_of(told, "")
+    return proposal.outcome_of(told, "")
 
 
 def _keep(bench: Bench, model: str, made: tuple[str, ...]) -> None:
@@ -242,7 +252,7 @@ def _keep(bench: Bench, model: str, made: tuple[str, ...]) -> None:
     data = (tracked,) if source and disk.inside(root, tracked).is_file() else ()
     if not (made or data):
         return
-    if committed_policy(bench.clone).forge == "local" and not dvc_remote.has_default(root):
+    if governed(bench.clone).policy.forge == "local" and not dvc_remote.has_default(root):
         bench.watcher.note("no DVC remote is set up: outputs stay in the cache of this clone")
         return
     with dvc.exclusive(root, lambda: bench.watcher.note("waiting for an earlier run here to end")) as lock:

@@ -5,6 +5,7 @@ A pod has no clone, and its image nothing that reads one, so that part is import
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from ordain.core.artifacts.signature import Signature
 from ordain.core.gating.verdicts import Verdict
 from ordain.core.reasons import Reason
 from ordain.core.specs.bounds import Bounds, bounds_of
+from ordain.core.specs.parts import NAME_PATTERN
 from ordain.core.specs.spec import Spec
 from ordain.errors import UserError
 
@@ -83,7 +85,7 @@ def watched(root: Path, target: str, artifact: Path | None, approved: Approved) 
         UserError: for an unknown target, or an artifact that is absent, altered or without a profile.
     """
     model, _, environment = target.partition("@")
-    if not model or not environment:
+    if not all(re.fullmatch(NAME_PATTERN, each) for each in (model, environment)):
         fix = "write it as in churn@production"
         raise UserError(f"{target!r} does not name a model and an environment", fix=fix)
     declared = _declared(root, model, environment, needed=artifact is None)

@@ -101,8 +101,7 @@ def prove_anew(root: Path) -> None:
 
 def _memory(clone: Clone) -> LedgerMemory:
     """How far a ledger was proven; another version of Ordain proves for itself."""
-    branch = clone.base.name.removeprefix("origin/")
-    return LedgerMemory(clone.repository.git_folder(), f"{branch} proven by {__version__}")
+    return LedgerMemory(clone.repository.git_folder(), f"{clone.genesis} proven by {__version__}")
 
 
 def _proven(book: Book, memory: LedgerMemory) -> int:

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 from msgspec import Struct
 
@@ -236,7 +237,7 @@ def _measured(record: Release, origin: Origin) -> Proof:
     try:
         package, gates = (json.loads(origin.files[name]) for name in ("package.json", "gates.json"))
         return measured_proof(record, package, gates)
-    except (KeyError, ValueError, AttributeError):
+    except (KeyError, ValueError, AttributeError, msgspec.ValidationError):
         return failed("release", f"{record.model}@{record.number}", "its pipeline's records can't be read")
 
 

@@ -17,21 +17,21 @@ from ordain.core.ledger.ledger import advance
 from ordain.core.plans import planning
 from ordain.core.plans.plan import Plan, Point
 from ordain.core.plans.planning import Inputs
-from ordain.core.reports.report import count
+from ordain.core.problems import Problem
 from ordain.core.reports.verification import differing
 from ordain.core.specs.identity import Target
-from ordain.core.state.declared import Instance
+from ordain.core.state.declared import Declared, Instance
 from ordain.core.state.instance import STATE_PATHS, is_state_path
+from ordain.core.state.placeholders import placeholder_images
 from ordain.errors import UserError
 from ordain.ports import Merges
-from ordain.services.judging.book import Book, open_book
-from ordain.services.judging.clone import base_point, ledger_commit
+from ordain.services.judging.clone import ground_of
 from ordain.services.judging.judged import Judged, entry_of
 from ordain.services.judging.judging import Attest, Walk, nobody
 from ordain.services.judging.past import Past
 from ordain.services.judging.states import MANIFESTS, States
 from ordain.services.judging.witness import Witness
-from ordain.services.judging.workspace import Desk, Setting, at_base, base_branch
+from ordain.services.judging.workspace import Desk, Setting, at_base, book_of
 from ordain.services.reading.measurements import measurements
 from ordain.services.training.staleness import Hash, Read, at_commit, in_working_tree, stale_pipelines
 
@@ -89,7 +89,8 @@ def plan(setting: Setting, revision: str | None, base: str | None, forge: Merges
             manifests=_manifests(desk),
             stale=stale_pipelines(instance, read, md5),
             unreconciled=unreconciled,
-            notes=_restored(len(desk.book.repaired)),
+            restored=desk.book.repaired,
+            notes=tuple(map(_noted, placeholder_images(Declared(instance=instance)))),
         )
         return planning.build(replace(inputs, measured=measurements(inputs, read, desk.repository)))
 
@@ -100,18 +101,16 @@ def _desk(setting: Setting, base: str | None) -> Iterator[tuple[Desk, Point]]:
     clone = setting.clone
     if base is None and clone.has_remote():
         with at_base(setting) as desk:
-            yield desk, Point(name=f"origin/{base_branch(clone)}", commit=desk.base)
+            yield desk, Point(name=f"origin/{desk.ground.branch}", commit=desk.base)
         return
-    point = base_point(clone, States(clone, setting.templates), base)
+    found, point = ground_of(clone, States(clone, setting.templates), base)
     with scratch(clone.folder) as repository:
         states = States(repository, setting.templates)
-        commit, address = point.commit or "", str(clone.folder.resolve())
-        ledger = ledger_commit(clone, states, commit)
+        address = str(clone.folder.resolve())
         yield (
             Desk(
-                repository=repository, address=address, base=commit, states=states,
-                book=open_book(states, ledger, states.genesis(commit)) if ledger else Book.empty(),
-                forge=setting.forge(repository, address), setting=setting,
+                repository=repository, address=address, ground=found, states=states,
+                book=book_of(states, found), forge=setting.forge(repository, address), setting=setting,
             ),
             point,
         )  # fmt: skip
@@ -181,8 +180,8 @@ def _usable(judged: Judged) -> Instance:
     return judged.snapshot.instance
 
 
-def _restored(amount: int) -> tuple[str, ...]:
-    return (f"{count(amount, 'edited file')} below manifests/ will be restored",) if amount else ()
+def _noted(problem: Problem) -> str:
+    return f"{problem.file}: {problem.key}: {problem.message}"
 
 
 def _past(states: States, state: LedgerState, genesis: str) -> dict[str, Instance]:

@@ -9,103 +9,37 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Protocol
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from ordain.adapters.git import PushRacedError, Repository, scratch
+from ordain.core.approvals.attested import Attested
 from ordain.core.approvals.summary import summaries
 from ordain.core.canonical import bytes_digest
 from ordain.core.decisions import Decision, Entry, LedgerState
-from ordain.core.evidence.attestation import Signer
 from ordain.core.git import commits
 from ordain.core.ledger.ledger import FOLDER, Seen, advance, check_seen, encode, path_of
 from ordain.core.people.trust import collectors
 from ordain.core.reasons import Reason
 from ordain.core.rendering.admission import ADMITTED
 from ordain.core.rendering.render import admitted_files
-from ordain.core.specs.governance import Policy
+from ordain.core.specs.governance import Policy, ledger_branch
 from ordain.errors import RetryLater, UserError
-from ordain.ports import OpenForge, Requests
 from ordain.services.judging.book import Book, manifests_digest, open_book
+from ordain.services.judging.branches import Branches
+from ordain.services.judging.ground import Ground, ground
 from ordain.services.judging.judged import Judged, entry_of
 from ordain.services.judging.judging import Attest, Context, Walk, nobody
 from ordain.services.judging.past import Past, evidence_of
 from ordain.services.judging.states import MANIFESTS, States
 from ordain.services.judging.witness import Witness, signed
+from ordain.services.reconciling.order import Order, Outcome
 
 ROBOT = commits.Identity(name="Ordain Reconciler", email="reconciler@ordain.dev")
 ATTEMPTS = 12
 BASE, TARGET = "refs/ordain/base", "refs/ordain/target"
-
-
-class Place(Struct, frozen=True):
-    """A branch of a repository."""
-
-    address: str
-    branch: str
-
-
-class Collector(Struct, frozen=True, kw_only=True):
-    """Who signs what this reconciler writes: the key's fingerprint, and a signer for each purpose."""
-
-    key: str
-    ledger: Signer
-    commit: Signer
-    request: Signer
-    summary: Signer
-
-
-class Memory(Protocol):
-    """Keeps the newest ledger head that was seen."""
-
-    def recall(self) -> Seen | None:
-        """What was seen before."""
-
-    def remember(self, seen: Seen) -> None:
-        """Keep a head, unless a newer one is known."""
-
-
-class Order(Struct, frozen=True, kw_only=True):
-    """What to reconcile, and with what.
-
-    Attributes:
-        source: the base branch. target: where manifests and ledger go; often the same.
-        borrow: a local repository whose objects need not be fetched again.
-        memory: what was seen of the target's ledger before.
-        requests: what knows of merged requests, by the policy at the head; None for the local forge.
-        templates: of the renderer. present: whether an artifact was published, by its image.
-        clock: the time of observation, UTC. pause: waits before the n-th attempt, with jitter.
-    """
-
-    source: Place
-    target: Place
-    borrow: Path | None
-    memory: Memory | None
-    collector: Collector
-    forge: OpenForge
-    requests: Callable[[Policy], Requests | None]
-    templates: Mapping[str, str]
-    present: Callable[[str], bool]
-    clock: Callable[[], dt.datetime]
-    pause: Callable[[int], None]
-
-
-class Outcome(Struct, frozen=True, kw_only=True):
-    """What one run did.
-
-    Attributes:
-        commit: newest commit that was pushed; None when there was nothing to record.
-        entries: those written. repaired: edited paths that were restored.
-        standing: refusals that are on record already and still hold.
-    """
-
-    commit: str | None = None
-    entries: tuple[Entry, ...] = ()
-    repaired: tuple[str, ...] = ()
-    standing: tuple[Decision, ...] = ()
+# Where people put a base branch that the policy names now.
+MOVED = "git push origin {}:refs/heads/{}, when it holds all that was merged; or approve another policy"
 
 
 def reconcile(order: Order) -> Outcome:
@@ -135,60 +69,80 @@ class _Attempt:
         self._time, self._now = int(now.timestamp()), now.strftime("%Y-%m-%dT%H:%M:%SZ")
         # What the next commit stands on; None where the target branch is yet to be made.
         self._tip: str | None = None
+        self._bases = Branches(repository, order.source.address, BASE)
+        same = order.target.address == order.source.address
+        self._targets = self._bases if same else Branches(repository, order.target.address, TARGET)
+        self._goal, self._moved = "", False
+        self._witnesses: dict[tuple[str, str], Attest] = {}
         self._past = Past(())
         self._ledger: dict[str, str] = {}
         self._manifests: dict[str, str] = {}
 
     def run(self) -> Outcome:
-        base = self._fetch()
-        genesis = self._states.genesis(base)
-        book = open_book(self._states, self._tip, genesis) if self._tip else Book.empty()
-        memory, target = self._order.memory, self._order.target
+        found = self._found()
+        book = self._book(found)
+        memory = self._order.memory(found.genesis) if self._order.memory else None
         if memory is not None:
-            check_seen(book.records, memory.recall(), target.branch)
+            check_seen(book.records, memory.recall(), self._goal)
         self._ledger, self._manifests = dict(book.ledger), dict(book.manifests)
         self._past = Past(book.records)
         # Approvals come after the branch: what was approved before it was merged is then always here.
         forge = self._order.forge(self._repository, self._order.source.address)
         context = Context(
             evidence=evidence_of(forge.approvals(), book.records), now=self._now,
-            present=self._order.present, attest=self._witness(base), past=self._past,
+            present=self._order.present, attest=self._witness, past=self._past,
         )  # fmt: skip
-        walk = Walk(self._states, context, book.state, base)
-        self._authorised(walk)
+        walk = Walk(self._states, context, book.state, found.base)
+        self._authorised(walk, found)
         outcome = self._walk(walk, book)
         if outcome.commit:
-            self._repository.push(target.address, outcome.commit, f"refs/heads/{target.branch}")
+            self._repository.push(self._order.target.address, outcome.commit, f"refs/heads/{self._goal}")
         if memory is not None and walk.state.head:
             memory.remember(Seen(sequence=walk.state.sequence, digest=walk.state.head))
         return outcome
 
-    def _witness(self, base: str) -> Attest:
-        """The forge's word, where the policy names a forge."""
-        requests = self._order.requests(self._states.newest_policy(base))
-        if requests is None:
-            return nobody
-        source, sign = self._order.source, self._order.collector.request
-        return Witness(self._states, source.address, requests, self._past, signed(sign)).attest
+    def _found(self) -> Ground:
+        """Where the repository is governed, by what its branches hold now."""
+        source, borrow = self._order.source, self._order.borrow
+        if source.branch is None and borrow is not None:
+            head: str | None = self._bases.start(Repository(borrow))
+        else:
+            head = self._bases.newest(source.branch or "main")
+        if head is None:
+            what = f"there is no branch `{source.branch}`"
+            raise UserError(what, where=source.address, fix=f"git push origin {source.branch}")
+        return ground(self._states, head, self._bases.finders(self._targets))
 
-    def _fetch(self) -> str:
-        """Bring both branches here; the newest commit of the base branch."""
-        source, target = self._order.source, self._order.target
-        self._repository.fetch(source.address, {f"refs/heads/{source.branch}": BASE})
-        base = self._repository.resolve(BASE)
-        if target == source:
-            self._tip = base
-        elif self._repository.has(target.address, f"refs/heads/{target.branch}"):
-            self._repository.fetch(target.address, {f"refs/heads/{target.branch}": TARGET})
-            self._tip = self._repository.resolve(TARGET)
-        return base
+    def _book(self, found: Ground) -> Book:
+        """The ledger to go on with; what the next commit stands on is where the ledger belongs now."""
+        self._goal = self._order.target.branch or ledger_branch(found.policy)
+        self._tip = self._targets.newest(self._goal)
+        # Whoever names the branch has the ledger there; else it is where approved policies say it is.
+        ledger = self._tip if self._order.target.branch else found.ledger
+        book = open_book(self._states, ledger, found.genesis) if ledger else Book.empty()
+        self._moved = ledger != self._tip
+        return replace(book, repaired=()) if self._moved else book
 
-    def _authorised(self, walk: Walk) -> None:
-        """The policy must name this branch and this key."""
-        branch, key = self._order.source.branch, self._order.collector.key
+    def _witness(self, commit: str, parent: str, policy: Policy) -> Attested | None:
+        """The word of the forge that the judging policy names, where it names one."""
+        named = policy.forge, policy.branch
+        if named not in self._witnesses:
+            requests, sign = self._order.requests(policy), self._order.collector.request
+            address = self._order.source.address
+            self._witnesses[named] = (
+                Witness(self._states, address, requests, self._past, signed(sign)).attest
+                if requests
+                else nobody
+            )
+        return self._witnesses[named](commit, parent, policy)
+
+    def _authorised(self, walk: Walk, found: Ground) -> None:
+        """The approved policy must govern this branch and name this key."""
+        branch, key = self._order.source.branch or found.branch, self._order.collector.key
         if walk.policy.branch != branch:
-            what = f"the approved policy governs the branch `{walk.policy.branch}`, not `{branch}`"
-            raise UserError(what, where="policy.yaml", fix=f"--target '#{walk.policy.branch}'")
+            meant = walk.policy.branch
+            what = f"the approved policy governs the branch `{meant}`, not `{branch}`"
+            raise UserError(what, where="policy.yaml", fix=MOVED.format(found.base[:12], meant))
         if key not in collectors(walk.policy):
             raise UserError(
                 f"{key} is no collector's key in the approved policy",
@@ -200,8 +154,10 @@ class _Attempt:
     def _walk(self, walk: Walk, book: Book) -> Outcome:
         entries: list[Entry] = []
         standing: tuple[Decision, ...] = ()
-        tip, last = None, walk.parent
+        tip, last, branch = None, walk.parent, walk.policy.branch
         for commit in walk.steps():
+            if walk.policy.branch != branch:
+                break  # what follows here is no longer the branch that is governed
             if walk.own(commit):
                 continue
             last = commit
@@ -212,7 +168,7 @@ class _Attempt:
                 entry = self._completed(walk, entry, judged, () if entries else book.repaired)
                 tip = self._record(walk, entry)
                 entries.append(entry)
-        if book.repaired and not entries:
+        if (book.repaired or self._moved) and not entries:
             entry = self._completed(walk, walk.renewal(last, self._now), None, book.repaired)
             tip = self._record(walk, entry)
             entries.append(entry)

@@ -10,7 +10,6 @@ from ordain.adapters.artifacts import Store
 from ordain.core.artifacts.reference import parse_repository
 from ordain.core.reasons import Reason
 from ordain.core.releasing.releasing import deployed_baseline
-from ordain.core.specs.governance import ledger_branch
 from ordain.core.specs.identity import ReleaseRef
 from ordain.core.state.instance import Instance, is_state_path, read_instance
 from ordain.errors import UserError
@@ -56,7 +55,7 @@ def fetch_running(
 def _known(root: Path) -> tuple[Instance, History]:
     place = root.resolve()
     instance = read_instance(disk.read_state(place, is_state_path))
-    return instance, History.around(place, ledger_branch(instance.policy))
+    return instance, History.around(place)
 
 
 def _bring(

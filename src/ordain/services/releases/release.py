@@ -18,25 +18,27 @@ from ordain.adapters.artifacts import store_of
 from ordain.adapters.dvc import exclusive
 from ordain.adapters.dvc_leftovers import sweep
 from ordain.adapters.git import Repository, find_repository
+from ordain.adapters.resources import templates
 from ordain.core.artifacts.artifact import Layout, read_layout
-from ordain.core.canonical import bytes_digest
 from ordain.core.decisions import LedgerState
 from ordain.core.gating import gates as rules
 from ordain.core.gating.release import Baseline, Release, encode
 from ordain.core.gating.verdicts import Verdict
 from ordain.core.gating.waivers import blocking
-from ordain.core.ledger.ledger import FOLDER as LEDGER
-from ordain.core.ledger.ledger import decode, fold
+from ordain.core.ledger.ledger import Record, fold
 from ordain.core.pipelines.looks import FILE as LOOKS
 from ordain.core.pipelines.pipeline import FOLDER
 from ordain.core.problems import did_you_mean
 from ordain.core.releasing import releasing
+from ordain.core.releasing.refused import NotReleasedError, Refused, RefusedError
 from ordain.core.releasing.releasing import Judgement
-from ordain.core.specs.governance import ledger_branch
 from ordain.core.specs.identity import ReleaseRef
 from ordain.core.state.instance import Instance, environment_path, is_state_path, read_instance, release_path
 from ordain.core.yaml.edit import set_pin
 from ordain.errors import UserError
+from ordain.services.judging.book import check_ledger
+from ordain.services.judging.clone import ground_of
+from ordain.services.judging.states import States
 from ordain.services.training.evidence import Collected, Outputs
 
 WAIVER_DAYS = 30
@@ -75,8 +77,9 @@ def release(root: Path, wanted: Sequence[str], now: datetime, say: Say) -> tuple
         say: told when another run has to be waited for.
 
     Raises:
-        UserError: an invalid state; or, after every other model had its turn, why a model is not
-            released; nothing is written for that model.
+        UserError: an invalid state.
+        NotReleasedError: after every other model had its turn, why a model is not released; nothing is
+            written for that model.
     """
     place = root.resolve()
     with exclusive(place, lambda: say("waiting for an earlier run here to end")):
@@ -84,8 +87,8 @@ def release(root: Path, wanted: Sequence[str], now: datetime, say: Say) -> tuple
             sweep(disk.inside(place, folder))
         instance = read_instance(disk.read_state(place, is_state_path))
         names = _chosen(instance, wanted)
-        history = History.around(place, ledger_branch(instance.policy))
-        done, failed = [], []
+        history = History.around(place)
+        done, failed, refused = [], [], []
         for name in names:
             try:
                 # Read again: the model before may have changed the same environment.
@@ -93,8 +96,9 @@ def release(root: Path, wanted: Sequence[str], now: datetime, say: Say) -> tuple
                 done.append(Desk(place, current, history).release(name, now))
             except UserError as error:
                 failed.append(error)
+                refused.append(_refused(name, error))
         if failed:
-            raise _joined(failed, done)
+            raise NotReleasedError(_joined(failed, done), tuple(refused))
     return tuple(done)
 
 
@@ -105,6 +109,11 @@ def _chosen(instance: Instance, wanted: Sequence[str]) -> list[str]:
             hint = did_you_mean(name, known) or "the models are in models.yaml"
             raise UserError(f"there is no model `{name}`", where="models.yaml", fix=hint)
     return [each for each in known if not wanted or each in wanted]
+
+
+def _refused(model: str, error: UserError) -> Refused:
+    verdicts = error.verdicts if isinstance(error, RefusedError) else ()
+    return Refused(model=model, what=error.what, fix=error.fix, verdicts=verdicts)
 
 
 def _joined(failed: Sequence[UserError], done: Sequence[Released]) -> UserError:
@@ -131,11 +140,11 @@ class History(msgspec.Struct, frozen=True):
     ledger: LedgerState | None = None
 
     @classmethod
-    def around(cls, root: Path, branch: str) -> History:
-        """The history of the repository that a folder is the top of; `branch` holds the ledger.
+    def around(cls, root: Path) -> History:
+        """The history of the repository that a folder is the top of, and its proven ledger.
 
-        The ledger is read without proof: a release is a proposal, and `ordain reconcile` proves all that
-        it decides by.
+        Raises:
+            UserError: reason `ledger-broken`.
         """
         try:
             repository = find_repository(root)
@@ -143,10 +152,7 @@ class History(msgspec.Struct, frozen=True):
             return cls()
         if repository.folder.resolve() != root:
             return cls()
-        head = repository.find(f"refs/remotes/origin/{branch}") or repository.find(f"refs/heads/{branch}")
-        files = repository.read(head, (LEDGER,)) if head else {}
-        entries = [(bytes_digest(data), decode(data)) for _, data in sorted(files.items())]
-        return cls(repository, fold(entries))
+        return cls(repository, fold([(each.digest, each.entry) for each in _ledger(repository)]))
 
     def numbers(self, model: str) -> set[int]:
         """Every number that a record of the model has had in any commit of any ref."""
@@ -156,6 +162,16 @@ class History(msgspec.Struct, frozen=True):
         listed = self.repository.names_ever(folder)
         found = (re.fullmatch(r"([1-9][0-9]{0,8})\.yaml", each) for each in listed)
         return {int(each[1]) for each in found if each}
+
+
+def _ledger(repository: Repository) -> tuple[Record, ...]:
+    """The proven ledger as the clone knows it; empty where there is no base branch to ask yet."""
+    states = States(repository, templates())
+    try:
+        found, _ = ground_of(repository, states)
+    except UserError:
+        return ()
+    return check_ledger(states, found.ledger, found.genesis) if found.ledger else ()
 
 
 class Desk:
@@ -182,7 +198,7 @@ class Desk:
         weighed = blocking(verdicts, self.instance.policy.waivers, model, f"{now.astimezone(UTC):%Y-%m-%d}")
         if weighed.blocked:
             expires = f"{now.astimezone(UTC) + timedelta(days=WAIVER_DAYS):%Y-%m-%d}"
-            raise releasing.refusal(model, weighed.blocked, expires)
+            raise RefusedError(releasing.refusal(model, weighed.blocked, expires), verdicts)
         used = committed | releasing.numbers_in_use(model, self.instance, self.history.ledger)
         record = releasing.record_of(collected.evidence, judgement, releasing.next_number(used))
         path = release_path(model, record.number)

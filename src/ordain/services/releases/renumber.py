@@ -15,16 +15,17 @@ from msgspec import Struct
 
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository, find_repository
+from ordain.adapters.resources import templates
 from ordain.core.gating.release import encode
 from ordain.core.releasing import releasing
 from ordain.core.releasing.renumber import Move, moves
-from ordain.core.specs.governance import ledger_branch
 from ordain.core.state.declared import Instance, environment_path, release_path
 from ordain.core.state.instance import STATE_PATHS, read_instance
 from ordain.core.yaml.edit import set_pin
 from ordain.core.yaml.yamltext import look_at_text
 from ordain.errors import UserError
-from ordain.services.judging.clone import newest
+from ordain.services.judging.clone import ground_of
+from ordain.services.judging.states import States
 from ordain.services.releases.release import History
 
 
@@ -82,7 +83,7 @@ def renumber(root: Path, model: str) -> Renumbered:
     ours = sides.records(sides.head, model)
     own = {n: each for n, each in sides.instance.releases.get(model, {}).items() if n not in before}
     taken = {n for n in own if n in theirs and theirs[n] != ours[n]}
-    history = History.around(top, ledger_branch(sides.instance.policy))
+    history = History.around(top)
     used = history.numbers(model) | releasing.numbers_in_use(model, sides.instance, history.ledger)
     folder = f"releases/{model}"
     here = _by_number(model, disk.read_state(top, lambda path: path.startswith(f"{folder}/"), tops=(folder,)))
@@ -108,16 +109,12 @@ def _sides(clone: Repository, model: str) -> Sides:
         names = ", ".join(sorted(instance.models.models)) or "none"
         what = f"there is no model `{model}`; declared: {names}"
         raise UserError(what, where="models.yaml", fix="ordain status")
-    branch = instance.policy.branch
+    found, point = ground_of(clone, States(clone, templates()))
     merging = clone.find("MERGE_HEAD")
-    base = merging or newest(clone, branch)
-    if base is None:
-        what = f"the base branch {branch} is not in this clone"
-        raise UserError(what, where="policy.yaml", fix=f"git fetch origin {branch}")
-    fetched = base == clone.find(f"refs/remotes/origin/{branch}")
+    base = merging or found.base
     return Sides(
         clone=clone, head=head, instance=instance, base=base, merging=merging is not None,
-        name=f"origin/{branch}" if fetched else "MERGE_HEAD" if merging else branch,
+        name=point.name if base == found.base else "MERGE_HEAD",
         fork=clone.merge_base(head, base),
     )  # fmt: skip
 

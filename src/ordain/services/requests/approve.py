@@ -6,6 +6,8 @@ evidence, whatever this verb said.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from ordain.core.approvals import approval
@@ -32,12 +34,14 @@ class Approved(Struct, frozen=True, kw_only=True):
     Attributes:
         person: by the policy. revision: what was looked at. reference: where the approval lies.
         decisions: the transitions, each as it would be decided before this approval.
+        unproven: commits whose author nothing proves, for which it will be refused whoever approves.
     """
 
     person: str
     revision: str
     reference: str
     decisions: tuple[Decision, ...]
+    unproven: tuple[str, ...] = ()
 
 
 def approve(setting: Setting, revision: str, approver: Approver) -> Approved:
@@ -67,7 +71,20 @@ def approve(setting: Setting, revision: str, approver: Approver) -> Approved:
         content = approval.statement([each.transition for each in mine], commit)
         data = attestation.to_bytes(attestation.seal(content, approver.sign))
         reference = desk.forge.publish(data)
-    return Approved(person=person, revision=commit, reference=reference, decisions=mine)
+    return Approved(
+        person=person,
+        revision=commit,
+        reference=reference,
+        decisions=mine,
+        unproven=_unproven(judged.policy, mine),
+    )
+
+
+def _unproven(policy: Policy, decisions: Sequence[Decision]) -> tuple[str, ...]:
+    """What is said of unsigned commits; a forge will still say who pushed them, and the local one can't."""
+    if policy.forge != "local":
+        return ()
+    return tuple(sorted({each.detail for each in decisions if each.reason == Reason.AUTHOR_UNPROVEN}))
 
 
 def _person(policy: Policy, key: str) -> str:

@@ -15,11 +15,16 @@ from msgspec import Struct
 from ordain.adapters import files as disk
 from ordain.adapters.git import PushRacedError, Repository
 from ordain.core.git import commits
+from ordain.core.reasons import Reason
 from ordain.errors import RetryLater, UserError
-from ordain.services.judging.workspace import base_branch
+from ordain.services.judging.workspace import governed
 
 # Files, and folders with a `/` at the end.
 GENERATED = (".ordain/schemas/", "dvc.lock", "dvc.yaml", "environments/", "pipelines/", "releases/")
+SIGNING = (
+    "git config gpg.format ssh && git config user.signingkey ~/.ssh/id_ed25519.pub"
+    " && git config commit.gpgsign true"
+)
 _IDENTITY = re.compile(r"(?P<name>[^<>\n]*?) ?<(?P<email>[^<>\n]*)>")
 
 Sign = Callable[[bytes], bytes]
@@ -47,10 +52,11 @@ def commit(clone: Repository, author: Author, message: str, branch: str | None) 
         clone: where they lie. message: the commit's first line. branch: at the origin; None for no push.
 
     Raises:
-        UserError: when the branch is the base branch, a file is odd, or nobody may commit.
+        UserError: when the branch is the base branch, a file is odd, nobody may commit, or reason
+            `author-unproven`.
         RetryLater: when somebody pushed to the branch first.
     """
-    if branch is not None and branch == base_branch(clone):
+    if branch is not None and branch == governed(clone).branch:
         fix = "push to a branch of its own, and merge that"
         raise UserError(f"`{branch}` changes by merging only", where="policy.yaml", fix=fix)
     made = record(clone, author, message, GENERATED)
@@ -61,15 +67,37 @@ def commit(clone: Repository, author: Author, message: str, branch: str | None) 
 
 
 def record(clone: Repository, author: Author, message: str, places: Sequence[str]) -> Committed:
-    """Commit what changed below some places of the working tree, on top of what is checked out."""
+    """Commit what changed below some places of the working tree, on top of what is checked out.
+
+    Raises:
+        UserError: as `commit`, but for the branch.
+    """
     paths = clone.unrecorded(places)
     if not paths:
         return Committed(commit=None)
+    check_signed(clone, author.sign)
     head = clone.resolve("HEAD")
     tree = clone.with_files(head, {path: _content(clone, path) for path in paths})
-    made = _write(clone, author, (tree, head), message)
+    made = write(clone, author, (tree, head), message)
     clone.adopt(made)
     return Committed(commit=made, files=tuple(paths))
+
+
+def check_signed(clone: Repository, sign: Sign | None) -> None:
+    """Refuse to make a commit that can't be approved.
+
+    With the local forge a signature is all that proves an author. Elsewhere the forge says who pushed.
+
+    Raises:
+        UserError: reason `author-unproven`, when nothing would sign it.
+    """
+    if sign is None and not clone.signs() and governed(clone).policy.forge == "local":
+        raise UserError(
+            "the commit would be unsigned, and what nobody is proven to have made can't be approved",
+            where="git config",
+            fix=SIGNING,
+            reason=Reason.AUTHOR_UNPROVEN,
+        )
 
 
 def push(clone: Repository, commit_id: str, branch: str) -> None:
@@ -89,7 +117,12 @@ def _content(clone: Repository, path: str) -> bytes | None:
     return disk.read_bytes(target, disk.STATE_LIMIT) if target.is_file() else None
 
 
-def _write(clone: Repository, author: Author, tree_and_parent: tuple[str, str], message: str) -> str:
+def write(clone: Repository, author: Author, tree_and_parent: tuple[str, str], message: str) -> str:
+    """Make a commit by an author; no branch and no file is touched.
+
+    Raises:
+        UserError: when nobody may commit here.
+    """
     tree, parent = tree_and_parent
     if author.sign is None:
         return clone.commit_as_user(tree, parent, f"{message}\n")

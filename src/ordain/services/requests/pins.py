@@ -11,7 +11,8 @@ from ordain.core.state.declared import Instance, environment_path
 from ordain.core.state.instance import STATE_PATHS, read_instance
 from ordain.core.yaml.edit import set_pin
 from ordain.errors import UserError
-from ordain.services.judging.workspace import Desk, base_branch
+from ordain.services.judging.workspace import Desk
+from ordain.services.requests.commit import check_signed
 
 
 class Proposal(Struct, frozen=True, kw_only=True):
@@ -38,7 +39,7 @@ def declared(desk: Desk, model: str, environment: str) -> Instance:
     try:
         instance = read_instance(desk.repository.read(desk.base, STATE_PATHS))
     except UserError as error:
-        where = f"origin/{base_branch(desk.setting.clone)}: {error.where}"
+        where = f"origin/{desk.ground.branch}: {error.where}"
         raise UserError(error.what, where=where, fix=error.fix, reason=error.reason) from error
     check_declared(instance, model, environment)
     return instance
@@ -74,9 +75,11 @@ def propose(desk: Desk, instance: Instance, kind: str, wanted: tuple[str, str, i
         wanted: model, environment and release number.
 
     Raises:
-        UserError: when the release has no record, is pinned already, Git can't commit, or uncommitted
-            changes stand in the way; nothing is checked out then.
+        UserError: when the release has no record, is pinned already, Git can't commit, the commit would be
+            unsigned and no forge proves its author (`author-unproven`), or uncommitted changes stand in
+            the way; nothing is checked out then.
     """
+    check_signed(desk.setting.clone, None)
     model, environment, release = wanted
     if release not in instance.releases.get(model, {}):
         where = f"releases/{model}/"
@@ -86,7 +89,7 @@ def propose(desk: Desk, instance: Instance, kind: str, wanted: tuple[str, str, i
         what = f"{model}@{release} is pinned in {environment} already"
         raise UserError(what, where=environment_path(environment), fix="ordain plan")
     clone, base, path = desk.setting.clone, desk.base, environment_path(environment)
-    name = base_branch(clone)
+    name = desk.ground.branch
     clone.fetch(desk.address, {f"refs/heads/{name}": f"refs/remotes/origin/{name}"})
     data = set_pin(clone.read(base, (path,))[path], model, release, path)
     before = pin.release if pin else None

@@ -26,7 +26,7 @@ def rollback(setting: Setting, model: str, environment: str, release: int | None
 
 def _earlier(state: LedgerState, target: Target, release: int | None) -> int:
     """The release to go back to, which ran there."""
-    running, ran = state.deployed.get(target), state.ran.get(target, ())
+    running, ran = state.deployed.get(target), state.ran.get(target, {})
     model, environment = target.model, target.environment
     known = ", ".join(f"{model}@{each}" for each in ran) or "none"
     if release is not None:

@@ -54,7 +54,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What `ordain init` was asked for.
 
     Attributes:
-        name, data, target: the first model, its data file and the column to predict; all or none.
+        name, data, target, task: of the first model, as `init_model.First`.
         policy: a policy to start from instead of one with the present Git user in it.
         reviewers: who approves besides the present Git user: `NAME <EMAIL>` and the file of a public key.
         origin: a folder for a bare repository that becomes the remote `origin`.
@@ -64,6 +64,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
     data: Path | None = None
     target: str | None = None
+    task: init_model.Kind | None = None
     policy: Path | None = None
     reviewers: tuple[tuple[str, Path], ...] = ()
     origin: Path | None = None
@@ -79,7 +80,8 @@ def initialise(folder: Path, asked: Request) -> Outcome:
         UserError: for what can't be read or guessed, and for every flag that can't take effect in a
             repository that is there already; nothing was written then.
     """
-    drafted = init_model.draft_model(folder, asked.name, asked.data, asked.target)
+    first = init_model.First(name=asked.name, data=asked.data, target=asked.target, task=asked.task)
+    drafted = init_model.draft_model(folder, first)
     around = init_forge.settle(folder, asked.around, asked.origin, asked.policy)
     flags = Flags(
         policy=asked.policy, reviewers=asked.reviewers, bare=asked.origin, around=asked.around,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -18,6 +18,13 @@ from ordain.core.specs.spec import Spec
 from ordain.core.state.instance import Instance
 from ordain.errors import UserError
 
+if TYPE_CHECKING:
+    from ordain.learn.tidy import Tidied
+
+# Beyond this the name that was made of it tells as much.
+LONGEST_HEADING = 200
+# What a person may ask for.
+Kind = Literal["classification", "regression"]
 # The team that a drafted model belongs to until somebody says otherwise.
 OWNER = "data-science"
 # Beyond this a data file is no good guest in Git (forges refuse files not much larger): DVC holds it.
@@ -30,24 +37,41 @@ class Drafted(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         path: where the data will lie in the repository. data: its bytes. guesses: what to tell of it.
+        wanted: the kind of task that was asked for.
     """
 
     draft: scaffold.Draft
+    wanted: Kind | None
     path: str
     data: bytes
     guesses: tuple[str, ...]
 
 
-def draft_model(folder: Path, name: str | None, source: Path | None, target: str | None) -> Drafted | None:
+class First(msgspec.Struct, frozen=True, kw_only=True):
+    """The first model as it was asked for.
+
+    Attributes:
+        name, data, target: its name, its data file and the column to predict; all, or there is no model.
+        task: the kind of task, where a person said so.
+    """
+
+    name: str | None = None
+    data: Path | None = None
+    target: str | None = None
+    task: Kind | None = None
+
+
+def draft_model(folder: Path, first: First) -> Drafted | None:
     """Read the data once, draft the model's entry from it and rehearse the first stages with it.
 
     Args:
-        folder: the repository, perhaps still to be made. name, source, target: None when none was asked for.
+        folder: the repository, perhaps still to be made. first: as asked for.
 
     Raises:
         UserError: when the name, the file, a column or the target won't do; nothing was written.
     """
-    if not (name and source and target):
+    name, source = first.name, first.data
+    if not (name and source and first.target):
         return None
     if not re.fullmatch(NAME_PATTERN, name):
         what = f"{name!a} can't name a model: lower-case letters, digits and inner dashes, at most 40"
@@ -57,9 +81,10 @@ def draft_model(folder: Path, name: str | None, source: Path | None, target: str
     kind: Literal["csv", "parquet"] = "parquet" if source.suffix == ".parquet" else "csv"
     data = disk.read_bytes(source, BYTE_LIMIT)
     try:
-        return _drafted(folder, Unknown(name=name, source=source, kind=kind, data=data), target)
+        unknown = Unknown(name=name, source=source, kind=kind, data=data)
+        return _drafted(folder, unknown, first.target, first.task)
     except ValueError as error:
-        fix = "correct the data, or name another column to predict with --target"
+        fix = "correct the data, or name another column with --target, another kind of task with --task"
         raise UserError(str(error), where=str(source), fix=fix) from error
 
 
@@ -72,22 +97,42 @@ class Unknown(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes
 
 
-def _drafted(folder: Path, unknown: Unknown, target: str) -> Drafted:
-    from ordain.learn.infer import infer
-    from ordain.learn.tidy import Tidied, tidy
+def plain_data(unknown: Unknown, target: str) -> Tidied:
+    """The data as a pipeline can read it.
 
-    plain = tidy(unknown.data) if unknown.kind == "csv" else Tidied(unknown.data, ())
+    Args:
+        unknown: the file. target: the heading of the column to predict.
+
+    Raises:
+        ValueError: when it is no table, or its target can't be predicted. UserError: when it is no Parquet.
+    """
+    from ordain.learn.tidy import Tidied, tidy
+    from ordain.learn.tidy_typed import plain_columns
+
+    if unknown.kind == "csv":
+        return tidy(unknown.data)
+    table, notes, names = plain_columns(scratch.typed(unknown.data, unknown.source), target)
+    return Tidied(scratch.as_parquet(table) if notes else unknown.data, tuple(notes), names)
+
+
+def _drafted(folder: Path, unknown: Unknown, heading: str, wanted: Kind | None) -> Drafted:
+    from ordain.learn.infer import infer
+
+    plain = plain_data(unknown, heading)
+    target = plain.called(heading)
     table = scratch.as_source(plain.data, unknown.kind, unknown.source)
-    guess = infer(table.to_pandas(), target)
+    guess = infer(table.to_pandas(), target, wanted)
     path = place_of(folder, unknown.source, unknown.kind, rewritten=bool(plain.notes))
+    plain_heading = heading.isprintable() and len(heading) <= LONGEST_HEADING
     draft = scaffold.Draft(
-        name=unknown.name, source={"path": path, "format": unknown.kind}, target=target, task=guess.task,
+        name=unknown.name, source={"path": path, "format": unknown.kind}, target=target,
+        heading=heading if plain_heading else target, task=guess.task,
         positive=guess.positive, id=guess.id_column, sensitive=guess.sensitive, compared=guess.compared,
         columns=guess.columns,
     )  # fmt: skip
     rehearse(table, msgspec.convert(scaffold.model_block(draft, OWNER), Spec), unknown.source)
     notes = [f"{each}: {path} is a copy without that" for each in plain.notes]
-    return Drafted(draft=draft, path=path, data=plain.data, guesses=(*guess.notes, *notes))
+    return Drafted(draft=draft, wanted=wanted, path=path, data=plain.data, guesses=(*guess.notes, *notes))
 
 
 def rehearse(table: Any, spec: Spec, source: Path) -> None:
@@ -151,15 +196,18 @@ def occupied(folder: Path, drafted: Drafted) -> list[str]:
     """Why the data can't be put where it belongs: other bytes are there."""
     target = disk.inside(folder, drafted.path)
     if target.is_file() and target.read_bytes() != drafted.data:
-        return [f"--data: {drafted.path} holds something else; put the new data there yourself"]
+        return [f"--data: {drafted.path} holds something else; new data of a model: `ordain data take`"]
     return []
 
 
 def declared_otherwise(instance: Instance, drafted: Drafted) -> list[str]:
     """Why the model can't be declared: there is one of that name, of other data."""
     spec = instance.models.models.get(drafted.draft.name)
-    if spec is None or (spec.data.source.path, spec.data.target) == (drafted.path, drafted.draft.target):
+    if spec is None:
         return []
+    if (spec.data.source.path, spec.data.target) == (drafted.path, drafted.draft.target):
+        other = drafted.wanted is not None and spec.task != drafted.draft.task
+        return [f"--task: models.yaml has `{drafted.draft.name}` as {spec.task}"] if other else []
     return [f"--name: models.yaml has a model `{drafted.draft.name}` with other data or another target"]
 
 

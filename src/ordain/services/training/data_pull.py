@@ -101,11 +101,24 @@ def check_local_folders(root: Path) -> None:
 
 
 def is_here(root: Path, wanted: Wanted) -> bool:
-    """Whether it lies in the working tree as it should be; a folder is proven by whoever reads it."""
+    """Whether it lies in the working tree as it should be: of a folder every file, and no other."""
     target = disk.inside(root, wanted.path)
     if wanted.md5.endswith(".dir"):
-        return target.is_dir() and any(target.iterdir())
+        return target.is_dir() and wanted.md5 == lean.folder_md5(_files_in(target))
     return target.is_file() and wanted.md5 == disk.hash_file(target, "md5")[0]
+
+
+def _files_in(folder: Path) -> dict[str, str]:
+    """The MD5 of every file of a folder, by its path there; whatever is no file counts as none."""
+    found = sorted(each for each in folder.rglob("*") if each.is_symlink() or not each.is_dir())
+    return {
+        each.relative_to(folder).as_posix(): disk.hash_file(each, "md5")[0] if _is_plain(each) else ""
+        for each in found
+    }
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
 def to_run(root: Path, instance: Instance, names: Sequence[str]) -> list[Wanted]:

@@ -1,0 +1,99 @@
+"""What labels measure, and what probabilities let one expect: the parts of evidence on performance."""
+
+from __future__ import annotations
+
+from ordain.core.gating.verdicts import Verdict
+from ordain.core.specs.parts import Part
+
+
+class Measurement(Part, frozen=True, kw_only=True):
+    """One metric, with its 95 % interval; None where it is undefined."""
+
+    value: float | None
+    interval: tuple[float, float] | None = None
+
+
+class Slice(Part, frozen=True, kw_only=True):
+    """Performance on some of the labelled predictions."""
+
+    name: str
+    rows: int
+    metrics: dict[str, Measurement]
+
+
+class Stopped(Part, frozen=True, kw_only=True):
+    """A gap in the labels of predictions that should have them by now.
+
+    Attributes:
+        since: time of the first prediction in the gap. due, labelled: predictions in it, and those of them
+            that have a label. usual: labelled share before.
+    """
+
+    since: str
+    due: int
+    labelled: int
+    usual: float
+
+
+class Performance(Part, frozen=True, kw_only=True):
+    """What late labels say.
+
+    Attributes:
+        known: labels that there are. predictions, labelled: since `start`, and those of them whose label
+            has come. newest: time of the newest labelled prediction.
+        due, punctual: predictions that are old enough for a label, and those of them that have one.
+        stopped: where labels no longer come as they did; None where they do, or where nothing says how
+            long labels take.
+        middle: of the time since `start` in which predictions are old enough.
+        unmatched: labels without a prediction, or that are no class of the model.
+        files, unreadable: of labels, and those that could not be read, or not to their end.
+        unknown: labels that are no class, or no number. impossible: labelled predictions whose label is
+            of before the prediction, or of the future, by more than a day.
+        delay: hours from prediction to label: median and 90th percentile; None when no label says when.
+        overall, recent: metrics of all rows, and of the newest ones, which are judged.
+        versions, groups: of all rows by version where there are several, and of the newest by group.
+        verdicts: the spec's quality and fairness gates; none without a spec.
+    """
+
+    start: str
+    end: str
+    middle: str
+    known: int
+    predictions: int
+    labelled: int
+    due: int = 0
+    punctual: int = 0
+    newest: str = ""
+    stopped: Stopped | None = None
+    unmatched: int = 0
+    files: int = 0
+    unreadable: int = 0
+    unknown: int = 0
+    impossible: int = 0
+    delay: tuple[float, float] | None = None
+    overall: Slice | None = None
+    recent: Slice | None = None
+    versions: tuple[Slice, ...] = ()
+    groups: tuple[Slice, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def coverage(self) -> float | None:
+        """Labelled share of the predictions that are old enough for a label."""
+        return self.punctual / self.due if self.due else None
+
+
+class Estimate(Part, frozen=True, kw_only=True):
+    """Performance expected from the probabilities alone: an estimate, never a measurement.
+
+    Attributes:
+        refused: why there is none; empty when there is. rows: in the judged windows.
+        metrics: by name, with the interval within which the measured value would lie, were
+            probabilities off by no more than `error` and the relation of inputs and outcome unchanged.
+        error: the calibration error that the intervals allow for.
+    """
+
+    refused: str = ""
+    rows: int = 0
+    error: float = 0.0
+    metrics: dict[str, Measurement] = {}

@@ -1,0 +1,29 @@
+"""Where training stopped, told by the locks that it left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ordain.adapters import files as disk
+from ordain.core.pipelines.stale import ready
+from ordain.core.reports.report_failure import Stopped
+from ordain.core.state.instance import is_state_path, read_instance
+from ordain.services.training.data_pull import stages_by_model
+from ordain.services.training.staleness import in_working_tree, stale_pipelines
+
+
+def stopped(root: Path) -> tuple[Stopped, ...]:
+    """Every model whose pipeline has stages that have yet to run, and the stages of which one failed.
+
+    DVC adds each stage to the lock when it has run, so what is missing there comes after the failure.
+
+    Raises:
+        UserError: an invalid state.
+    """
+    place = root.resolve()
+    instance = read_instance(disk.read_state(place, is_state_path))
+    pipelines = stages_by_model(place, instance)
+    return tuple(
+        Stopped(model=each.model, at=ready(pipelines[each.model], each.stages), left=len(each.stages))
+        for each in stale_pipelines(instance, *in_working_tree(place))
+    )

@@ -1,0 +1,145 @@
+"""Reconciling round after round: what fails is told and tried again, and a signal ends it cleanly."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ordain.adapters.stopping import Stopping
+from ordain.core.ledger.ledger import decode
+from ordain.errors import RetryLater, UserError
+from ordain.services.reconciling.order import Outcome
+from ordain.services.reconciling.watch import LONGEST, delay_of, watch
+
+if TYPE_CHECKING:
+    from tests.services.world import World
+
+
+def test_what_fails_is_told_and_tried_again_and_longer_each_time() -> None:
+    ends = [
+        Outcome(), UserError("no"), RetryLater("busy", after=500), UserError("no"), Outcome(), Outcome(),
+    ]  # fmt: skip
+    rounds: Iterator[Any] = iter(ends)
+    told: list[Any] = []
+    waited: list[float] = []
+
+    def once() -> Outcome:
+        ended = next(rounds)
+        if isinstance(ended, Outcome):
+            return ended
+        raise ended
+
+    def stopped(seconds: float) -> bool:
+        waited.append(seconds)
+        return len(waited) == len(ends)
+
+    watch(once, told.append, stopped, lambda failed: 10.0 * 2**failed)
+    assert told == ends
+    assert waited == [10, 20, 500, 80, 10, 10]
+
+
+def test_a_bug_is_not_tried_again() -> None:
+    def once() -> Outcome:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        watch(once, lambda _: None, lambda _: False, lambda _: 0.0)
+
+
+@given(every=st.floats(0.1, 86400), failed=st.integers(0, 10**9), share=st.floats(0, 1))
+def test_the_wait_is_bounded_and_never_none(every: float, failed: int, share: float) -> None:
+    found = delay_of(every, failed, share)
+    assert 0.79 * every <= found <= 1.21 * max(every, LONGEST)
+    assert delay_of(every, failed + 1, share) >= found
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_wait_and_is_not_forgotten(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with Stopping() as stopping:
+        assert not stopping.within(0)
+        threading.Timer(0.2, os.kill, (os.getpid(), number)).start()
+        started = time.monotonic()
+        assert stopping.within(60)
+        assert time.monotonic() - started < 30
+        assert stopping.within(0)
+        assert signal.getsignal(number) == before  # a second one acts as ever
+    assert signal.getsignal(number) == before
+
+
+class Watching:
+    """`ordain reconcile --watch` as a process."""
+
+    def __init__(self, world: World, *words: str) -> None:
+        words = ("reconcile", "--watch", "--interval", "0.3", "--key", str(world.keys / "collector"), *words)
+        program = "from ordain.cli.main import main; main()"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", program, *words, "-C", str(world.enter("ada"))],
+            env={**world.environment("ada"), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self.said: list[str] = []
+        streams = (self.process.stdout, self.process.stderr)
+        self.threads = [threading.Thread(target=self._listen, args=(each,)) for each in streams]
+        for thread in self.threads:
+            thread.start()
+
+    def _listen(self, stream: Any) -> None:
+        with stream:
+            for line in stream:
+                self.said.append(line)
+
+    def end(self) -> int:
+        """Wait until the process has ended and all that it said is here; its exit code."""
+        code = self.process.wait(60)
+        for thread in self.threads:
+            thread.join()
+        return code
+
+    def until(self, *words: str) -> str:
+        """The first line that holds all of some words."""
+        ends = time.monotonic() + 120
+        while time.monotonic() < ends:
+            for line in list(self.said):
+                if all(each in line for each in words):
+                    return line
+            assert self.process.poll() is None, "".join(self.said)
+            time.sleep(0.05)
+        raise AssertionError("".join(self.said))
+
+
+@pytest.fixture
+def watching(world: World) -> Iterator[Watching]:
+    world.enter("ada")
+    found = Watching(world, "--json")
+    yield found
+    found.process.kill()
+    found.end()
+
+
+def test_merges_are_reconciled_as_they_come_and_an_origin_that_is_away_is_told(
+    world: World, watching: Watching
+) -> None:
+    branch = world.release("dana", "churn", 1)
+    world.merge(branch)
+    assert json.loads(watching.until('"entries": [1]'))["decisions"]
+    away = world.origin.rename(world.root / "away.git")
+    assert json.loads(watching.until('"error"'))["error"]
+    away.rename(world.origin)
+    world.merge(world.replicas("dana", 5))
+    watching.until('"entries": [2]')
+    watching.process.send_signal(signal.SIGTERM)
+    assert watching.end() == 0
+    assert [decode(data).sequence for _, data in sorted(world.ledger().items())] == [1, 2]
+    assert len([line for line in watching.said if '"entries"' in line]) == 2  # what is old news is not told
