@@ -26,6 +26,7 @@ from tests.installed import installed, required
 
 CANDIDATES = ["logistic-regression", "random-forest", "hist-gradient-boosting", "xgboost", "neural-network"]
 MOST = 1e-5
+FLOOR = "import numpy, pyarrow.parquet, pyarrow.compute, onnxruntime"
 RIVAL = str(Path(__file__).with_name("rival.py"))
 
 
@@ -124,6 +125,8 @@ def main() -> None:
         folder = Path(name)
         (folder / "image").mkdir()
         options.image = installed(folder / "image", required("jobs"))
+        bare = timed(options.image.words(program=FLOOR)[1:], options.threads)
+        print(f"| (nothing but `{FLOOR}`) | | {_taken(bare._asdict())} | | | | | |", flush=True)
         made = prepare(folder, options.only, options.threads)
         table = make_table(folder, options.rows)
         results = []

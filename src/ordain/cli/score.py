@@ -53,6 +53,8 @@ def command(artifact: Path, source: str, target: str, **options: Any) -> None:
       ordain score pipelines/churn/artifact customers.parquet scores.parquet --keep customer_id
       ordain score models/churn s3://lake/in.csv.gz s3://lake/scores.parquet
     """
+    # Arrow reads it once, at its import: its own pool keeps what it has had, the system's gives it back.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     from ordain.adapters.places import place_of
     from ordain.runtime.batch.request import Batch, Report
     from ordain.runtime.batch.start import Pod, cores, run

@@ -90,6 +90,18 @@ def test_compiling_has_to_pay() -> None:
     assert offered.choose("auto", None, 0, 1).name == GRAPH
 
 
+def test_what_is_fast_enough_without_a_compiler_loads_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiler takes 120 MB; ten seconds by the graph and one by masks are no reason for it."""
+    case = build_case("binary")
+    made = exported(case, "sklearn.ensemble.RandomForestClassifier", {"n_estimators": 5, "max_depth": 4})
+    rows = admitted(made.reference, case.signature)
+    offered = executors(made.model, case.signature)
+    seconds = iter((10.0, 9.0, 1.0))
+    monkeypatch.setattr("ordain.runtime.batch.executors.measured", lambda *_: next(seconds))
+    monkeypatch.setattr("ordain.runtime.batch.executors.compiled", lambda: pytest.fail("it is compiled"))
+    assert offered.choose("auto", rows, rows.rows, 1).name == MASKS
+
+
 def test_a_graph_of_another_making_runs_as_itself(folder: Path) -> None:
     """The toy graph imputes by hand, with operators that no converter writes."""
     content = files()
@@ -117,7 +129,7 @@ def test_the_gate_asks_every_form() -> None:
     case = build_case("binary")
     made = exported(case, "sklearn.ensemble.RandomForestClassifier", {"n_estimators": 5, "max_depth": 4})
     forms = forms_of(made.model, case.signature)
-    assert list(forms) == [GRAPH, PREPARED, TREES, MASKS]
+    assert list(forms) == [GRAPH, PREPARED, MASKS, TREES]
     wanted = reference_answers(made.reference, case.signature)
     for ask in forms.values():
         assert largest_difference(ask(made.reference), wanted, "binary") <= MOST

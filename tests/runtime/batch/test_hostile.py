@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import resource
 from pathlib import Path
@@ -16,6 +17,7 @@ from pyarrow import parquet
 
 from ordain.adapters.places import place_of
 from ordain.errors import RetryLater, UserError
+from ordain.runtime.batch.longrows import BoundedRows
 from ordain.runtime.batch.reading import open_source
 from ordain.runtime.batch.sources import Wanted
 from tests.runtime.batch.desk import command, read_table, rejects, rows, run, write_table
@@ -123,13 +125,106 @@ def test_a_line_that_is_no_object_keeps_its_place(folder: Path, tmp_path: Path, 
     assert [row["id"] for row in read_table(tmp_path / "out.jsonl")] == ["c0", None, "c1"]
 
 
-def test_a_line_or_row_without_end_is_refused(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "in.jsonl").write_bytes(b'{"plan": "' + b"x" * (2**20 + 5))
-    with pytest.raises(UserError, match="line 1 is longer than"):
-        run(folder, tmp_path / "in.jsonl", tmp_path / "out.csv")
-    write_table(tmp_path / "in.csv", [*rows(1), *rows(1, town="x" * (3 * 2**20))])
-    with pytest.raises(UserError, match="damaged or cut off"):
-        run(folder, tmp_path / "in.csv", tmp_path / "out.csv")
+LONG = "x" * (2**20 + 5)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+@pytest.mark.parametrize("size", [2**20 + 5, 3 * 2**20, 2**20 - 200])
+def test_a_long_row_keeps_its_place(folder: Path, tmp_path: Path, suffix: str, size: int) -> None:
+    content = rows(7)
+    content[2] |= {"town": 'a "quoted"\nend, '}
+    content[3] |= {"town": "x" * size}
+    content[6] |= {"town": "x" * size}
+    source = write_table(tmp_path / f"in{suffix}", content)
+    report = run(folder, source, tmp_path / "out.jsonl", keep=("id",), partition=2)
+    refused = {3, 6} if size > 2**20 else set()
+    assert (report.rows, report.rejected) == (7, len(refused))
+    found = read_table(tmp_path / "out.jsonl")
+    assert [row["id"] for row in found] == [None if n in refused else f"c{n}" for n in range(7)]
+    told = {each["row"]: each["reasons"] for each in rejects(tmp_path / "out.jsonl")}
+    assert told.keys() == refused
+    assert all("longer than 1 MiB" in reason["reason"] for (reason,) in told.values())
+
+
+@pytest.mark.parametrize(
+    "cell", [f'"{LONG}\n{LONG}"', f'"{LONG}', '"' + "a\n" * 2**20 + '"', '"a\n' + LONG + '"']
+)
+def test_a_long_row_of_several_lines_is_one_error(folder: Path, tmp_path: Path, cell: str) -> None:
+    """Where the next row begins is not known, and a guess could shift every answer after it."""
+    source = write_table(tmp_path / "in.csv", [*rows(2), *rows(1, town="HERE"), *rows(2)])
+    source.write_text(source.read_text().replace("HERE", cell))
+    with pytest.raises(UserError, match="longer than 1 MiB"):
+        run(folder, source, tmp_path / "out.csv")
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.sampled_from([b"a,b\n", b'"x\ny",c\r\n', b"\r", b'""', b"z" * 50, b"\n"]), max_size=40))
+def test_short_rows_pass_as_they_are(parts: list[bytes]) -> None:
+    data = b"".join(parts)
+    read = io.BufferedReader(BoundedRows(io.BytesIO(data), 2, "in.csv")).read()
+    assert read == data
+
+
+@pytest.mark.parametrize("target", ["out.csv", "out.jsonl", "out.parquet"])
+def test_bytes_that_are_no_text_keep_their_place(folder: Path, tmp_path: Path, target: str) -> None:
+    source = write_table(tmp_path / "in.csv", rows(6))
+    lines = source.read_bytes().splitlines(keepends=True)
+    lines[2] = lines[2].replace(b"c1", b"c\xff")
+    lines[4] = lines[4].replace(b"x,", b"\xc3,")
+    lines[5:5] = [b"two,cells\n"]
+    source.write_bytes(b"".join(lines))
+    report = run(folder, source, tmp_path / target, keep=("id",))
+    assert (report.rows, report.rejected) == (7, 3)
+    told = {each["row"]: each["reasons"][0]["reason"] for each in rejects(tmp_path / target)}
+    assert told == {
+        1: "the cell of column `id` is not UTF-8 text",
+        3: "the cell of column `plan` is not UTF-8 text",
+        4: "the row has 2 cells, which is not what the header has",
+    }
+    found = [row["id"] for row in read_table(tmp_path / target)]
+    assert found == ["c0", None, "c2", "c3", None, "c4", "c5"]
+
+
+def test_a_kept_text_of_parquet_that_is_none_keeps_its_place(folder: Path, tmp_path: Path) -> None:
+    table = pa.Table.from_pylist(rows(3))
+    raw = pa.array([b"c0", b"\xff", b"c2"], pa.binary())
+    text = pa.Array.from_buffers(pa.string(), 3, raw.buffers())
+    parquet.write_table(table.set_column(table.column_names.index("id"), "id", text), tmp_path / "in.parquet")
+    for target in ("out.csv", "out.jsonl", "out.parquet"):
+        assert run(folder, tmp_path / "in.parquet", tmp_path / target, keep=("id",)).rejected == 1
+        assert [row["id"] for row in read_table(tmp_path / target)] == ["c0", None, "c2"]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([{"a": 1}, None], pa.struct([("a", pa.int8())])),
+        ([[1], []], pa.list_(pa.int8())),
+        ([[("a", 1)], None], pa.map_(pa.string(), pa.int8())),
+    ],
+)
+def test_a_kept_column_that_csv_has_no_cell_for(
+    folder: Path, tmp_path: Path, values: list[Any], kind: pa.DataType
+) -> None:
+    table = pa.Table.from_pylist(rows(2)).append_column("more", pa.array(values, kind))
+    parquet.write_table(table, tmp_path / "in.parquet")
+    with pytest.raises(UserError, match=r"`more` .* cannot be written to CSV"):
+        run(folder, tmp_path / "in.parquet", tmp_path / "out.csv", keep=("more",))
+    assert [each.name for each in tmp_path.iterdir()] == ["in.parquet"]
+    run(folder, tmp_path / "in.parquet", tmp_path / "out.jsonl", keep=("more",))
+
+
+@pytest.mark.parametrize(
+    ("target", "value"),
+    [("out.csv", pa.array([b"\xff"])), ("out.jsonl", pa.array([2**30], pa.int32()).cast(pa.date32()))],
+)
+def test_a_kept_value_that_a_format_has_no_form_for(
+    folder: Path, tmp_path: Path, target: str, value: pa.Array
+) -> None:
+    table = pa.Table.from_pylist(rows(1)).append_column("more", value)
+    parquet.write_table(table, tmp_path / "in.parquet")
+    with pytest.raises(UserError, match="a kept column holds a value that cannot be written to"):
+        run(folder, tmp_path / "in.parquet", tmp_path / target, keep=("more",))
 
 
 def test_a_bomb_of_one_repeated_text_stays_small(folder: Path, tmp_path: Path) -> None:

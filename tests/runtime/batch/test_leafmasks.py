@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ordain.runtime.batch.forest import Forest
-from ordain.runtime.batch.leafmasks import BLOCK, MOST_LEAVES, LeafMasks, rules_of
+from ordain.runtime.batch.leafmasks import BLOCK, MOST_LEAVES, LeafMasks, Rules, rules_of, table_bytes
 from ordain.runtime.batch.preparation import Category, Column, Gap, Number
 
 COLUMNS: tuple[Column, ...] = (
@@ -133,3 +133,25 @@ def test_masks_of_every_size(leaves: int) -> None:
 
 def test_trees_with_more_leaves_than_bits_have_none() -> None:
     assert rules_of(staircase(MOST_LEAVES + 1)) is None
+
+
+@settings(deadline=None)
+@given(forests())
+def test_tables_take_no_more_than_is_said(forest: Forest) -> None:
+    rules = rules_of(forest)
+    assert rules is not None
+    masks = LeafMasks(rules, COLUMNS, lambda sums: sums)
+    tables = [table for _, table in (*masks._by_text, *masks._by_gap)]
+    tables += [table for *_, table in masks._by_number]
+    assert sum(table.nbytes for table in tables) <= table_bytes(rules, len(COLUMNS))
+
+
+def test_trees_that_share_thresholds_share_rows() -> None:
+    """As many nodes as tables of 20 MiB would have, and 64 thresholds: 100 KiB."""
+    one = rules_of(staircase(MOST_LEAVES))
+    assert one is not None
+    many = Rules(
+        np.tile(one.column, 200), np.tile(one.threshold, 200), np.arange(200).repeat(MOST_LEAVES - 1),
+        np.tile(one.left, 200), np.tile(one.value, (200, 1, 1)),
+    )  # fmt: skip
+    assert table_bytes(many, 1) == 200 * 8 * (MOST_LEAVES - 1 + 2)

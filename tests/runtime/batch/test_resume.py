@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ordain.errors import UserError
+from ordain.errors import RetryLater, UserError
+from ordain.runtime.batch.request import Progress, Report
 from tests.runtime.batch.desk import read_table, rejects, rows, run, write_table
 
 KILLED = -signal.SIGKILL
@@ -179,3 +181,36 @@ def test_a_record_that_no_batch_wrote_is_named(folder: Path, table: Path, tmp_pa
 def test_rejects_are_numbered_through_all_partitions(folder: Path, table: Path, tmp_path: Path) -> None:
     run(folder, table, tmp_path / "out.csv", partition=7)
     assert [each["row"] for each in rejects(tmp_path / "out.csv")] == [120]
+
+
+class Overtaken(list[Progress]):
+    """Another start of the same batch ends, or only takes the partitions away, while this one is at work."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        self._meanwhile: Callable[[], object] | None = meanwhile
+
+    def append(self, progress: Progress) -> None:
+        if progress.rows > 150 and self._meanwhile is not None:
+            meanwhile, self._meanwhile = self._meanwhile, None
+            meanwhile()
+
+
+def test_the_same_batch_twice_at_once(
+    folder: Path, table: Path, wanted: dict[str, bytes], tmp_path: Path
+) -> None:
+    target = tmp_path / "out.csv"
+    first: list[Report] = []
+    other = Overtaken(lambda: first.append(run(folder, table, target, partition=100, keep=("id",))))
+    second = run(folder, table, target, partition=100, keep=("id",), seen=other)
+    assert (second.batch, second.rows, second.resumed) == (first[0].batch, 250, 250)
+    assert {name: (tmp_path / name).read_bytes() for name in wanted} == wanted
+    assert leftovers(tmp_path) == []
+
+
+def test_partitions_that_another_batch_took_away(folder: Path, table: Path, tmp_path: Path) -> None:
+    """Two batches with one output: the one that comes second is to be started again."""
+    target = tmp_path / "out.csv"
+    other = Overtaken(lambda: run(folder, table, target, policy="accept"))
+    with pytest.raises(RetryLater, match="done first"):
+        run(folder, table, target, partition=100, keep=("id",), seen=other)
+    assert run(folder, table, target, partition=100, keep=("id",)).rows == 250

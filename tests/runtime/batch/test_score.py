@@ -111,6 +111,26 @@ def test_arrow_types_that_hold_the_values_are_read(folder: Path, tmp_path: Path)
     assert [row["plan"] for row in found] == columns["plan"]
 
 
+@pytest.mark.parametrize("kind", [pa.decimal128(12, 3), pa.decimal256(40, 3)])
+def test_decimals_are_numbers(folder: Path, tmp_path: Path, kind: pa.DataType) -> None:
+    content = rows(40)
+    table = pa.Table.from_pylist(content)
+    for name in ("amount", "visits"):
+        place = table.column_names.index(name)
+        table = table.set_column(place, name, table.column(name).cast(pa.float64()).cast(kind))
+    parquet.write_table(table, tmp_path / "in.parquet")
+    run(folder, tmp_path / "in.parquet", tmp_path / "out.parquet", keep=("id", "amount"))
+    check(read_table(tmp_path / "out.parquet"), content)
+
+
+def test_a_day_that_no_calendar_has_is_no_date(folder: Path, tmp_path: Path) -> None:
+    table = pa.Table.from_pylist(rows(3))
+    days = pa.array([0, 2**24, -(2**24)], pa.int32()).cast(pa.date32())
+    place = table.column_names.index("since")
+    parquet.write_table(table.set_column(place, "since", days), tmp_path / "in.parquet")
+    assert run(folder, tmp_path / "in.parquet", tmp_path / "out.parquet").rejected == 2
+
+
 def test_at_a_url(folder: Path, tmp_path: Path) -> None:
     content = rows(25)
     files = fsspec.filesystem("memory")
@@ -157,6 +177,24 @@ try:
 finally:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
+
+
+POOL = """
+from ordain.cli.main import main
+try:
+    main()
+finally:
+    import pyarrow
+    print(pyarrow.default_memory_pool().backend_name)
+"""
+
+
+def test_arrow_gives_back_what_it_has_had(folder: Path, tmp_path: Path) -> None:
+    """Parquet is read with memory of the C++ library's pool, which is not the one of the bindings."""
+    source = write_table(tmp_path / "in.parquet", rows(3))
+    words = [sys.executable, "-c", POOL, "score", str(folder), str(source), f"{source}.csv", "--quiet"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout == "system\n"
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """The input contract over Arrow columns: the same judgement as `runtime.contract`, many rows at once.
 
 Text is judged once per distinct value, by the reference itself. Numbers are judged by NumPy. Whatever has an
-Arrow type that neither expects (a list, a decimal, text among numbers) goes to the reference row by row, so
+Arrow type that neither expects (a list, a duration, text among numbers) goes to the reference row by row, so
 there is one contract and tests hold both to equal verdicts.
 """
 
@@ -17,7 +17,7 @@ from pyarrow import compute as pc
 
 from ordain.core.artifacts.signature import FLOAT_MAX, Feature
 from ordain.core.data.celltext import DATE, FALSE, INTEGER, NUMBER, TRUE
-from ordain.runtime.contract import Kind, judge_column
+from ordain.runtime.contract import DAYS, Kind, judge_column
 
 KINDS = tuple(Kind)
 FINE = len(KINDS)
@@ -175,10 +175,15 @@ def _wide(feature: Feature, array: Any) -> Wide | None:
     if feature.type == "date" and (types.is_date(kind) or types.is_timestamp(kind)):
         days = array.cast(pa.date32(), safe=False)
         wrong = pc.fill_null(pc.not_equal(days.cast(kind, safe=False), array), False)
-        return _floats(days.cast(pa.int32())), wrong.to_numpy(zero_copy_only=False)
+        numbers = _floats(days.cast(pa.int32()))
+        outside = (numbers < DAYS[0]) | (numbers > DAYS[1])  # no calendar has them, though 32 bits do
+        return numbers, wrong.to_numpy(zero_copy_only=False) | outside
     if types.is_boolean(kind) and feature.type == "boolean":
         return _floats(array.cast(pa.uint8())), None
-    if feature.type != "date" and (types.is_integer(kind) or types.is_floating(kind)):
+    # Decimals are what warehouses keep money in.
+    if feature.type != "date" and (
+        types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+    ):
         return _floats(array), None
     return None
 

@@ -108,8 +108,8 @@ class Executors:
     def _others(self) -> Iterator[tuple[str, Callable[[], Executor | None]]]:
         if self._cut is not None:
             yield PREPARED, self._prepared
-            yield TREES, self._trees
             yield MASKS, self._masks
+            yield TREES, self._trees  # last, because the compiler takes 120 MB even where it does not win
 
     def _prepared(self) -> Executor | None:
         if self._cut is None:

@@ -12,7 +12,7 @@ import msgspec
 import pyarrow as pa
 
 from ordain.adapters.places import Place
-from ordain.errors import UserError
+from ordain.errors import RetryLater, UserError
 from ordain.runtime.batch.admitting import Admission, Chunk
 from ordain.runtime.batch.executors import Choice, Executors
 from ordain.runtime.batch.reading import open_source
@@ -20,7 +20,7 @@ from ordain.runtime.batch.request import Batch, Progress, Released, Report
 from ordain.runtime.batch.scoring import Scored, Scorer, in_order, output_schema
 from ordain.runtime.batch.sources import Source, Wanted, format_of
 from ordain.runtime.batch.work import Note, Part, Work
-from ordain.runtime.batch.writing import WRITERS, assemble, copy
+from ordain.runtime.batch.writing import WRITERS, assemble, check_kept, copy
 
 REPORT_BYTES = 2**20
 
@@ -41,22 +41,34 @@ def score(
 
     Raises:
         UserError: the input is damaged or not within the contract's columns; no row could be scored.
-        RetryLater: a store did not answer; what is finished stays finished.
+        RetryLater: a store did not answer, or another start of this batch is at work; what is finished stays
+            finished.
     """
-    began = time.monotonic()
     run = _Run(release, batch)
-    done = run.earlier_report()
-    if done is not None:
-        run.work.clear()
-        return _usable(done)
-    parts = run.work.finished()
-    resumed = sum(part.rows for part in parts)
-    choice = run.choice(forms())
-    for part in run.partitions(choice, parts, watch):
-        parts.append(part)
-    report = run.publish(parts, resumed, choice, began)
+    report = run.earlier_report()
+    if report is None:
+        try:
+            report = _scored(run, forms, watch)
+        except UserError as error:
+            if not run.work.lost():
+                raise
+            report = run.earlier_report()
+            if report is None:
+                raise RetryLater("another batch with the same output was done first") from error
     run.work.clear()
     return _usable(report)
+
+
+def _scored(run: _Run, forms: Callable[[], Executors], watch: Callable[[Progress], None]) -> Report:
+    """Score what is not finished, and put everything together."""
+    began = time.monotonic()
+    note = run.work.note()
+    parts = run.work.finished()
+    resumed = sum(part.rows for part in parts)
+    choice = run.choice(note, forms())
+    for part in run.partitions(choice, parts, watch):
+        parts.append(part)
+    return run.publish(parts, resumed, choice, began)
 
 
 def _usable(report: Report) -> Report:
@@ -85,6 +97,7 @@ class _Run:
             )
         wanted = Wanted(signature=self._signature, policy=batch.policy, keep=batch.keep)
         self._source: Source = open_source(batch.source, wanted)
+        check_kept(self._source.kept, self._kind)
         self._schema = output_schema(self._source.kept, self._signature)
         facts = {
             "artifact": self._identity.artifact,
@@ -109,9 +122,8 @@ class _Run:
         same = report.batch == self.work.id and report.bytes == target.size()
         return msgspec.structs.replace(report, resumed=report.rows) if same else None
 
-    def choice(self, executors: Executors) -> Choice:
+    def choice(self, note: Note | None, executors: Executors) -> Choice:
         """The executor of this batch: an earlier start's, or the faster one."""
-        note = self.work.note()
         name = note.executor if note else self._batch.executor
         with closing(self._source.chunks(0)) as chunks:
             probe = next(chunks, None)

@@ -172,6 +172,15 @@ def _prepared(floats: NDArray[np.float32], number: Number) -> NDArray[np.float32
     return scaled
 
 
+def table_bytes(rules: Rules, columns: int) -> int:
+    """At most so many bytes do the tables take: a mask a tree for each threshold, category and gap.
+
+    Nodes share thresholds, within a tree and between trees, so nodes are no measure.
+    """
+    thresholds = len(set(zip(rules.column.tolist(), rules.threshold.tolist(), strict=True)))
+    return len(rules.value) * rules.left.itemsize * (thresholds + 2 * columns)
+
+
 def leaf_masks(verified: Verified) -> LeafMasks | None:
     """The masks of an artifact's graph; None unless it is preparation that is known, then small trees."""
     widths = verified.signature.graph.inputs
@@ -183,7 +192,6 @@ def leaf_masks(verified: Verified) -> LeafMasks | None:
     rules = None if forest is None else rules_of(forest)
     if forest is None or rules is None:
         return None
-    whole = len(forest.depths) * rules.left.itemsize * (len(rules.left) + len(parts.columns))
-    if whole > MOST_BYTES:
+    if table_bytes(rules, len(parts.columns)) > MOST_BYTES:
         return None
     return LeafMasks(rules, parts.columns, lambda sums: forest.link(sums + forest.base))

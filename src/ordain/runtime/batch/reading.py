@@ -10,16 +10,18 @@ import pyarrow as pa
 from ordain.adapters.places import Place
 from ordain.runtime.batch.admitting import Chunk
 from ordain.runtime.batch.sources import (
-    BUFFER,
     CHUNK,
     CHUNK_BYTES,
     Source,
     Wanted,
     chosen,
+    decoded,
     format_of,
     readable,
 )
 from ordain.runtime.batch.text import CsvSource, JsonSource
+
+COLUMN_BUFFER = 2**16  # each column of a row group has one
 
 
 def open_source(place: Place, wanted: Wanted) -> Source:
@@ -51,7 +53,7 @@ class ParquetSource:
         }
         with readable(place):
             self._file = parquet.ParquetFile(
-                place.open(), read_dictionary=sorted(text), buffer_size=BUFFER, pre_buffer=False
+                place.open(), read_dictionary=sorted(text), buffer_size=COLUMN_BUFFER, pre_buffer=False
             )
         self.rows: int | None = self._file.metadata.num_rows
         self._names = list(dict.fromkeys((*self._features, *keep)))
@@ -75,8 +77,9 @@ class ParquetSource:
 
     def _chunk(self, batch: Any, first: int) -> Chunk:
         columns = {name: batch.column(name) for name in self._features}
-        kept = {each.name: batch.column(each.name).cast(each.type) for each in self.kept}
-        return Chunk(first, batch.num_rows, columns, kept, {}, textual=False)
+        damaged: dict[int, str] = {}
+        kept = {each.name: _copied(each, batch.column(each.name), damaged) for each in self.kept}
+        return Chunk(first, batch.num_rows, columns, kept, damaged, textual=False)
 
     def _batch(self, groups: range) -> int:
         """Rows at a time: fewer when rows are so wide that a chunk of them would not be small."""
@@ -85,3 +88,15 @@ class ParquetSource:
             about = self._file.metadata.row_group(group)
             most = max(most, about.total_byte_size // max(about.num_rows, 1))
         return max(1, min(CHUNK, CHUNK_BYTES // most))
+
+
+def _copied(field: Any, cells: Any, damaged: dict[int, str]) -> Any:
+    """A kept column in its own type; whoever wrote the file may have put bytes where it says text."""
+    cells = cells.cast(field.type)
+    try:
+        cells.validate(full=True)
+    except pa.ArrowInvalid:
+        if not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
+            raise
+        return decoded(field.name, cells.cast(pa.binary()), damaged).cast(field.type)
+    return cells

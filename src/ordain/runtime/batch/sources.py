@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 import pyarrow as pa
@@ -93,3 +93,18 @@ def chosen(found: Sequence[str], wanted: Wanted, place: Place) -> tuple[list[str
         )
     features = [each.name for each in wanted.signature.features if each.name in found]
     return features, list(wanted.keep)
+
+
+def decoded(name: str, cells: Any, damaged: dict[int, str]) -> Any:
+    """Bytes as text; a row whose bytes are no UTF-8 is added to the damaged ones, and its cell is null."""
+    try:
+        return cells.cast(pa.string())
+    except pa.ArrowInvalid:
+        texts: list[str | None] = []
+        for row, cell in enumerate(cells.cast(pa.binary()).to_pylist()):
+            try:
+                texts.append(None if cell is None else cell.decode("utf-8"))
+            except UnicodeDecodeError:
+                texts.append(None)
+                damaged.setdefault(row, f"the cell of column `{name}` is not UTF-8 text")
+        return pa.array(texts, pa.string())

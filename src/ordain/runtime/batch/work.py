@@ -53,15 +53,22 @@ class Work:
         self.extension = extension
         self._output = output
         self._folder = output.beside(f".{output.name}{_MARK}{self.id[:16]}")
+        self._begun = False
 
     def note(self) -> Note | None:
         """What an earlier start left; None for a batch that is new."""
         place = self._folder.below(NOTE)
-        return _decoded(place, Note) if place.exists() else None
+        self._begun |= place.exists()
+        return _decoded(place, Note) if self._begun else None
 
     def keep(self, note: Note) -> None:
         """Leave a note for a later start."""
         self._folder.below(NOTE).write(msgspec.json.encode(note))
+        self._begun = True
+
+    def lost(self) -> bool:
+        """Whether the folder was there and is gone: another start of this batch was done first."""
+        return self._begun and not self._folder.below(NOTE).exists()
 
     def finished(self) -> list[Part]:
         """The partitions that are done, from the first to the last before a gap."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import IO, Any
 
 import msgspec
 import pyarrow as pa
 
 from ordain.adapters.places import Place
+from ordain.errors import UserError
 
 GROUP_ROWS, GROUP_BYTES = 2**16, 16 * 2**20
 
@@ -70,7 +72,8 @@ class CsvWriter:
 
     def write(self, batch: Any) -> None:
         """Add rows."""
-        self._writer.write_batch(batch.cast(self._schema))
+        with _told("CSV"):
+            self._writer.write_batch(batch.cast(self._schema))
 
     def close(self) -> None:
         """Nothing is left to write."""
@@ -85,13 +88,43 @@ class JsonWriter:
 
     def write(self, batch: Any) -> None:
         """Add rows."""
-        self._stream.write(msgspec.json.Encoder(enc_hook=str).encode_lines(batch.to_pylist()))
+        with _told("JSON lines"):
+            text = msgspec.json.Encoder(enc_hook=str).encode_lines(batch.to_pylist())
+        self._stream.write(text)
 
     def close(self) -> None:
         """Nothing is left to write."""
 
 
 WRITERS: dict[str, Any] = {"parquet": ParquetWriter, "csv": CsvWriter, "jsonl": JsonWriter}
+
+
+def check_kept(kept: pa.Schema, kind: str) -> None:
+    """Hold the columns that are copied to what a format can hold.
+
+    Raises:
+        UserError: lists, structs and the like, for which CSV has no cell.
+    """
+    for each in kept if kind == "csv" else ():
+        try:
+            pa.nulls(0, _plain(each.type)).cast(pa.string())
+        except pa.ArrowException as error:
+            raise UserError(
+                f"the column `{each.name}` ({each.type}) cannot be written to CSV", fix=_OTHERWISE
+            ) from error
+
+
+_OTHERWISE = "write .parquet, or leave out its --keep"
+
+
+@contextmanager
+def _told(format_name: str) -> Iterator[None]:
+    """A value that a format has no form for, such as bytes that are no text, is told in one sentence."""
+    try:
+        yield
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        what = f"a kept column holds a value that cannot be written to {format_name}"
+        raise UserError(what, fix=_OTHERWISE) from error
 
 
 def _plain(kind: Any) -> Any:
