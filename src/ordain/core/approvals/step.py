@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from ordain.core.approvals.approval import POLICY_TARGET, Evidence, policy_subject
 from ordain.core.approvals.voices import First, unseen
@@ -13,6 +13,14 @@ from ordain.core.specs.governance import Policy
 from ordain.core.specs.identity import Target
 from ordain.core.state.declared import Instance
 from ordain.core.value import Value
+
+# Some people, with every other name under which one of them stands in an approved policy.
+Names = Callable[[Iterable[str]], tuple[str, ...]]
+
+
+def by_name(people: Iterable[str]) -> tuple[str, ...]:
+    """Everybody is who they are called: the rules before version 3, and of a policy that never changed."""
+    return tuple(people)
 
 
 class Step(Value, frozen=True, kw_only=True):
@@ -26,6 +34,7 @@ class Step(Value, frozen=True, kw_only=True):
         later: policies that steps after this one bring to the branch, approved.
         revoked: fingerprints that any policy of the branch since the judging one revokes, approved or not.
         first: of approvals that the ledger has seen before, the policy in force then.
+        names: who of the people is the same person under other names.
         gathered: by target, from `approval.gather`.
         evidence: every approval at hand.
         today: the day of observation, ISO 8601, UTC.
@@ -44,6 +53,7 @@ class Step(Value, frozen=True, kw_only=True):
     later: Sequence[Policy] = ()
     revoked: Collection[str] = ()
     first: First = unseen
+    names: Names = by_name
 
     @property
     def subjects(self) -> dict[Target, str]:
