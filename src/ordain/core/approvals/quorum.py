@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 
-from ordain.core.approvals.step import Names
 from ordain.core.decisions import Action
+from ordain.core.people.ties import Names
 from ordain.core.rendering.gitops import TOOLS
 from ordain.core.specs.governance import OWNER, SHARED, Policy, Risk, Rule
 from ordain.core.specs.identity import Target

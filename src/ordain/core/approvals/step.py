@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ordain.core.approvals.approval import POLICY_TARGET, Evidence, policy_subject
 from ordain.core.approvals.voices import First, unseen
 from ordain.core.decisions import LedgerState, Pending
+from ordain.core.people.ties import Names, by_name
 from ordain.core.reasons import Reason
 from ordain.core.rendering.desired import Desired
 from ordain.core.specs.governance import Policy
 from ordain.core.specs.identity import Target
 from ordain.core.state.declared import Instance
 from ordain.core.value import Value
-
-# Some people, with every other name under which one of them stands in an approved policy.
-Names = Callable[[Iterable[str]], tuple[str, ...]]
-
-
-def by_name(people: Iterable[str]) -> tuple[str, ...]:
-    """Everybody is who they are called: the rules before version 3, and of a policy that never changed."""
-    return tuple(people)
 
 
 class Step(Value, frozen=True, kw_only=True):

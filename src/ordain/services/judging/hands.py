@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from ordain.core.approvals.attested import Attested, with_word
-from ordain.core.approvals.step import Names, by_name
 from ordain.core.decisions import LedgerState
+from ordain.core.people.ties import Names, by_name
 from ordain.core.people.trust import IDENTITIES, Contribution
 from ordain.core.specs.governance import Policy
 from ordain.services.judging.states import States

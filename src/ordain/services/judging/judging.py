@@ -11,9 +11,10 @@ from ordain.core.approvals.approval import STATE_TARGET, Evidence, gather, pendi
 from ordain.core.approvals.attested import Attested, with_word
 from ordain.core.approvals.judge import judge
 from ordain.core.approvals.quorum import declared_risk, higher
-from ordain.core.approvals.step import Names, Step
+from ordain.core.approvals.step import Step
 from ordain.core.decisions import Decision, Entry, LedgerState, Pending
 from ordain.core.ledger.ledger import JUDGING, advance
+from ordain.core.people.ties import Names
 from ordain.core.people.trust import Contribution, collectors, contribution, revoked
 from ordain.core.reasons import Reason
 from ordain.core.specs.governance import Policy, Risk
