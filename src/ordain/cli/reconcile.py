@@ -46,8 +46,9 @@ def command(
 ) -> None:
     """Turn approved state into manifests and ledger, in one push without force.
 
-    Reads commits at the origin, never the working tree. Each step of the base branch is judged under the
-    policy approved before it; what is not approved stays as it was, and the refusal is recorded once.
+    Reads commits at the origin, never the working tree, and tells this clone what is there. Each step of
+    the base branch is judged under the policy approved before it; what is not approved stays as it was, and
+    the refusal is recorded once.
     Run it as often as you like, anywhere, at the same time: the result is the same.
 
     Exits 0 when everything was judged, refusals included (see --json); 1 when the branch, the ledger or
