@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ordain.cli.console import Console, clone_options
+from ordain.cli.console import Console, FiniteRange, clone_options
 from ordain.cli.keys import KeyFile
 from ordain.errors import RetryLater, UserError
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     "--interval",
     default=60.0,
     show_default=True,
-    type=click.FloatRange(0.1, 86400),
+    type=FiniteRange(0.1, 86400),
     help="Seconds between rounds of --watch; after failures twice as many each time, at most 900 or this.",
 )
 @clone_options
