@@ -117,6 +117,11 @@ def order(root: Path, key: Path, target: str | None) -> Order:
     clone = find_repository(root)
     source = Place(clone.remote())
     place, _, branch = (target or "").partition("#")
+    if branch.startswith("refs/"):
+        # It would make a branch of that very name, with a second ledger in it.
+        raise UserError(
+            f"--target {target!a} names a ref", fix="give the branch's short name, such as '#live'"
+        )
     if place and "://" not in place and Path(place).is_dir():
         place = str(Path(place).absolute())
     goal = Place(place or source.address, branch or None)
