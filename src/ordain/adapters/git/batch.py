@@ -107,10 +107,7 @@ def _ended() -> UserError:
 
 def _end(process: Any) -> None:
     """Let the process go: it ends when nobody asks any more, and how is no matter by then."""
-    from git.exc import GitCommandError
-
     for pipe in (process.stdin, process.stdout, process.stderr):
         with suppress(BrokenPipeError):  # what could not be sent to it is tried once more
             pipe.close()
-    with suppress(GitCommandError):
-        process.wait()
+    process.proc.wait()
