@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -51,6 +52,18 @@ def test_every_verb_explains_itself_with_examples_that_parse(name: str) -> None:
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             assert parameter.help, f"{name} {parameter.opts[0]} has no help"
+
+
+@pytest.mark.parametrize("name", VERBS)
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf"])
+def test_no_number_is_taken_that_is_none(name: str, text: str) -> None:
+    found = verb(name)
+    for each in found.commands.values() if isinstance(found, click.Group) else (found,):
+        for parameter in each.params:
+            if isinstance(parameter.type, click.types.FloatParamType):
+                convert: Any = parameter.type.convert
+                with pytest.raises(click.BadParameter):
+                    convert(text, parameter, None)
 
 
 def test_the_exit_codes_are_the_documented_ones() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import permutations
 from typing import Any
 
@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ordain.core.approvals.quorum import declared_risk, higher, required, roles_of, signed_only, unfilled
+from ordain.core.approvals.quorum import (
+    declared_risk,
+    higher,
+    once,
+    required,
+    roles_of,
+    signed_only,
+    unfilled,
+)
 from ordain.core.specs.governance import SHARED, Person, Policy, Risk, Rule
 from ordain.core.specs.identity import Target
 from tests.core.fleet import COPIED, POLICY, SPEC, STAGING, fleet
@@ -142,3 +150,26 @@ def test_as_many_places_are_filled_as_can_be(needed: dict[str, int], people: dic
     empty = unfilled(needed, people)
     assert sum(empty.values()) == len(places) - _most(places, people)
     assert all(0 < count <= needed[role] for role, count in empty.items())
+
+
+ONE = {"a": ("a", "b"), "b": ("a", "b")}
+
+
+def _names(people: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name for each in people for name in ONE.get(each, (each,)))
+
+
+@pytest.mark.parametrize(
+    ("roles", "cited", "people"),
+    [
+        ({}, (), {}),
+        ({"a": {"r"}, "b": {"r"}, "c": {"r"}}, ("a", "c"), {"a": {"r"}, "c": {"r"}}),
+        ({"a": {"r"}, "b": {"r", "s"}}, ("a", "b"), {"a": {"r", "s"}}),
+        ({"b": {"r"}, "c": set()}, ("b",), {"b": {"r"}}),
+    ],
+    ids=["nobody", "twice", "more roles under another name", "by one name only"],
+)
+def test_one_person_counts_once_under_all_their_names(
+    roles: dict[str, set[str]], cited: tuple[str, ...], people: dict[str, set[str]]
+) -> None:
+    assert once(roles, _names) == (cited, people)

@@ -188,6 +188,33 @@ def test_another_signature_of_that_key_does_not(running: World) -> None:
     assert reconciled(running)[CHURN].reason == Reason.KEY_UNKNOWN
 
 
+def shared_out(world: World) -> Change:
+    """Ravi's key speaks for a newcomer, Ravi gets another, and it takes two reviewers."""
+
+    def change(file: dict[str, Any]) -> None:
+        ravi = file["people"]["ravi"]
+        moved = {"name": "Rob Kumar", "emails": ["rob@x.example"], "logins": {}, "keys": ravi["keys"]}
+        file["people"]["rob"] = {**ravi, **moved}
+        ravi["keys"] = [{"key": world.public("ravi-second")}]
+        file["rules"][0]["approvals"] = {"reviewer": 2}
+
+    return change
+
+
+@pytest.mark.parametrize("key", ["ravi", "ravi-second"])
+def test_one_person_counts_once_though_an_approved_policy_gave_the_key_to_another_entry(
+    running: World, key: str
+) -> None:
+    branch = seen(running)
+    approved(running, "share", shared_out(running))
+    assert reconciled(running)[POLICY].approved
+    running.sign(branch, key)
+    running.merge(branch)
+    decision = reconciled(running)[CHURN]
+    assert (decision.reason, decision.missing) == (Reason.APPROVALS_MISSING, {"reviewer": 1})
+    assert [each.person for each in decision.approvals] == ["ravi"]
+
+
 def test_a_revoked_key_speaks_no_more_though_its_signature_was_seen_before(running: World) -> None:
     branch = seen(running)
     approved(running, "revoke", revoking(running))

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from ordain.adapters.git import Repository, scratch
+from ordain.cli.reconcile import order
 from ordain.core.approvals import approval
 from ordain.core.decisions import Decision
 from ordain.core.evidence import attestation
@@ -694,3 +695,15 @@ def test_git_verifies_nothing_that_was_left_running(running: World) -> None:
         "refs/heads/main", "refs/heads/churn-1",
     }  # fmt: skip
     subprocess.run(["git", "fsck", "--strict"], cwd=running.origin, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("branch", ["refs/heads/live", "refs/x"])
+def test_a_target_is_a_branch_by_its_short_name(running: World, branch: str) -> None:
+    with pytest.raises(UserError, match="names a ref"):
+        order(running.enter("ada"), running.keys / "collector", f"#{branch}")
+
+
+def test_a_target_names_a_branch_here_or_another_repository(running: World) -> None:
+    where, key = running.enter("ada"), running.keys / "collector"
+    assert order(where, key, "#live").target == Place(str(running.origin), "live")
+    assert order(where, key, str(running.root)).target == Place(str(running.root))

@@ -10,12 +10,16 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ordain.adapters.git import Repository
+from ordain.adapters.git.batch import Batch
+from ordain.adapters.git.command import Command
 from ordain.adapters.stopping import Stopping
 from ordain.core.ledger.ledger import decode
 from ordain.errors import RetryLater, UserError
@@ -87,7 +91,7 @@ class Watching:
         self.process = subprocess.Popen(
             [sys.executable, "-c", program, *words, "-C", str(world.enter("ada"))],
             env={**world.environment("ada"), "PYTHONUNBUFFERED": "1"},
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
         self.said: list[str] = []
         streams = (self.process.stdout, self.process.stderr)
@@ -143,3 +147,44 @@ def test_merges_are_reconciled_as_they_come_and_an_origin_that_is_away_is_told(
     assert watching.end() == 0
     assert [decode(data).sequence for _, data in sorted(world.ledger().items())] == [1, 2]
     assert len([line for line in watching.said if '"entries"' in line]) == 2  # what is old news is not told
+
+
+def test_what_runs_for_a_round_is_out_of_reach_of_ctrl_c(tmp_path: Path) -> None:
+    """In a terminal it goes to the whole group: Git would die in the middle of the round that is to end."""
+    Command(tmp_path).run("init", "--quiet", "--bare")
+    outside = Command(tmp_path).start("cat-file", "--batch-command")
+    with Stopping():
+        inside = Command(tmp_path).start("cat-file", "--batch-command")
+    assert os.getsid(outside.pid) == os.getsid(0)
+    assert os.getsid(inside.pid) == inside.pid
+    for each in (outside, inside):
+        each.stdin.close()
+        assert each.wait() == 0
+
+
+def test_ctrl_c_for_the_whole_group_ends_it_after_the_round(world: World, watching: Watching) -> None:
+    world.merge(world.release("dana", "churn", 1))
+    watching.until('"entries": [1]')
+    os.killpg(watching.process.pid, signal.SIGINT)
+    assert watching.end() == 0
+    assert not [line for line in watching.said if "Traceback" in line or "error" in line]
+
+
+@pytest.mark.parametrize("verb", ["sizes", "contents"])
+def test_a_git_that_was_killed_is_an_error_and_no_absent_object(tmp_path: Path, verb: str) -> None:
+    repository = Repository(tmp_path)
+    repository.run("init", "--quiet", "--bare")
+    first, second = repository.write_blobs([b"1", b"2"])
+    batch = Batch(tmp_path)
+
+    def ask(wanted: str) -> list[str]:
+        return list(batch.sizes([wanted]) if verb == "sizes" else batch.contents([wanted]))
+
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
+    before = set(children.read_text().split())
+    assert ask(first) == [first]
+    (child,) = set(children.read_text().split()) - before
+    os.kill(int(child), signal.SIGKILL)
+    for _ in range(2):
+        with pytest.raises(UserError, match="ended before it had answered"):
+            ask(second)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ from ordain.core.reasons import Reason
 from ordain.errors import UserError
 from ordain.services.judging.clone import open_clone
 from ordain.services.proofs.verify import verify
+from ordain.services.reconciling.order import Place
 
 if TYPE_CHECKING:
     from tests.services.world import World
@@ -79,6 +82,43 @@ def test_the_memory_of_one_clone_serves_its_readers(running: World, tmp_path: Pa
         open_clone(where)
     failed = [each for each in verify(where, store, everything=False).proofs if each.outcome == "FAILED"]
     assert [each.link for each in failed] == ["ledger"]
+
+
+def kept(world: World) -> tuple[Path, Callable[[str], LedgerMemory]]:
+    """A clone that lends its objects to a reconciler, and the memory that its readers share."""
+    where = world.enter("ada")
+    return where, partial(LedgerMemory, find_repository(where).git_folder())
+
+
+@pytest.mark.parametrize("pushing", [True, False], ids=["pushed", "found"])
+def test_who_reads_after_a_reconciler_in_the_same_clone_is_told_of_no_rewriting(
+    running: World, *, pushing: bool
+) -> None:
+    where, memory = kept(running)
+    place = Place(str(running.origin))
+    branch = running.replicas("dana", 5)
+    running.approve(branch, "ravi")
+    running.merge(branch)
+    if not pushing:
+        running.reconcile(source=place, target=place, borrow=where)
+    assert bool(running.reconcile(source=place, target=place, borrow=where, memory=memory).entries) is pushing
+    assert open_clone(where).state.sequence == 2
+
+
+def test_what_the_clone_could_not_be_told_is_not_remembered(running: World) -> None:
+    where, memory = kept(running)
+    place = Place(str(running.origin))
+    branch = running.replicas("dana", 5)
+    running.approve(branch, "ravi")
+    running.merge(branch)
+    lock = where / ".git/refs/remotes/origin/main.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.touch()
+    assert running.reconcile(source=place, target=place, borrow=where, memory=memory).entries
+    assert open_clone(where).state.sequence == 1
+    lock.unlink()
+    assert running.reconcile(source=place, target=place, borrow=where, memory=memory).entries == ()
+    assert open_clone(where).state.sequence == 2
 
 
 def test_a_broken_memory_is_named(running: World) -> None:

@@ -165,6 +165,12 @@ def test_audit_in_every_form(story: World) -> None:
     assert run(audit_cli.command, where, "--at", "2026-11-01") == "nothing ran then\n"
 
 
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+def test_a_time_beyond_the_calendar_in_utc_is_none(story: World, moment: str) -> None:
+    with pytest.raises(UserError, match="neither a time nor a revision"):
+        audit(fresh(story), moment, None)
+
+
 def test_audit_of_nothing(world: World) -> None:
     said = run(audit_cli.command, fresh(world))
     assert said == "the ledger is empty: nothing was decided yet\n"

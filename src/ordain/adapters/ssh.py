@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from ordain.adapters.stopping import listening
 from ordain.core.evidence import sshsig
 from ordain.errors import UserError
 
@@ -87,7 +88,12 @@ def _ssh_keygen(*words: str) -> subprocess.CompletedProcess[bytes]:
     if program is None:
         raise UserError("ssh-keygen is not on the PATH", fix="install OpenSSH 8.2 or newer")
     return subprocess.run(
-        [program, *words], capture_output=True, check=False, stdin=subprocess.DEVNULL, env=dict(os.environ)
+        [program, *words],
+        capture_output=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env=dict(os.environ),
+        start_new_session=listening(),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ordain.cli.console import CHANGES, OK, Console, clone_options
+from ordain.cli.console import CHANGES, OK, Console, FiniteRange, clone_options
 from ordain.cli.monitor_options import Delay, Times, Window, ask_of, horizon_of, settings_of
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 @click.option("--horizon", type=click.IntRange(1, 1000),
               help="Windows to look back; default: 30, or twice --label-delay.")  # fmt: skip
 @click.option("--season", type=Window(), help="Compare with the same time before, such as 7d.")
-@click.option("--level", default=0.05, show_default=True, type=click.FloatRange(1e-6, 0.5),
+@click.option("--level", default=0.05, show_default=True, type=FiniteRange(1e-6, 0.5),
               help="Largest share of false flags in a window.")  # fmt: skip
-@click.option("--effect", default=0.1, show_default=True, type=click.FloatRange(0, 2),
+@click.option("--effect", default=0.1, show_default=True, type=FiniteRange(0, 2),
               help="Smallest drift worth a flag, in standard deviations.")  # fmt: skip
 @click.option("--fewest", default=50, show_default=True, type=click.IntRange(20),
               help="Predictions below which a window is insufficient.")  # fmt: skip

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ordain.cli.console import Console, clone_options
+from ordain.cli.console import Console, FiniteRange, clone_options
 from ordain.cli.keys import KeyFile
 from ordain.errors import RetryLater, UserError
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     "--interval",
     default=60.0,
     show_default=True,
-    type=click.FloatRange(0.1, 86400),
+    type=FiniteRange(0.1, 86400),
     help="Seconds between rounds of --watch; after failures twice as many each time, at most 900 or this.",
 )
 @clone_options
@@ -46,8 +46,9 @@ def command(
 ) -> None:
     """Turn approved state into manifests and ledger, in one push without force.
 
-    Reads commits at the origin, never the working tree. Each step of the base branch is judged under the
-    policy approved before it; what is not approved stays as it was, and the refusal is recorded once.
+    Reads commits at the origin, never the working tree, and tells this clone what is there. Each step of
+    the base branch is judged under the policy approved before it; what is not approved stays as it was, and
+    the refusal is recorded once.
     Run it as often as you like, anywhere, at the same time: the result is the same.
 
     Exits 0 when everything was judged, refusals included (see --json); 1 when the branch, the ledger or
@@ -116,6 +117,11 @@ def order(root: Path, key: Path, target: str | None) -> Order:
     clone = find_repository(root)
     source = Place(clone.remote())
     place, _, branch = (target or "").partition("#")
+    if branch.startswith("refs/"):
+        # It would make a branch of that very name, with a second ledger in it.
+        raise UserError(
+            f"--target {target!a} names a ref", fix="give the branch's short name, such as '#live'"
+        )
     if place and "://" not in place and Path(place).is_dir():
         place = str(Path(place).absolute())
     goal = Place(place or source.address, branch or None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordain.cli.console import Console, clone_options
+from ordain.cli.console import Console, FiniteRange, clone_options
 from ordain.cli.keys import KeyFile, model_key_option
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--cooldown",
-    type=click.FloatRange(min=0, max=8760),
+    type=FiniteRange(min=0, max=8760),
     default=72,
     show_default=True,
     help="Hours after a request in which no other is made.",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ordain.cli.console import Console, common_options
+from ordain.cli.console import Console, FiniteRange, common_options
 
 if TYPE_CHECKING:
     from ordain.ports import Registry
@@ -58,7 +58,7 @@ SALT_BYTES = 4096  # more is no secret that somebody made
     "--drain",
     default=0.0,
     show_default=True,
-    type=click.FloatRange(0, 20),
+    type=FiniteRange(0, 20),
     help="Seconds to go on serving, unready, after SIGTERM.",
 )
 @click.option(

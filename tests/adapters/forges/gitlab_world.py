@@ -12,7 +12,7 @@ PROJECT = "/projects/{id}"
 REQUESTS, REQUEST = f"{PROJECT}/merge_requests", f"{PROJECT}/merge_requests/{{merge_request_iid}}"
 COMMITS = f"{REQUEST}/commits"
 ASSOCIATED = f"{PROJECT}/repository/commits/{{sha}}/merge_requests"
-APPROVALS, APPROVE, SETTINGS = f"{REQUEST}/approvals", f"{REQUEST}/approve", f"{PROJECT}/approvals"
+APPROVALS, SETTINGS = f"{REQUEST}/approvals", f"{PROJECT}/approvals"
 REVIEWERS, VERSIONS, EVENTS = f"{REQUEST}/reviewers", f"{REQUEST}/versions", f"{PROJECT}/events"
 NOTES, NOTE = f"{REQUEST}/notes", f"{REQUEST}/notes/{{note_id}}"
 STATUSES, STATUS = f"{PROJECT}/repository/commits/{{sha}}/statuses", f"{PROJECT}/statuses/{{sha}}"
@@ -70,7 +70,6 @@ class World:
         on("GET", "/user", lambda _: (200, self._page(9)))
         on("GET", REQUESTS, lambda asked: (200, self._from(asked.query)))
         on("POST", REQUESTS, self._open)
-        on("POST", APPROVE, self._approve)
         on("POST", NOTES, self._note)
         on("PUT", NOTE, self._edit)
         on("DELETE", NOTE, self._delete)
@@ -151,11 +150,6 @@ class World:
         (found,) = [each for each in self.open if each["iid"] == int(asked.places[1])]
         found |= asked.body | {"draft": asked.body["title"].startswith("Draft: ")}
         return 200, self.request() | found
-
-    def _approve(self, asked: Asked) -> tuple[int, Any]:
-        if asked.body["sha"] != self.merged["sha"]:
-            return 409, {"message": "SHA does not match HEAD of source branch"}
-        return 201, {"approved_by": self.approved_by}
 
     def _note(self, asked: Asked) -> tuple[int, Any]:
         self.notes.append(self.note(100 + len(self.notes), LOGINS[9], asked.body["body"]))

@@ -14,13 +14,11 @@ from ordain.core.people.request import Draft, Opened, Status
 from ordain.errors import RetryLater, UserError
 from tests.adapters.forges.conftest import Slept
 from tests.adapters.forges.gitlab_world import (
-    APPROVE,
     HEAD,
     LOGINS,
     MERGED,
     NOTE,
     NOTES,
-    OLD,
     PIPELINE,
     PROJECT,
     REQUEST,
@@ -91,17 +89,6 @@ def test_open_requests_are_those_with_the_label(gitlab: GitLab, gitlab_world: Wo
         )
         for number in (7, 9)
     )
-
-
-def test_an_approval_is_bound_to_the_commit_that_was_seen(gitlab: GitLab, gitlab_world: World) -> None:
-    gitlab.approve(12, HEAD)
-    (sent,) = [each for each in gitlab_world.server.asked if each.method == "POST"]
-    assert sent.body == {"sha": HEAD}
-    with pytest.raises(UserError, match="!12 has moved on from cccccccccccc; nothing was approved"):
-        gitlab.approve(12, OLD)
-    gitlab_world.server.faulty["POST", APPROVE] = Fault(status=422)
-    with pytest.raises(UserError, match="answers 422"):
-        gitlab.approve(12, HEAD)
 
 
 def test_whether_a_branch_ever_had_a_request(gitlab: GitLab, gitlab_world: World) -> None:

@@ -115,23 +115,6 @@ class GitLab:
             return None
         return request(self._place, self._evidence(project, found))
 
-    def approve(self, number: int, commit: str) -> None:
-        """Approve a merge request as the token's user, bound to the commit that was looked at.
-
-        Raises:
-            UserError: also when the source branch has moved since.
-        """
-        gitnames.object_id(commit)
-        self._guard.begin()
-        path = f"{_path(self._project())}/merge_requests/{number}/approve"
-        try:
-            self._gitlab.http_post(path, post_data={"sha": commit})
-        except ForgeError as refused:
-            if refused.status == 409:
-                what = f"!{number} has moved on from {commit[:12]}; nothing was approved"
-                raise UserError(what, fix="look at what is there now, and approve that") from None
-            raise
-
     def open_request(self, draft: Draft) -> str:
         """Open a merge request from a branch of this project, unless it has one; its page."""
         ends = {"source_branch": gitnames.ref(draft.branch), "target_branch": gitnames.ref(draft.base)}

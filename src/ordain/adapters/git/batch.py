@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 import msgspec
 
 from ordain.adapters.git.command import Command
+from ordain.errors import UserError
 
 # Questions that are sent before the first answer is read must fit into a pipe's buffer.
 CHUNK = 256
@@ -28,7 +30,8 @@ class Found(msgspec.Struct, frozen=True):
 class Batch:
     """A repository's objects by their ids.
 
-    Objects never change, so what was read stays known. The process ends with this object.
+    Objects never change, so what was read stays known. The process ends with this object. Where it ends
+    before it has answered, that is a `UserError`.
 
     Args:
         folder: the repository.
@@ -66,16 +69,23 @@ class Batch:
         for start in range(0, len(wanted), CHUNK):
             part = wanted[start : start + CHUNK]
             asking, answering = self._open()
-            asking.write("".join(f"{verb} {each}\n" for each in part).encode())
-            asking.flush()
+            try:
+                asking.write("".join(f"{verb} {each}\n" for each in part).encode())
+                asking.flush()
+            except BrokenPipeError:
+                raise _ended() from None
             for each in part:
-                words = answering.readline().split()
+                row = answering.readline()
+                # Else everything that was not answered would be taken for absent.
+                if not row.endswith(b"\n"):
+                    raise _ended()
+                words = row.split()
                 if len(words) != 3:
                     continue
                 size = int(words[2])
                 data = answering.read(size) if verb == "contents" else b""
-                if verb == "contents":
-                    answering.read(1)
+                if verb == "contents" and answering.read(1) != b"\n":
+                    raise _ended()
                 yield each, words[1].decode(), size, data
 
     def _open(self) -> tuple[IO[bytes], IO[bytes]]:
@@ -88,8 +98,16 @@ class Batch:
         return self._pipes
 
 
+def _ended() -> UserError:
+    return UserError(
+        "`git cat-file` ended before it had answered: it was killed, or an object is damaged",
+        fix="try again; if it stays so, git fsck",
+    )
+
+
 def _end(process: Any) -> None:
-    """Let the process go: it ends when nobody asks any more."""
+    """Let the process go: it ends when nobody asks any more, and how is no matter by then."""
     for pipe in (process.stdin, process.stdout, process.stderr):
-        pipe.close()
-    process.wait()
+        with suppress(BrokenPipeError):  # what could not be sent to it is tried once more
+            pipe.close()
+    process.proc.wait()

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from ordain.adapters.stopping import listening
 from ordain.core.git import gitsettings
 from ordain.core.reasons import Reason
 from ordain.errors import RetryLater, UserError
@@ -135,6 +136,7 @@ class Command:
                 strip_newline_in_stdout=False,
                 shell=False,
                 env=passed,
+                start_new_session=listening(),
             )
         ran = Ran(int(code), output, errors.strip())
         if ran.code not in set(fine):
@@ -147,8 +149,9 @@ class Command:
 
         passed = self._guards(words[0])
         return Git(self.folder).execute(
-            _words(passed, words), istream=subprocess.PIPE, as_process=True, shell=False, env=passed
-        )
+            _words(passed, words), istream=subprocess.PIPE, as_process=True, shell=False, env=passed,
+            start_new_session=listening(),
+        )  # fmt: skip
 
     def _guards(self, verb: str) -> dict[str, str]:
         """The variables that keep a command to what it is for.

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ordain.adapters.files import read_bytes
+from ordain.adapters.stopping import listening
 from ordain.core.artifacts.registry_login import ConfigError, Helper, Login, answered, login_in
 from ordain.errors import UserError
 
@@ -67,8 +68,9 @@ def _ask(helper: Helper) -> Login | None:
         raise ConfigError(f"docker-credential-{helper.name} is not on the PATH")
     try:
         ran = subprocess.run(
-            [program, "get"], input=helper.server.encode(), capture_output=True, check=False, timeout=SECONDS
-        )
+            [program, "get"], input=helper.server.encode(), capture_output=True, check=False, timeout=SECONDS,
+            start_new_session=listening(),
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         raise ConfigError(f"docker-credential-{helper.name} does not answer") from None
     return answered(ran.stdout) if ran.returncode == 0 else None

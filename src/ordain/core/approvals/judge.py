@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from ordain.core.approvals.approval import POLICY_TARGET, pending
 from ordain.core.approvals.merits import merits
-from ordain.core.approvals.quorum import declared_risk, required, roles_of, signed_only, unfilled
+from ordain.core.approvals.quorum import declared_risk, once, required, roles_of, signed_only, unfilled
 from ordain.core.approvals.step import Refusal, Step
 from ordain.core.approvals.voices import Hearing, name_of
 from ordain.core.decisions import Action, Approval, Decision, Pending
@@ -105,9 +105,10 @@ def _people(
         detail = f"no rule of the policy speaks of {transition.target.label}"
         return (), Refusal(reason=Reason.NO_RULE, detail=detail)
     roles = {person: roles_of(step.policy, person, transition.target) for person in counted}
-    useful = {person: held for person, held in roles.items() if held & set(needed)}
-    approvals = tuple(counted[person] for person in sorted(useful))
-    missing = unfilled(needed, useful)
+    useful = {person: held & set(needed) for person, held in roles.items()}
+    cited, people = once(useful, step.names)
+    approvals = tuple(counted[name] for name in cited)
+    missing = unfilled(needed, people)
     if gathered.unproven:
         commits = ", ".join(each[:12] for each in gathered.unproven[:3])
         detail = f"not signed by a known key, or made by somebody whom the policy does not know: {commits}"

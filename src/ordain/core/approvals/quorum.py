@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 
 from ordain.core.decisions import Action
+from ordain.core.people.ties import Names
 from ordain.core.rendering.gitops import TOOLS
 from ordain.core.specs.governance import OWNER, SHARED, Policy, Risk, Rule
 from ordain.core.specs.identity import Target
@@ -80,6 +81,23 @@ def _matches(rule: Rule, target: Target, risk: Risk) -> bool:
         and (rule.models is None or (target.model != SHARED and target.model in rule.models))
         and (rule.risk is None or risk in rule.risk)
     )
+
+
+def once(roles: Mapping[str, Set[str]], names: Names) -> tuple[tuple[str, ...], dict[str, Set[str]]]:
+    """Those names at hand that add to what a person may fill, and the roles of each person, who counts once.
+
+    Args:
+        roles: by name. names: every name of some people, which ties fall into distinct persons.
+    """
+    cited: list[str] = []
+    people: dict[str, Set[str]] = {}
+    for name in sorted(roles):
+        person = min(roles.keys() & {name, *names((name,))})
+        held = people.get(person, frozenset())
+        if not roles[name] <= held:
+            cited.append(name)
+            people[person] = held | roles[name]
+    return tuple(cited), people
 
 
 def unfilled(needed: Mapping[str, int], people: Mapping[str, Set[str]]) -> dict[str, int]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from ordain.core.approvals.approval import POLICY_TARGET, Evidence, policy_subject
 from ordain.core.approvals.voices import First, unseen
 from ordain.core.decisions import LedgerState, Pending
+from ordain.core.people.ties import Names, by_name
 from ordain.core.reasons import Reason
 from ordain.core.rendering.desired import Desired
 from ordain.core.specs.governance import Policy
@@ -26,6 +27,7 @@ class Step(Value, frozen=True, kw_only=True):
         later: policies that steps after this one bring to the branch, approved.
         revoked: fingerprints that any policy of the branch since the judging one revokes, approved or not.
         first: of approvals that the ledger has seen before, the policy in force then.
+        names: who of the people is the same person under other names.
         gathered: by target, from `approval.gather`.
         evidence: every approval at hand.
         today: the day of observation, ISO 8601, UTC.
@@ -44,6 +46,7 @@ class Step(Value, frozen=True, kw_only=True):
     later: Sequence[Policy] = ()
     revoked: Collection[str] = ()
     first: First = unseen
+    names: Names = by_name
 
     @property
     def subjects(self) -> dict[Target, str]:

@@ -69,8 +69,8 @@ def check_seen(records: Sequence[Record], before: Seen | None, where: str) -> No
         f"this clone has seen entry {before.sequence} ({before.digest[:19]}) in the ledger, and now {now}: "
         "the branch was rewritten or cut off",
         where=where,
-        fix="push the branch back from a clone that holds the entry; if the new history is the right one, "
-        "make a new clone",
+        fix="git fetch origin, in case this clone is behind; else push the branch back from a clone that "
+        "holds the entry; if the new history is the right one, make a new clone",
         reason=Reason.HISTORY_REWRITTEN,
     )
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from ordain.core.people.trust import accounts_of, fingerprint
 from ordain.core.specs.governance import Person, Policy
+
+# Some people, with every other name under which one of them stands in an approved policy.
+Names = Callable[[Iterable[str]], tuple[str, ...]]
+
+
+def by_name(people: Iterable[str]) -> tuple[str, ...]:
+    """Everybody is who they are called: the rules before version 3, and of a policy that never changed."""
+    return tuple(people)
 
 
 class Ties:

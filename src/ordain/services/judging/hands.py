@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from ordain.core.approvals.attested import Attested, with_word
 from ordain.core.decisions import LedgerState
-from ordain.core.people.trust import Contribution
+from ordain.core.people.ties import Names, by_name
+from ordain.core.people.trust import IDENTITIES, Contribution
 from ordain.core.specs.governance import Policy
 from ordain.services.judging.states import States
 
@@ -34,6 +35,18 @@ class Position(Struct, frozen=True, kw_only=True):
     def source(self) -> str:
         """A commit that holds the policy which judges."""
         return self.state.policy_source or self.genesis
+
+
+def names(states: States, at: Position, judging: int) -> Names:
+    """Who is the same person by policies that were approved up to a position.
+
+    Args:
+        judging: the version of the rules to judge by.
+    """
+    if judging < IDENTITIES:
+        return by_name
+    sources = (at.genesis, *(source for source, _ in at.state.reigns), at.source)
+    return states.ties(tuple(dict.fromkeys(sources))).everybody
 
 
 class Hands:

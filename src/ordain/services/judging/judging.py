@@ -14,14 +14,15 @@ from ordain.core.approvals.quorum import declared_risk, higher
 from ordain.core.approvals.step import Step
 from ordain.core.decisions import Decision, Entry, LedgerState, Pending
 from ordain.core.ledger.ledger import JUDGING, advance
-from ordain.core.people.trust import IDENTITIES, Contribution, collectors, contribution, revoked
+from ordain.core.people.ties import Names
+from ordain.core.people.trust import Contribution, collectors, contribution, revoked
 from ordain.core.reasons import Reason
 from ordain.core.specs.governance import Policy, Risk
 from ordain.core.specs.identity import Target, Transition
 from ordain.core.state.declared import Instance
 from ordain.errors import UserError
 from ordain.services.judging.declarations import RELEASES
-from ordain.services.judging.hands import Position
+from ordain.services.judging.hands import Position, names
 from ordain.services.judging.judged import Judged, entry_of, subjects
 from ordain.services.judging.lineage import MANY
 from ordain.services.judging.listening import Listening
@@ -128,7 +129,7 @@ class Walk:
             instance=now.instance, wanted=now.wanted, parent=self._before.instance, state=self.state,
             policy=self.policy, gathered=gathered, evidence=tuple(self._evidence),
             today=self._context.now[:10], present=self._context.present, first=self._listening.first,
-            later=self._later(commit),
+            later=self._later(commit), names=self._names(),
             revoked=self._listening.revoked(self.state) | revoked(now.instance.policy),
         )  # fmt: skip
         decisions = judge(step)
@@ -256,8 +257,10 @@ class Walk:
         else:
             made = makers.of(waiting.target).by(self._context.judging)
         made = made.joined(Contribution(people=waiting.contributors, unproven=waiting.unproven))
-        people = makers.everybody(made.people) if self._context.judging >= IDENTITIES else made.people
-        return replace(waiting, contributors=people, unproven=made.unproven)
+        return replace(waiting, contributors=self._names()(made.people), unproven=made.unproven)
+
+    def _names(self) -> Names:
+        return names(self._states, self._position(), self._context.judging)
 
     def _risks(self, waiting: Sequence[Transition], now: Instance | None) -> dict[Target, Risk | None]:
         found: dict[Target, Risk | None] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from functools import partial
 
 from msgspec import Struct
@@ -75,11 +75,6 @@ class Makers:
         read = partial(texts.settings, target.environment)
         found = self._of_text(read, shared.source if shared else None)
         return found if target.model == SHARED else found.joined(self._of_model(target, here))
-
-    def everybody(self, people: Iterable[str]) -> tuple[str, ...]:
-        """Some makers by every name that they have in policies that were approved up to here."""
-        sources = (self._at.genesis, *(source for source, _ in self._at.state.reigns), self._at.source)
-        return self._states.ties(tuple(dict.fromkeys(sources))).everybody(people)
 
     def by_first_rules(self, target: Target, before: Instance | None) -> Contribution:
         """Who recorded a release in a step of its own: all that the rules of version 1 look for.

@@ -110,12 +110,13 @@ def _named(clone: Clone, revision: str) -> str:
 
 
 def _moment(text: str) -> dt.datetime | None:
-    """A time of day, or the last microsecond of a day; in UTC unless it says otherwise."""
+    """A time of day, or the last microsecond of a day, in UTC; read as UTC unless it says otherwise."""
     try:
         day = dt.date.fromisoformat(text) if len(text) == len("2026-11-24") else None
         if day is not None:
             return dt.datetime.combine(day, dt.time.max, tzinfo=dt.UTC)
-        return _parsed(text) if "T" in text else None
+        # In UTC at once: a zone can push a time over the end of the calendar.
+        return _parsed(text).astimezone(dt.UTC) if "T" in text else None
     except (ValueError, OverflowError):
         return None
 
@@ -126,4 +127,4 @@ def _parsed(text: str) -> dt.datetime:
 
 
 def _written(moment: dt.datetime) -> str:
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

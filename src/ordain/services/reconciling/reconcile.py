@@ -97,9 +97,29 @@ class _Attempt:
         outcome = self._walk(walk, book)
         if outcome.commit:
             self._repository.push(self._order.target.address, outcome.commit, f"refs/heads/{self._goal}")
-        if memory is not None and walk.state.head:
+        if memory is not None and walk.state.head and self._told(found):
             memory.remember(Seen(sequence=walk.state.sequence, digest=walk.state.head))
         return outcome
+
+    def _told(self, found: Ground) -> bool:
+        """Bring the clone that lends its objects up to what was read and pushed; whether it is.
+
+        Its readers share the memory: of a ledger that is longer than they can see, they would say that it
+        was cut off.
+        """
+        source, target, borrow = self._order.source, self._order.target, self._order.borrow
+        if borrow is None or target.branch is not None or target.address != source.address:
+            return True
+        clone = Repository(borrow)
+        newest = {found.branch: found.base, self._goal: self._tip}
+        seen = {f"refs/heads/{name}": f"refs/remotes/origin/{name}" for name in newest}
+        if [clone.find(each) for each in seen.values()] == list(newest.values()):
+            return True
+        try:
+            clone.fetch(source.address, seen)
+        except (UserError, RetryLater):
+            return False
+        return True
 
     def _found(self) -> Ground:
         """Where the repository is governed, by what its branches hold now."""
