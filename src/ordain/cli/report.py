@@ -9,7 +9,7 @@ import click
 
 from ordain.cli.console import Console, clone_options
 from ordain.cli.plan import FORMS, reports_option, written
-from ordain.errors import UserError
+from ordain.errors import RetryLater, UserError
 
 if TYPE_CHECKING:
     from ordain.core.plans.plan import Plan
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ordain.services.judging.workspace import Setting
 
 MARKER = "plan"
+OUTRUN = (
+    "request {} has a newer commit, whose own jobs tell of it: this commit got its status, and no comment"
+)
 
 
 @click.command()
@@ -67,13 +70,15 @@ def command(
     console = Console(as_json=as_json, quiet=quiet)
     _save(console, planned, failure, (reports, out))
     body = report_markdown.comment(planned, failure).rstrip("\n")
+    commented = False
     if request is not None and forge is not None:
         commit = setting.clone.resolve("HEAD")
-        if not outrun(forge, request, commit):
+        commented = not outrun(forge, request, commit)
+        if commented:
             forge.comment(request, MARKER, body)
         forge.status(commit, report_failure.statuses_of(planned, failure))
-    answer = {"request": request, "commented": forge is not None, "out": str(out) if out else None}
-    console.result(answer, f"told request {request}" if forge else body)
+        body = f"told request {request}" if commented else OUTRUN.format(request)
+    console.result({"request": request, "commented": commented, "out": str(out) if out else None}, body)
 
 
 def _save(
@@ -102,7 +107,7 @@ def _told(
     planned, unplanned = None, ""
     try:
         planned = _plan(setting, forge, request)
-    except UserError as error:
+    except (UserError, RetryLater) as error:  # a registry that is away may be the very reason
         unplanned = str(error)
     problems = check(setting.clone.folder).problems
     return planned, failure(setting.clone, problems, failed, unplanned)
