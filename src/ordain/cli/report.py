@@ -12,6 +12,7 @@ from ordain.cli.plan import FORMS, reports_option, written
 from ordain.errors import RetryLater, UserError
 
 if TYPE_CHECKING:
+    from ordain.core.people.request import Status
     from ordain.core.plans.plan import Plan
     from ordain.core.reports.report_failure import Failure
     from ordain.ports import Requests
@@ -72,11 +73,8 @@ def command(
     body = report_markdown.comment(planned, failure).rstrip("\n")
     commented = False
     if request is not None and forge is not None:
-        commit = setting.clone.resolve("HEAD")
-        commented = not outrun(forge, request, commit)
-        if commented:
-            forge.comment(request, MARKER, body)
-        forge.status(commit, report_failure.statuses_of(planned, failure))
+        states = report_failure.statuses_of(planned, failure)
+        commented = _said(forge, (request, setting.clone.resolve("HEAD")), body, states)
         body = f"told request {request}" if commented else OUTRUN.format(request)
     console.result({"request": request, "commented": commented, "out": str(out) if out else None}, body)
 
@@ -111,6 +109,20 @@ def _told(
         unplanned = str(error)
     problems = check(setting.clone.folder).problems
     return planned, failure(setting.clone, problems, failed, unplanned)
+
+
+def _said(forge: Requests, about: tuple[int, str], body: str, states: tuple[Status, ...]) -> bool:
+    """Give a commit its status, and its request the comment; whether that is there, or was outrun.
+
+    Args:
+        about: the request, and the commit that this tells of.
+    """
+    request, commit = about
+    commented = not outrun(forge, request, commit)
+    if commented:
+        forge.comment(request, MARKER, body)
+    forge.status(commit, states)
+    return commented
 
 
 def outrun(forge: Requests, request: int, commit: str) -> bool:

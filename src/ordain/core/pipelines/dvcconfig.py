@@ -20,18 +20,6 @@ def plugin_of(url: str) -> tuple[str, str] | None:
     return PLUGINS.get(url.partition("://")[0]) if "://" in url else None
 
 
-def with_extra(jobs: str, url: str | None) -> str:
-    """CI jobs whose every `ordain[...]` brings what the remote at this address needs too."""
-    plugin = plugin_of(url) if url else None
-    if plugin is None:
-        return jobs
-
-    def extended(found: re.Match[str]) -> str:
-        return ",".join(sorted({*found[0].split(","), plugin[0]}))
-
-    return re.sub(r"(?<=\bordain\[)[a-z,-]+(?=\])", extended, jobs)
-
-
 def default_remote(text: str) -> str | None:
     """The address of the remote that `dvc push` uses; None when there is none.
 
