@@ -122,7 +122,7 @@ def duties(found: Settled, folder: Path) -> tuple[str, ...]:
     told = [
         f"secret ORDAIN_BOT_KEY: {where / 'bot'}",
         f"secret ORDAIN_COLLECTOR_KEY, of the protected environment `reconcile` alone: {where / 'collector'}",
-        "variable ORDAIN_PACKAGE, of the repository and of that environment: a wheel, as ADDRESS#sha256=DIGEST",
+        "variable ORDAIN_PACKAGE, of the repository and of that environment: a wheel, ADDRESS#sha256=DIGEST",
         "tokens and permissions: docs/automation.md of Ordain",
     ]
     told.append(f"policy.yaml: reviews on {found.forge} count for people whose `logins` it gives")
