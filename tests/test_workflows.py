@@ -330,6 +330,13 @@ OTHERS = (
 )
 
 
+def test_nobody_is_told_to_install_ordain_by_its_name() -> None:
+    """Which is anybody's to take, until a release holds it."""
+    places = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "src").rglob("*.py")]
+    named = re.compile(r"pip install [^`\n]*(?<![/\w.-])ordain(?![\w.-])")
+    assert [path for path in places if named.search(path.read_text("utf-8"))] == []
+
+
 def test_secrets_are_in_the_steps_that_use_them_and_not_where_anything_is_installed() -> None:
     for path in workflows():
         content = load(path)

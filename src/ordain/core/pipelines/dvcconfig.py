@@ -6,7 +6,7 @@ import configparser
 import re
 
 NAME = "storage"
-# What `pip install 'ordain[...]'` calls the plug-in that DVC needs for an address, and its import name.
+# What this package's extra for the plug-in that DVC needs for an address is called, and its import name.
 PLUGINS: dict[str, tuple[str, str]] = {
     "s3": ("s3", "dvc_s3"),
     "azure": ("azure", "dvc_azure"),

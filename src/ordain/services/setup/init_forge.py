@@ -111,7 +111,7 @@ def plugin_note(remote: str | None) -> tuple[str, ...]:
     plugin = plugin_of(remote) if remote else None
     if plugin is None or importlib.util.find_spec(plugin[1]) is not None:
         return ()
-    return (f"DVC needs a plug-in for this remote: pip install 'ordain[{plugin[0]}]'",)
+    return (f"DVC needs a plug-in for this remote: pip install dvc-{plugin[0]}",)
 
 
 def duties(found: Settled, folder: Path) -> tuple[str, ...]:
