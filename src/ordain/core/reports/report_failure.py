@@ -42,7 +42,7 @@ class Stopped(Value, frozen=True, kw_only=True):
     @property
     def where(self) -> str:
         """In a few words, after `training` or `training of churn`."""
-        return f"stopped at {listed(self.at, 2)}" if self.ended else "ended no stage"
+        return f"stopped {'at' if self.ended else 'at or before'} {listed(self.at, 2)}"
 
 
 class Failure(Value, frozen=True, kw_only=True):
