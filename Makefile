@@ -98,6 +98,9 @@ lock: $(VENV)/test.stamp  ## Compile requirements/*.in into pinned, hashed files
 	    requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras \
 	  pyproject.toml -c requirements/run.txt -o requirements/reconcile.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras \
+	  --extra train --extra report --extra s3 --extra azure --extra gs --extra ssh \
+	  pyproject.toml -c requirements/run.txt -o requirements/training.txt
 
 clean:  ## Remove what was installed and built, never what was made by you.
 	@rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

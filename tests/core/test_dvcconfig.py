@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordain.core.pipelines.dvcconfig import PLUGINS, default_remote, plugin_of, with_extra, with_remote
+from ordain.core.pipelines.dvcconfig import PLUGINS, default_remote, plugin_of, with_remote
 
 OURS = "[core]\n    analytics = false\n"
 
@@ -52,13 +52,6 @@ def test_no_text_breaks_the_reading(text: str) -> None:
 def test_an_address_says_which_plug_in_it_needs(url: str, extra: str | None) -> None:
     found = plugin_of(url)
     assert (found[0] if found else None) == extra
-
-
-def test_jobs_install_what_the_remote_needs() -> None:
-    line = 'pip install "ordain[report,train]==1.0"'
-    assert with_extra(line, "s3://b/x") == 'pip install "ordain[report,s3,train]==1.0"'
-    assert with_extra(with_extra(line, "s3://b/x"), "s3://b/x") == with_extra(line, "s3://b/x")
-    assert with_extra(line, "/srv/dvc") == with_extra(line, None) == line
 
 
 def test_the_package_pins_every_plug_in_as_an_extra() -> None:

@@ -103,5 +103,5 @@ def test_a_plug_in_that_is_not_installed_is_named() -> None:
     ]
     found = known_fault(said)
     assert found is not None
-    assert found.fix == "pip install 'ordain[s3]'"
+    assert found.fix == "pip install dvc-s3"
     assert known_fault(["fine"]) is None

@@ -39,6 +39,16 @@ def test_the_verdict_says_what_stopped_it() -> None:
     assert said.endswith("and of 2 more; not released: churn")
 
 
+def test_training_that_ended_no_stage_is_not_said_to_have_begun() -> None:
+    """It may have lacked its data, or its job may never have run."""
+    failure = replace(HERE, stopped=(replace(STOPPED, ended=False),))
+    assert headline(failure).endswith(": training of upsell stopped at or before train-a, train-b")
+    said = report_markdown.comment(None, failure)
+    assert "training did not begin" in said
+    assert "topped at train" not in said
+    assert statuses_of(None, failure)[1].description == "training stopped at or before train-a, train-b"
+
+
 def test_no_secret_is_told() -> None:
     """A problem quotes what somebody wrote, and an error may quote an address."""
     token, address = "ghp_" + "a1" * 18, "https://bob:hunter2" + "@h.example/x"

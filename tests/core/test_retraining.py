@@ -14,6 +14,7 @@ from ordain.core.drift.evidence import Evidence, Reading, Settings, encode, key_
 from ordain.core.drift.evidence import Finding as Alarm
 from ordain.core.drift.retraining import Earlier, Retraining
 from ordain.core.people.request import Opened
+from ordain.core.redaction import GONE
 from ordain.errors import UserError
 
 NOW = dt.datetime(2026, 11, 27, 12, tzinfo=dt.UTC)
@@ -42,6 +43,18 @@ def test_evidence_is_read_and_carried_whole() -> None:
     assert (made.asked, made.time) == ("2026-11-27T12:00:00Z", NOW)
     assert retraining.decode(retraining.encode(made)) == made
     assert made.evidence["columns"] == ["x"]
+
+
+def test_a_secret_in_a_cell_is_in_neither_the_branch_nor_the_request() -> None:
+    token = "ghp_" + "a1" * 18
+    told = {"model": "churn", "findings": [{"kind": "new", "alarm": True, "detail": f"plan: `{token}`"}],
+            "columns": {"plan": {"counts": {token: 3, "basic": 4}}}}  # fmt: skip
+    found, document = retraining.because(json.dumps(told).encode(), "churn", "x")
+    kept = retraining.retraining(found, document, NOW)
+    assert token not in retraining.encode(kept).decode()
+    assert token not in str(found)
+    assert '"basic": 4' in retraining.encode(kept).decode()
+    assert kept.evidence["columns"]["plan"]["counts"][GONE] == 3
 
 
 def test_a_storm_has_one_key() -> None:

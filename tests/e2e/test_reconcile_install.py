@@ -17,6 +17,7 @@ import pytest
 
 from ordain import dependencies
 from ordain._version import __version__
+from ordain.adapters import package
 from tests.e2e.actions import INSTALLS, load
 from tests.services.world import World
 
@@ -76,12 +77,43 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Runner:
 
 def test_the_list_is_of_what_the_package_needs_and_of_nothing_that_trains() -> None:
     mine, tested = (versions(ROOT / f"requirements/{name}.txt") for name in ("reconcile", "run"))
-    assert dependencies.PLACES[1] == ROOT / "requirements/reconcile.txt"
+    assert dependencies.listed("reconcile") == ROOT / "requirements/reconcile.txt"
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = {each.partition(">")[0].lower().replace(".", "-") for each in project["dependencies"]}
     assert wanted <= set(mine)
     assert not {"dvc", "scikit-learn", "pandas", "onnxruntime"} & set(mine)
     assert mine.items() <= tested.items(), "in the versions that are tested"
+
+
+def test_the_list_of_the_other_jobs_has_what_trains_and_what_any_remote_needs() -> None:
+    mine, tested = (versions(ROOT / f"requirements/{name}.txt") for name in ("training", "run"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    asked = [*project["dependencies"], *(each for name in ("train", "report", "s3", "azure", "gs", "ssh")
+                                         for each in extras[name])]  # fmt: skip
+    names = {re.split(r"[=<>\[]", each)[0].lower().replace(".", "-") for each in asked}
+    assert names <= set(mine)
+    shared = mine.keys() & tested.keys()
+    assert {name: mine[name] for name in shared} == {name: tested[name] for name in shared}
+    said = package.jobs_lock().decode()
+    assert f"scikit-learn=={mine['scikit-learn']}\n" in said
+    assert {each for each in package.TRAINING if f"\n{each}==" in said} == set(package.TRAINING) - {"xgboost"}
+
+
+def test_what_trains_is_held_to_what_the_repository_declares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "--constraint" not in dependencies.wanted(["training"])
+    (tmp_path / "requirements-training.txt").write_text("numpy==2.0.0\n")
+    words = dependencies.wanted(["training"])
+    assert words[-2:] == ["--constraint", "requirements-training.txt"]
+    for flag in ("--require-hashes", "--no-deps", "--only-binary"):
+        assert flag in words
+    assert "--constraint" not in dependencies.wanted([]), "nothing of the folder beside the collector's key"
+    for wrong in (["trainning"], ["training", "more"]):
+        with pytest.raises(SystemExit, match="usage"):
+            dependencies.wanted(wrong)
 
 
 def versions(path: Path) -> dict[str, str]:

@@ -16,7 +16,8 @@ from ordain.cli.main import ordain
 from ordain.cli.retrain import publisher
 from ordain.core.people.request import Request, Status
 from ordain.core.releasing.refused import Refused, encode
-from ordain.errors import UserError
+from ordain.errors import RetryLater, UserError
+from tests.services.test_requests import Hosted
 from tests.services.world import IMAGE, World
 
 WATCH = {"watch": {"schedule": "27 5 * * *", "log": "s3://logs/churn", "allow_to": ["10.0.0.0/8"]}}
@@ -108,11 +109,35 @@ def test_a_report_of_a_failure_says_what_the_jobs_left(world: World, tmp_path: P
     assert isinstance(done.exception, UserError)
 
 
+def test_a_failure_is_told_while_the_registry_is_away(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which may be why the jobs failed."""
+
+    def away(_: object) -> bool:
+        raise RetryLater("the registry at r.example does not answer")
+
+    world.release("dana", "churn", 1)
+    where, out = world.enter("dana"), tmp_path / "plan.md"
+    monkeypatch.setattr(wiring, "published", lambda _: away)
+    forge = Spoken(world.git("dana", "rev-parse", "HEAD"))
+    monkeypatch.setattr(wiring, "forge", lambda _: forge)
+    call(where, "report", "--failed", "nothing.json", "--request", "7", "--out", str(out))
+    for said in (out.read_text(), *forge.said):
+        assert "can't be said: the registry at r.example does not answer" in said
+    assert {each.partition(" ")[2] for each in forge.states} == {"failure"}
+    with pytest.raises(RetryLater):  # without a failure to tell of, later is soon enough
+        ordain.main(["report", "-C", str(where)], standalone_mode=False)
+
+
 class Spoken:
     """A forge on which a request has a newest commit, and what it was told."""
 
     def __init__(self, head: str) -> None:
         self.head, self.said, self.states = head, list[str](), list[str]()
+
+    def merged_as(self, _: str) -> Request | None:
+        return None  # nothing that came to the base branch here came by a request
 
     def under_review(self, _: int) -> Request:
         return Request(
@@ -138,8 +163,14 @@ def test_a_commit_that_was_outrun_does_not_write_over_the_comment(
     for newest, comments in ((head, 1), ("f" * 40, 0)):
         forge = Spoken(newest)
         monkeypatch.setattr(wiring, "forge", lambda _, forge=forge: forge)
-        call(where, "report", "--request", "7", *failed)
+        done = call(where, "report", "--request", "7", "--json", *failed)
         assert len(forge.said) == comments
+        assert json.loads(done.stdout)["commented"] is bool(comments)
+        done = call(where, "report", "--request", "7", *failed)
+        assert ("told request 7" in done.output, "newer commit" in done.output) == (
+            bool(comments),
+            not comments,
+        )
         assert forge.states, "its own commit has its status all the same"
         assert all(each.startswith(head) for each in forge.states)
 
@@ -156,11 +187,15 @@ def test_a_retraining_publishes_where_others_look_for_it(
     monkeypatch.setenv("ORDAIN_ARTIFACTS", "registry")
     publisher(clone, None)(tmp_path, ("churn",))
     assert [each.models for each in asked] == [("churn",)]  # type: ignore[attr-defined]
-    # On a forge, others have to have it, whatever this machine is set up for.
     monkeypatch.delenv("ORDAIN_ARTIFACTS")
     world.edit(clone.folder, "policy.yaml", lambda value: value.update(forge="github"))
-    world.commit("dana", "On a forge")
+    world.commit("dana", "On a forge, says this branch")
     publisher(clone, None)(tmp_path, ("churn",))
+    assert len(asked) == 1, "what nobody approved says nothing of it"
+    # On a forge, others have to have it, whatever this machine is set up for.
+    (tmp_path / "hosted").mkdir()
+    hosted = Hosted(tmp_path / "hosted").world
+    publisher(Repository(hosted.branch("dana", "work")), None)(tmp_path, ("churn",))
     assert len(asked) == 2
     monkeypatch.setenv("ORDAIN_ARTIFACTS", "cellar")
     with pytest.raises(UserError, match="no place for artifacts"):

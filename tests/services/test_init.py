@@ -16,6 +16,8 @@ import click
 import pytest
 import yaml
 
+from ordain import dependencies
+from ordain.adapters import package
 from ordain.cli.init import Asked, command, complete
 from ordain.core.canonical import bytes_digest
 from ordain.core.setup import scaffold
@@ -163,10 +165,10 @@ def test_a_forge_brings_its_jobs_its_bot_and_its_remote(tmp_path: Path) -> None:
     )
     assert remotes.stdout.split() == ["storage", "s3://acme/dvc", "(default)"]
     assert ordain(shop, "check").returncode == 0
-    assert "ordain[" in (action := (shop / ".github/actions/ordain/action.yml").read_text())
-    assert re.search(r"ordain\[[a-z,]*\bs3\b", action)
+    assert "dvc-s3==" in dependencies.listed("training").read_text(), "which is what its jobs install"
+    assert (shop / "requirements-training.txt").read_bytes() == package.jobs_lock()
     installed = importlib.util.find_spec("dvc_s3") is not None
-    assert any("pip install 'ordain[s3]'" in each for each in outcome.notes) is not installed
+    assert any("pip install dvc-s3" in each for each in outcome.notes) is not installed
 
 
 def test_a_remote_whose_plug_in_is_absent_is_named(tmp_path: Path) -> None:
@@ -181,7 +183,7 @@ def test_a_remote_whose_plug_in_is_absent_is_named(tmp_path: Path) -> None:
     shutil.rmtree(shop / ".dvc/cache")
     found = ordain(shop, "data", "pull")
     assert found.returncode == 1
-    assert "pip install 'ordain[gs]'" in found.stderr
+    assert "pip install dvc-gs" in found.stderr
 
 
 def test_a_later_run_knows_the_forge_and_keeps_edited_jobs(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from ordain._version import __version__
 from ordain.adapters import files as disk
+from ordain.adapters.git import Repository
 from ordain.core.pipelines.pipeline import CODE_TOPS, context_of, is_code_path, pipeline_files
 from ordain.core.state.instance import is_state_path, read_instance
 from ordain.errors import UserError
@@ -241,12 +242,21 @@ def test_where_training_stopped_is_read_from_the_lock(clone: Repo) -> None:
     changed(clone)
     clone.tell("boosted", fail="error")
     assert clone.ordain("generate").returncode == 0
-    assert stopped(clone.root)[0].at == ("train-boosted",)
+    clone.git("commit", "-qam", "Declare it")
+    repository = Repository(clone.root)
+    (found,) = stopped(repository)
+    assert (found.at, found.ended) == (("train-boosted",), False), "nothing has run"
     fetch(clone)
     assert clone.dvc("repro", "--allow-missing", "churn").returncode != 0
-    (found,) = stopped(clone.root)
+    (found,) = stopped(repository)
     assert (found.model, found.at) == ("churn", ("train-boosted",))
-    assert found.left > 1
+    assert (found.left > 1, found.ended) == (True, False), "a first stage that fails leaves no trace"
+    lock = clone.root / "pipelines/churn/dvc.lock"
+    lock.write_text(f"{lock.read_text()}# a stage that ran\n")
+    assert stopped(repository)[0].ended
+    lock.unlink()
+    clone.git("commit", "-qam", "None at all")
+    assert not stopped(repository)[0].ended
 
 
 def test_joining_twice_changes_nothing(recording: tuple[Repo, Path]) -> None:

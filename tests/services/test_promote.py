@@ -14,8 +14,11 @@ from ordain.core.reasons import Reason
 from ordain.errors import UserError
 from ordain.services.requests.commit import check_signed
 from ordain.services.requests.promote import promote
+from tests.services.test_requests import Hosted
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.services.world import World
 
 
@@ -46,7 +49,7 @@ def test_a_key_that_is_named_signs_without_being_asked_to(running: World) -> Non
 
 @pytest.mark.parametrize("name", ["gpg.format", "user.signingkey"])
 def test_what_could_never_be_approved_is_not_proposed(running: World, name: str) -> None:
-    before = running.branch("dana", "look")
+    running.branch("dana", "look")
     for each in ("commit.gpgsign", name):
         running.git("dana", "config", "--unset", each)
     with pytest.raises(UserError, match="would be unsigned") as caught:
@@ -55,9 +58,13 @@ def test_what_could_never_be_approved_is_not_proposed(running: World, name: str)
     assert "git config user.signingkey" in caught.value.fix
     assert running.git("dana", "branch", "--show-current") == "look"
     assert running.git("dana", "status", "--porcelain") == ""
-    running.edit(before, "policy.yaml", lambda value: value.update(forge="github"))
-    running.git("dana", "commit", "-qam", "On a forge")
-    check_signed(Repository(before), None)
+
+
+def test_on_a_forge_a_commit_needs_no_signature(tmp_path: Path) -> None:
+    """The forge says who pushed."""
+    hosted = Hosted(tmp_path)
+    hosted.unsigned("dana")
+    check_signed(Repository(hosted.world.enter("dana")), None)
 
 
 def test_a_promotion_runs_once_approved_by_the_people_of_that_environment(running: World) -> None:

@@ -143,7 +143,9 @@ def prepare(root: Path) -> None:
             fix="create the environment with `python3 -m venv`",
         )
     if find_spec("dvc") is None:
-        raise UserError("DVC is not installed", where=sys.executable, fix="pip install 'ordain[train]'")
+        raise UserError(
+            "DVC is not installed", where=sys.executable, fix="install Ordain with its extra `train`"
+        )
     folder = disk.inside(root, SITE_CACHE)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

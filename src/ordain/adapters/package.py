@@ -6,16 +6,21 @@ wheel the build has copied them below the package.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
 import ordain
+from ordain import dependencies
 
 PACKAGE = Path(ordain.__file__).parent
 TRAINING = (
     "fairlearn", "numpy", "onnx", "onnxmltools", "onnxruntime", "pandas", "protobuf", "pyarrow",
     "scikit-learn", "scipy", "skl2onnx", "xgboost", "xgboost-cpu",
 )  # fmt: skip
+# A version, and for which Python, as the compiled lists say it before their digests.
+_PINNED = re.compile(r"^(?P<name>[a-z0-9-]+)==.+(?= \\$)", re.MULTILINE)
 EXAMPLE = (
     "models.yaml",
     "params.yaml",
@@ -45,8 +50,18 @@ def automation() -> dict[str, str]:
 
 def training_lock() -> bytes:
     """Exact versions of what trains: another version may train another model, so stages depend on it."""
-    lines = [f"{name}=={metadata.version(name)}\n" for name in TRAINING if _installed(name)]
-    return ("# What trains here; `ordain init` renews it.\n" + "".join(lines)).encode()
+    return _lock([f"{name}=={metadata.version(name)}" for name in TRAINING if _installed(name)])
+
+
+def jobs_lock() -> bytes:
+    """The same of what jobs install, by the list that is part of the package."""
+    text = dependencies.listed("training").read_text("utf-8")
+    return _lock([found[0] for found in _PINNED.finditer(text) if found["name"] in TRAINING])
+
+
+def _lock(pinned: Sequence[str]) -> bytes:
+    lines = "".join(f"{each}\n" for each in pinned)
+    return f"# What trains here; `ordain init` renews it.\n{lines}".encode()
 
 
 def _installed(name: str) -> bool:

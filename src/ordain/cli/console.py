@@ -165,7 +165,9 @@ def _unusable(error: ImportError) -> UserError | None:
         return None
     absent = isinstance(error, ModuleNotFoundError)
     what = f"the package `{package}` is not installed here" if absent else f"a package does not load: {error}"
-    return UserError(what, fix="pip install ordain, or run this in the image for it (docs/containers.md)")
+    return UserError(
+        what, fix="install all of Ordain (README.md), or run this in the image for it (docs/containers.md)"
+    )
 
 
 def run_command(command: click.Command, argv: list[str] | None) -> NoReturn:

@@ -9,15 +9,19 @@ import click
 
 from ordain.cli.console import Console, clone_options
 from ordain.cli.plan import FORMS, reports_option, written
-from ordain.errors import UserError
+from ordain.errors import RetryLater, UserError
 
 if TYPE_CHECKING:
+    from ordain.core.people.request import Status
     from ordain.core.plans.plan import Plan
     from ordain.core.reports.report_failure import Failure
     from ordain.ports import Requests
     from ordain.services.judging.workspace import Setting
 
 MARKER = "plan"
+OUTRUN = (
+    "request {} has a newer commit, whose own jobs tell of it: this commit got its status, and no comment"
+)
 
 
 @click.command()
@@ -67,13 +71,12 @@ def command(
     console = Console(as_json=as_json, quiet=quiet)
     _save(console, planned, failure, (reports, out))
     body = report_markdown.comment(planned, failure).rstrip("\n")
+    commented = False
     if request is not None and forge is not None:
-        commit = setting.clone.resolve("HEAD")
-        if not outrun(forge, request, commit):
-            forge.comment(request, MARKER, body)
-        forge.status(commit, report_failure.statuses_of(planned, failure))
-    answer = {"request": request, "commented": forge is not None, "out": str(out) if out else None}
-    console.result(answer, f"told request {request}" if forge else body)
+        states = report_failure.statuses_of(planned, failure)
+        commented = _said(forge, (request, setting.clone.resolve("HEAD")), body, states)
+        body = f"told request {request}" if commented else OUTRUN.format(request)
+    console.result({"request": request, "commented": commented, "out": str(out) if out else None}, body)
 
 
 def _save(
@@ -102,10 +105,24 @@ def _told(
     planned, unplanned = None, ""
     try:
         planned = _plan(setting, forge, request)
-    except UserError as error:
+    except (UserError, RetryLater) as error:  # a registry that is away may be the very reason
         unplanned = str(error)
     problems = check(setting.clone.folder).problems
     return planned, failure(setting.clone, problems, failed, unplanned)
+
+
+def _said(forge: Requests, about: tuple[int, str], body: str, states: tuple[Status, ...]) -> bool:
+    """Give a commit its status, and its request the comment; whether that is there, or was outrun.
+
+    Args:
+        about: the request, and the commit that this tells of.
+    """
+    request, commit = about
+    commented = not outrun(forge, request, commit)
+    if commented:
+        forge.comment(request, MARKER, body)
+    forge.status(commit, states)
+    return commented
 
 
 def outrun(forge: Requests, request: int, commit: str) -> bool:

@@ -44,11 +44,11 @@ def redacted_manifest(text: str) -> str:
 
 
 def redacted_value(value: Any) -> Any:
-    """JSON-like data, its texts redacted; the key of a pair says nothing here."""
+    """JSON-like data, its texts redacted, keys too: a category is one, and it is whatever a cell held."""
     if isinstance(value, str):
         return redacted(value)
     if isinstance(value, dict):
-        return {key: redacted_value(each) for key, each in value.items()}
+        return {redacted_value(key): redacted_value(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [redacted_value(each) for each in value]
     return value

@@ -149,7 +149,7 @@ def _provider() -> TracerProvider:
         raise UserError(
             "traces need OpenTelemetry's packages",
             where=str(error.name),
-            fix="pip install 'ordain[traces]', or leave --traces out",
+            fix="install Ordain with its extra `traces`, or leave --traces out",
         ) from error
     own = Resource({"service.name": "ordain", "service.version": __version__})
     provider = TracerProvider(resource=own.merge(OTELResourceDetector().detect()), shutdown_on_exit=False)

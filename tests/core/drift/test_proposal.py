@@ -58,6 +58,11 @@ def shown(found: Because, made: Retraining, outcome: str = "", longest: int = CO
     return proposal.draft(found, made, ("retrain/churn-1", "main"), outcome).text(longest, utf16)
 
 
+def test_what_training_said_tells_no_secret() -> None:
+    token = "ghp_" + "a1" * 18
+    assert token not in proposal.outcome_of(None, f"column `plan`: `{token}` is new")
+
+
 def test_a_long_document_is_named_in_the_text_and_whole_in_the_branch() -> None:
     made = record(blob="x" * 30_000)
     told = shown(because("a"), made)

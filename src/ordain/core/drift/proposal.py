@@ -12,6 +12,7 @@ from ordain.core.drift.retraining import FILE, Because, Retraining
 from ordain.core.drift.text import sections
 from ordain.core.escaping import fenced, markdown, visible
 from ordain.core.people.request import Draft, Section
+from ordain.core.redaction import redacted
 
 SHOWN_LIMIT = 20_000
 MOST, LONGEST, SHORT = 20, 300, 60
@@ -101,7 +102,7 @@ def outcome_of(released: Mapping[str, str] | None, failure: str) -> str:
         failure: why not, when training or judging failed.
     """
     if failure:
-        quoted = "\n".join(f"> {markdown(line)}" for line in failure.splitlines()[:40])
+        quoted = "\n".join(f"> {markdown(line)}" for line in redacted(failure).splitlines()[:40])
         return f"**Training on it failed**, and so will the checks of this request:\n\n{quoted}"
     told = released or {}
     against = f", judged against {told['baseline']}" if told.get("baseline") else ""

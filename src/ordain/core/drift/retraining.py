@@ -14,6 +14,7 @@ from ordain.core.canonical import digest, is_digest
 from ordain.core.drift.evidence import key_of
 from ordain.core.escaping import visible
 from ordain.core.people.request import Opened
+from ordain.core.redaction import redacted_value
 from ordain.core.value import Value
 from ordain.errors import UserError
 
@@ -103,7 +104,7 @@ class Earlier(Value, frozen=True, kw_only=True):
 
 
 def because(data: bytes, model: str, where: str) -> tuple[Because, Any]:
-    """The evidence as it is read, and as it came.
+    """The evidence as it is read, and as it came, but for what must not be shown: it may quote cells.
 
     Raises:
         UserError: when it is no evidence, or is of another model.
@@ -112,7 +113,7 @@ def because(data: bytes, model: str, where: str) -> tuple[Because, Any]:
     if len(data) > EVIDENCE_LIMIT:
         raise UserError(f"the evidence is larger than {EVIDENCE_LIMIT} bytes", where=where, fix=fix)
     try:
-        document = msgspec.json.decode(data)
+        document = redacted_value(msgspec.json.decode(data))  # it goes into Git, and into a request
         found = msgspec.convert(document, Because)
         digest("evidence/v1", document)
     except (

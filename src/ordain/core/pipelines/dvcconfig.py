@@ -6,7 +6,7 @@ import configparser
 import re
 
 NAME = "storage"
-# What `pip install 'ordain[...]'` calls the plug-in that DVC needs for an address, and its import name.
+# What this package's extra for the plug-in that DVC needs for an address is called, and its import name.
 PLUGINS: dict[str, tuple[str, str]] = {
     "s3": ("s3", "dvc_s3"),
     "azure": ("azure", "dvc_azure"),
@@ -18,18 +18,6 @@ PLUGINS: dict[str, tuple[str, str]] = {
 def plugin_of(url: str) -> tuple[str, str] | None:
     """The extra of this package and the module that a remote's address needs; None when DVC has it."""
     return PLUGINS.get(url.partition("://")[0]) if "://" in url else None
-
-
-def with_extra(jobs: str, url: str | None) -> str:
-    """CI jobs whose every `ordain[...]` brings what the remote at this address needs too."""
-    plugin = plugin_of(url) if url else None
-    if plugin is None:
-        return jobs
-
-    def extended(found: re.Match[str]) -> str:
-        return ",".join(sorted({*found[0].split(","), plugin[0]}))
-
-    return re.sub(r"(?<=\bordain\[)[a-z,-]+(?=\])", extended, jobs)
 
 
 def default_remote(text: str) -> str | None:

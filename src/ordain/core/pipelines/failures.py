@@ -31,11 +31,11 @@ def known_fault(said: Sequence[str]) -> UserError | None:
 
 
 def missing_plugin(said: Sequence[str]) -> UserError | None:
-    """The extra of this package that brings what DVC lacks for a remote."""
+    """The package that DVC lacks for a remote."""
     found = _PLUGIN.search("\n".join(said))
     if found is None:
         return None
-    fix = f"pip install 'ordain[{found[1]}]'"
+    fix = f"pip install dvc-{found[1]}"
     return UserError(f"DVC's plug-in for {found[1]} is not installed", where=".dvc/config", fix=fix)
 
 

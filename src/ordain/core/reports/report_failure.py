@@ -29,12 +29,20 @@ class Stopped(Value, frozen=True, kw_only=True):
     """A model whose pipeline did not run to its end.
 
     Attributes:
-        at: stages that could run next, of which one failed. left: how many have yet to run, those included.
+        at: stages that could run next, of which one failed, if training began.
+        left: how many have yet to run, those included.
+        ended: whether any ran to its end; if none did, nothing tells that one began.
     """
 
     model: str
     at: tuple[str, ...]
     left: int
+    ended: bool = True
+
+    @property
+    def where(self) -> str:
+        """In a few words, after `training` or `training of churn`."""
+        return f"stopped {'at' if self.ended else 'at or before'} {listed(self.at, 2)}"
 
 
 class Failure(Value, frozen=True, kw_only=True):
@@ -60,7 +68,7 @@ def shown(failure: Failure) -> Failure:
 def headline(failure: Failure) -> str:
     """`Failed at 1234567: 2 problems in the declared state; training of churn stopped at gate`."""
     said = [f"{count(len(failure.problems), 'problem')} in the declared state"] if failure.problems else []
-    said += [f"training of {each.model} stopped at {listed(each.at, 2)}" for each in failure.stopped[:3]]
+    said += [f"training of {each.model} {each.where}" for each in failure.stopped[:3]]
     if len(failure.stopped) > 3:
         said.append(f"and of {len(failure.stopped) - 3} more")
     if failure.refused:
@@ -72,18 +80,26 @@ def sections(failure: Failure) -> Iterator[str]:
     """What there is to say of each reason, in Markdown."""
     if failure.problems:
         yield _problems(failure.problems)
-    for each in failure.stopped[:_MOST]:
-        stages = ", ".join(map(code, each.at[:_MOST]))
-        yield (
-            f"#### {code(each.model)}: training did not end\n\nStopped at {stages}; "
-            f"{count(each.left, 'stage')} have yet to run. The log of its training job says why."
-        )
+    yield from map(_stopped, failure.stopped[:_MOST])
     for refused in failure.refused[:_MOST]:
         yield f"#### {code(refused.model)}: not released\n\n> {_first(refused.what)}"
         if refused.verdicts:
             yield _verdicts(refused.verdicts)
     if failure.unplanned:
         yield f"What merging would change can't be said: {markdown(failure.unplanned)}"
+
+
+def _stopped(stopped: Stopped) -> str:
+    stages, left = ", ".join(map(code, stopped.at[:_MOST])), count(stopped.left, "stage")
+    if stopped.ended:
+        said = f"Stopped at {stages}; {left} have yet to run. The log of its training job says why."
+    else:
+        said = (
+            "No stage ran to its end: training did not begin (its data could not be fetched, or a job failed "
+            f"before it), or what it began with failed: {stages}. {left} have yet to run. The log of its "
+            "training job, or of the first job that failed, says why."
+        )
+    return f"#### {code(stopped.model)}: training did not end\n\n{said}"
 
 
 def _first(text: str) -> str:
@@ -117,7 +133,7 @@ def statuses_of(plan: Plan | None, failure: Failure | None) -> tuple[Status, ...
     """Those of the plan; beside a failure `failure` for the whole, and for each model that is the reason."""
     if failure is None:
         return statuses(plan) if plan else ()
-    told = {each.model: f"training stopped at {listed(each.at, 2)}" for each in failure.stopped}
+    told = {each.model: f"training {each.where}" for each in failure.stopped}
     told |= {each.model: each.what.partition("\n")[0] for each in failure.refused}
     named = [(WHOLE, headline(failure)), *((f"ordain/{name}", said) for name, said in sorted(told.items()))]
     return tuple(

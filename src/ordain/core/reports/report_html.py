@@ -45,7 +45,7 @@ th,td{border-color:#2d3440}.plus{color:#6fdd8b}.minus{color:#ff8f9b}.faint{color
 """
 
 
-UNDRAWN = "<p class='faint'>For charts: <code>pip install 'ordain[report]'</code>.</p>"
+UNDRAWN = "<p class='faint'>For charts: <code>pip install vl-convert-python</code>.</p>"
 Draw = Callable[[Mapping[str, Any]], str]
 
 

@@ -29,7 +29,7 @@ def failure(clone: Repository, problems: Sequence[Problem], told: Path, unplanne
     found = Failure(
         commit=clone.resolve("HEAD"),
         problems=tuple(problems),
-        stopped=() if problems else stopped(clone.folder),
+        stopped=() if problems else stopped(clone),
         refused=refused.decode(data, str(told)) if there else (),
         unplanned=unplanned,
     )

@@ -17,7 +17,6 @@ from ordain.adapters import files as disk
 from ordain.adapters import package, ssh
 from ordain.adapters.git import Repository
 from ordain.core.canonical import bytes_digest
-from ordain.core.pipelines.dvcconfig import with_extra
 from ordain.core.pipelines.pipeline import (
     CODE_TOPS,
     DVC_FILES,
@@ -120,7 +119,7 @@ def write(
         changed |= additions
         guesses = drafted.guesses if init_model.FILES[0] in additions else ()
         large = init_model.left_to_dvc(drafted)
-    generated = generated_files(around.forge, init_forge.remote_of(folder) or around.remote)
+    generated = generated_files(around.forge)
     outcome = settle(folder, owned, generated, changed)
     paths = {*owned, *changed, *generated, RECORD, *draw_pipelines(folder)}
     return msgspec.structs.replace(
@@ -138,12 +137,12 @@ def lonely(asked: Request) -> tuple[str, ...]:
     return (f"{told} --reviewer, or in policy.yaml before you push the first commit",)
 
 
-def generated_files(forge: str, remote: str | None) -> dict[str, bytes]:
-    """Files that follow the Ordain version; jobs install what DVC needs for the remote."""
+def generated_files(forge: str) -> dict[str, bytes]:
+    """Files that follow the Ordain version; with a forge, what trains is what its jobs install."""
     schemas = {f"{schema.FOLDER}/{name}": data for name, data in schema.schema_files().items()}
-    jobs = automation.files(forge, package.automation(), __version__)
-    jobs = {path: with_extra(data.decode(), remote).encode() for path, data in jobs.items()}
-    return {**schemas, **package.stage_scripts(), TRAINING_LOCK: package.training_lock(), **jobs}
+    jobs = automation.files(forge, package.automation())
+    lock = package.training_lock() if forge == "local" else package.jobs_lock()
+    return {**schemas, **package.stage_scripts(), TRAINING_LOCK: lock, **jobs}
 
 
 def draw_pipelines(folder: Path) -> tuple[str, ...]:

@@ -111,7 +111,7 @@ def plugin_note(remote: str | None) -> tuple[str, ...]:
     plugin = plugin_of(remote) if remote else None
     if plugin is None or importlib.util.find_spec(plugin[1]) is not None:
         return ()
-    return (f"DVC needs a plug-in for this remote: pip install 'ordain[{plugin[0]}]'",)
+    return (f"DVC needs a plug-in for this remote: pip install dvc-{plugin[0]}",)
 
 
 def duties(found: Settled, folder: Path) -> tuple[str, ...]:
@@ -122,7 +122,7 @@ def duties(found: Settled, folder: Path) -> tuple[str, ...]:
     told = [
         f"secret ORDAIN_BOT_KEY: {where / 'bot'}",
         f"secret ORDAIN_COLLECTOR_KEY, of the protected environment `reconcile` alone: {where / 'collector'}",
-        "variable ORDAIN_PACKAGE of that environment: a released wheel, as ADDRESS#sha256=DIGEST",
+        "variable ORDAIN_PACKAGE, of the repository and of that environment: a wheel, ADDRESS#sha256=DIGEST",
         "tokens and permissions: docs/automation.md of Ordain",
     ]
     told.append(f"policy.yaml: reviews on {found.forge} count for people whose `logins` it gives")

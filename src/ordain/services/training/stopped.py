@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ordain.adapters import files as disk
+from ordain.adapters.git import Repository
+from ordain.core.pipelines.pipeline import FOLDER
 from ordain.core.pipelines.stale import ready
 from ordain.core.reports.report_failure import Stopped
 from ordain.core.state.instance import is_state_path, read_instance
@@ -12,18 +14,33 @@ from ordain.services.training.data_pull import stages_by_model
 from ordain.services.training.staleness import in_working_tree, stale_pipelines
 
 
-def stopped(root: Path) -> tuple[Stopped, ...]:
+def stopped(clone: Repository) -> tuple[Stopped, ...]:
     """Every model whose pipeline has stages that have yet to run, and the stages of which one failed.
 
-    DVC adds each stage to the lock when it has run, so what is missing there comes after the failure.
+    DVC adds each stage to the lock when it has run, so what is missing there comes after the failure. A lock
+    that is as committed tells of no stage that ran.
 
     Raises:
         UserError: an invalid state.
     """
-    place = root.resolve()
+    place = clone.folder.resolve()
     instance = read_instance(disk.read_state(place, is_state_path))
     pipelines = stages_by_model(place, instance)
+    behind = stale_pipelines(instance, *in_working_tree(place))
+    paths = {each.model: f"{FOLDER}/{each.model}/dvc.lock" for each in behind}
+    before = clone.read(clone.resolve("HEAD"), [*paths.values()])
     return tuple(
-        Stopped(model=each.model, at=ready(pipelines[each.model], each.stages), left=len(each.stages))
-        for each in stale_pipelines(instance, *in_working_tree(place))
+        Stopped(
+            model=each.model,
+            at=ready(pipelines[each.model], each.stages),
+            left=len(each.stages),
+            ended=_lock(place, paths[each.model]) != before.get(paths[each.model]),
+        )
+        for each in behind
     )
+
+
+def _lock(root: Path, path: str) -> bytes | None:
+    """A lock as it lies there; None where there is none."""
+    place = disk.inside(root, path)
+    return disk.read_bytes(place, disk.STATE_LIMIT) if place.is_file() else None
