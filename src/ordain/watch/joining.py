@@ -75,7 +75,8 @@ class Joiner:
         self._due: Counter[int] = Counter()  # by windows before the time from which no label is expected
         self._punctual: Counter[int] = Counter()
         self._outcomes, self._signature = outcomes, signature
-        self.files, self.unreadable = outcomes.files, outcomes.unreadable
+        self.files, self.unreadable, self.corrupt = outcomes.files, outcomes.unreadable, outcomes.corrupt
+        self.left_out = outcomes.left_out
         self._target = _targets(outcomes.labels, signature)
         self._found: list[tuple[NDArray[Any], ...]] = []
         self._groups: dict[str, list[NDArray[np.object_]]] = {}

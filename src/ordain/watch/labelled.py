@@ -13,7 +13,7 @@ from ordain.core.artifacts.signature import Signature
 from ordain.core.canonical import rounded
 from ordain.core.drift.coming import stopped
 from ordain.core.drift.counts import Counted, counted
-from ordain.core.drift.measured import Measurement, Performance, Slice, Stopped
+from ordain.core.drift.measured import Measurement, Omitted, Performance, Slice, Stopped
 from ordain.core.gating.gates import Group, ends, finite
 from ordain.core.specs.spec import ColumnContract
 from ordain.learn import coding
@@ -74,6 +74,7 @@ def performance(
         unmatched=joiner.known - everything.matched,
         files=joiner.files,
         unreadable=joiner.unreadable,
+        corrupt=joiner.corrupt,
         unknown=joiner.unknown,
         impossible=int(impossible.sum()),
         delay=delay and (rounded(delay[0], 2), rounded(delay[1], 2)),
@@ -83,6 +84,7 @@ def performance(
         groups=tuple(
             each for name, values in joined.groups.items() for each in _slices(name, joined, values)
         ),
+        omitted=tuple(Omitted(column=name) for name in joiner.left_out),
     )
 
 

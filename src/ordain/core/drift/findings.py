@@ -231,6 +231,11 @@ def _labels(performance: Performance) -> Iterator[Finding]:
     """What is wrong with the labels themselves."""
     faults = (
         (performance.unreadable, performance.files, "files of labels cannot be read to their end"),
+        (
+            performance.corrupt,
+            performance.known + performance.corrupt,
+            "lines of labels cannot be read, or have no id",
+        ),
         (performance.unknown, performance.known, "labels are no class or value of the model"),
         (
             performance.impossible,
