@@ -14,10 +14,15 @@ class Measurement(Part, frozen=True, kw_only=True):
 
 
 class Slice(Part, frozen=True, kw_only=True):
-    """Performance on some of the labelled predictions."""
+    """Performance on some of the labelled predictions.
+
+    Attributes:
+        rows: that are measured. older: rows that are not, since there are too many.
+    """
 
     name: str
     rows: int
+    older: int = 0
     metrics: dict[str, Measurement]
 
 
@@ -58,11 +63,11 @@ class Performance(Part, frozen=True, kw_only=True):
         stopped: where labels no longer come as they did; None where they do, or where nothing says how
             long labels take.
         middle: of the time since `start` in which predictions are old enough.
-        unmatched: labels without a prediction, or that are no class of the model.
+        unmatched: labels without a prediction, of no class of the model, or of no possible time.
         files, unreadable: of labels, and those that could not be read, or not to their end.
         corrupt: lines of other files that could not be read, or are of no prediction's id.
-        unknown: labels that are no class, or no number. impossible: labelled predictions whose label is
-            of before the prediction, or of the future, by more than a day.
+        unknown: labels that are no class, or no number. impossible: predictions whose label is of
+            before the prediction, or of the future, by more than a day; they are not `labelled`.
         delay: hours from prediction to label: median and 90th percentile; None when no label says when.
         overall, recent: metrics of all rows, and of the newest ones, which are judged.
         versions, groups: of all rows by version where there are several, and of the newest by group.

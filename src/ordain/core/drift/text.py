@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ordain.core.drift.evidence import ColumnReport, Evidence, Finding, Reading, Spread, WindowReport
 from ordain.core.drift.findings import moved_text
 from ordain.core.drift.judge import NO_WINDOW
-from ordain.core.drift.measured import Estimate, Measurement, Omitted, Performance
+from ordain.core.drift.measured import Estimate, Measurement, Omitted, Performance, Slice
 from ordain.core.escaping import markdown, visible
 from ordain.core.people.request import Section
 
@@ -252,9 +252,14 @@ def _grids(found: Performance, abreast: int) -> Iterator[list[list[str]]]:
         shown = slices[first : first + abreast]
         yield [
             ["", *(each.name for each in shown)],
-            ["rows", *(str(each.rows) for each in shown)],
+            ["rows", *map(_counted, shown)],
             *([name, *(_measured(each.metrics[name]) for each in shown)] for name in shown[0].metrics),
         ]
+
+
+def _counted(found: Slice) -> str:
+    """The rows that a slice is measured by, and of how many."""
+    return f"{found.rows} newest of {found.rows + found.older}" if found.older else str(found.rows)
 
 
 def _measured(found: Measurement) -> str:

@@ -130,13 +130,13 @@ def _read(subject: Watched, ask: Ask, settings: Settings) -> _Read:
         collector.read(batches, limit, _ignored)
         return _Read(collector)
     outcomes = read_outcomes(LogPlace(ask.labels, "the labels"), ask.names, groups)
-    span = (spans.start(), ask.end.timestamp() - ask.delay)
+    span = (spans.start(), ask.end.timestamp() - ask.delay, limit)
     joiner = Joiner(outcomes, subject.signature, span, ask.length or DAY)
     collector.read(batches, limit, joiner.add)
     joined = joiner.joined()
     rows = max(ask.rows * settings.windows, RECENT * settings.labelled)
     newest = recent(joined, ask.length * settings.windows, rows)
-    measured = performance(joiner, (joined, newest), (ask.end.timestamp(), limit), settings.needed)
+    measured = performance(joiner, (joined, newest), ask.end.timestamp(), settings.needed)
     return _Read(collector, measured, newest)
 
 
