@@ -47,7 +47,7 @@ def recent(joined: Joined, seconds: float, rows: int) -> Joined:
 
 
 def performance(joiner: Joiner, joineds: tuple[Joined, Joined], end: float, needed: int) -> Performance:
-    """Metrics of the release's labelled predictions, of the newest by group, and of other versions.
+    """Metrics of the release's labelled predictions, of the newest, by group, and of other versions.
 
     Verdicts are added elsewhere.
 
@@ -60,7 +60,7 @@ def performance(joiner: Joiner, joineds: tuple[Joined, Joined], end: float, need
     start, joined = joiner.start, everything.of(everything.ours)
     delay = _delay(joined.delays[np.isfinite(joined.delays)])
     versions = _slices("version", everything, everything.versions)
-    groups = [_slices(name, newest, values) for name, values in newest.groups.items()]
+    groups = [_slices(name, joined, values) for name, values in joined.groups.items()]
     return Performance(
         start=stamp(start),
         end=stamp(end),

@@ -70,7 +70,7 @@ class Performance(Part, frozen=True, kw_only=True):
             before the prediction, or of the future, by more than a day; they are not `labelled`.
         delay: hours from prediction to label: median and 90th percentile; None when no label says when.
         overall, recent: metrics of all rows, and of the newest ones, which are judged.
-        versions, groups: of all rows by version where there are several, and of the newest by group.
+        versions, groups: of all rows by version where there are several, and by group, the largest first.
         omitted: of versions and groups.
         verdicts: the spec's quality and fairness gates; none without a spec.
     """
