@@ -28,6 +28,7 @@ SEED = 0
 FEWEST = 30  # labelled rows of a slice that is reported
 MOST_ROWS = 20_000  # of a slice that are measured, since resampling costs by the row
 MOST_SLICES = 20
+LONGEST = 60  # name of a column that is left out
 MOST_GROUPS = 50  # of a sensitive column; a column of more is none of groups
 MISSING = "missing"
 _TRUTHS = {"0": "false", "1": "true", "false": "false", "true": "true"}
@@ -85,7 +86,7 @@ def performance(joiner: Joiner, joineds: tuple[Joined, Joined], end: float, need
         groups=tuple(each for sliced in groups for each in sliced.shown),
         omitted=(
             *(each.rest for each in (versions, *groups) if each.rest.groups),
-            *(Omitted(column=name) for name in joiner.left_out),
+            *(Omitted(column=name[:LONGEST]) for name in joiner.left_out),
         ),
     )
 
