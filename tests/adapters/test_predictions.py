@@ -419,7 +419,7 @@ def test_a_file_of_labels_that_was_cut_off_is_counted(tmp_path: Path) -> None:
     (tmp_path / "d.parquet").write_bytes(b"PAR1")
     made = read_outcomes(LogPlace(str(tmp_path), "labels"))
     assert sorted(made.labels) == ["0", "1"]
-    assert (made.files, made.unreadable) == (4, 3)
+    assert (made.files, made.unreadable, made.corrupt) == (4, 2, 1)
 
 
 def test_labels_are_read_as_people_write_them() -> None:

@@ -2,18 +2,18 @@
 
 Columns: `id`, the prediction's; `label`, the true class or value; optionally `row`, its place in a request
 of several rows, and `time`, when the label became known. Every other column is a group that performance
-is reported by, such as a sensitive column that the prediction log must not hold.
+is reported by, such as a sensitive column that the prediction log must not hold. Ids are
+not kept, and of equal texts one.
 """
 
 from __future__ import annotations
 
 import csv
 import datetime as dt
-import io
-from collections.abc import Iterator, Mapping
-from typing import IO, Any
+from collections.abc import Collection, Sequence
+from itertools import chain
+from typing import Any
 
-import msgspec
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 
 from ordain.adapters.keys import keys_of
 from ordain.adapters.log_places import LogPlace
+from ordain.adapters.outcome_files import ENDINGS, ROWS, Row, rows_of
 from ordain.errors import UserError
 
-ENDINGS = (".csv", ".jsonl", ".parquet")
 MOST = 20_000_000
-MOST_GROUPS = 20
+MOST_GROUPS = 20  # columns beside those that are asked for
+MOST_LEFT_OUT = 100  # columns of a file that are told by name
 _OWN = frozenset({"id", "row", "label", "time"})
 
 
@@ -45,61 +46,73 @@ class Outcomes(Struct, frozen=True, kw_only=True):
     Attributes:
         keys: ascending (`adapters.keys`). labels: as text; empty where there is none.
         times: seconds since 1970 at which the label became known; NaN where that is not said.
-        groups: by column; empty text where a row has none.
+        groups: by column; empty text where a row has none. left_out: columns that are none of them, since
+            there are too many.
         files, unreadable: all of them, and those of which only the beginning, or nothing, is of use.
+        corrupt: lines of the others that cannot be read, and rows without an id.
     """
 
     keys: NDArray[np.uint64]
     labels: tuple[str, ...]
     times: NDArray[np.float64]
-    groups: Mapping[str, tuple[str, ...]]
+    groups: dict[str, tuple[str, ...]]
+    left_out: tuple[str, ...] = ()
     files: int = 0
     unreadable: int = 0
+    corrupt: int = 0
 
     def __len__(self) -> int:
         return len(self.keys)
 
 
-def read_outcomes(place: LogPlace, names: Names = NAMES) -> Outcomes:
+def read_outcomes(place: LogPlace, names: Names = NAMES, wanted: Collection[str] = ()) -> Outcomes:
     """All labels at a place; none when nothing is there.
+
+    Args:
+        wanted: columns that are taken as groups however many others there are.
 
     Raises:
         UserError: when no file is a table with an id and a label, or there are too many labels.
         RetryLater: when the place does not answer.
     """
-    rows: list[Mapping[str, Any]] = []
+    good: list[_Labels] = []
     refused: list[UserError] = []
     files = place.files(ENDINGS)
     for path in files:
-        found, fault = _table(place, path, names)
-        rows += found
+        found = _Labels(wanted)
+        fault = _read(place, path, names, found) or found.fault(names)
+        name = path.rpartition("/")[2]
         if fault:
-            refused.append(_refused(path.rpartition("/")[2], fault, names))
-        if len(rows) > MOST:
-            raise _refused(path.rpartition("/")[2], f"there are more than {MOST} labels", names)
-    if refused and not rows:
+            refused.append(_refused(name, fault, names))
+        if not found.fault(names):
+            good.append(found)  # what came before a fault is kept
+        if sum(map(len, good)) > MOST:
+            raise _refused(name, f"there are more than {MOST} labels", names)
+    if refused and not any(map(len, good)):
         raise refused[0]
-    return replace(_outcomes(rows), files=len(files), unreadable=len(refused))
+    return replace(_outcomes(good, wanted), files=len(files), unreadable=len(refused))
 
 
-def _table(place: LogPlace, path: str, names: Names) -> tuple[list[Mapping[str, Any]], str]:
-    """The labels of one file as far as it is of use, and what is wrong with it."""
-    rows: list[Mapping[str, Any]] = []
+def _read(place: LogPlace, path: str, names: Names, found: _Labels) -> str:
+    """Add the labels of one file; says why they are not all of them, if so."""
+    rows: list[Row | None] = []
     fault = ""
     try:
         with place.opened(path) as stream:
-            for row in _read(stream, path):
-                rows.append(_named(row, names))  # what came before a fault is kept
-                if len(rows) > MOST:
+            for row in rows_of(stream, path):
+                rows.append(row and _named(row, names))
+                if len(rows) >= ROWS:
+                    found.add(rows)
+                    rows = []
+                if len(found) > MOST:
                     break
-    except (OSError, ValueError, csv.Error, msgspec.MsgspecError) as error:
+    except (OSError, ValueError, NotImplementedError, csv.Error) as error:
         fault = f"it cannot be read ({type(error).__name__})"
-    if rows and not {"id", "label"} <= rows[0].keys():
-        return [], f"it has no columns `{names.id}` and `{names.label}`"
-    return rows, fault
+    found.add(rows)
+    return fault
 
 
-def _named(row: Mapping[str, Any], names: Names) -> Mapping[str, Any]:
+def _named(row: Row, names: Names) -> Row:
     """A row with the names that are used here; a column that has one of them and is not meant is left out."""
     if names == NAMES:
         return row
@@ -109,36 +122,87 @@ def _named(row: Mapping[str, Any], names: Names) -> Mapping[str, Any]:
     return {**{name: value for name, value in row.items() if name not in taken}, **own}
 
 
-def _read(stream: IO[bytes], path: str) -> Iterator[Mapping[str, Any]]:
-    if path.endswith(".parquet"):
-        from pyarrow import parquet
+class _Labels:
+    """Labels of one file, in the order of reading.
 
-        for batch in parquet.ParquetFile(stream).iter_batches():
-            yield from batch.to_pylist()
-    elif path.endswith(".jsonl"):
-        yield from (msgspec.json.decode(line, type=dict[str, Any]) for line in stream if line.strip())
-    else:
-        text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
-        try:
-            yield from csv.DictReader(text, strict=True)
-        finally:
-            text.detach()  # whoever opened the stream closes it
+    Attributes:
+        keys, times: in parts. labels: as text. groups: by column. left_out: names of other columns.
+        corrupt: lines that are no rows, and rows without an id.
+    """
+
+    def __init__(self, wanted: Collection[str]) -> None:
+        self.keys: list[NDArray[np.uint64]] = []
+        self.times: list[NDArray[np.float64]] = []
+        self.labels: list[str] = []
+        self.groups: dict[str, list[str]] = {}
+        self.left_out: set[str] = set()
+        self.corrupt = 0
+        self._wanted, self._others = frozenset(wanted), 0
+        self._own: set[str] = set()
+        self._texts: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def add(self, rows: Sequence[Row | None]) -> None:
+        """Rows by column, None for what is no row."""
+        whole = [each for each in rows if each is not None]
+        ids = [text_of(each.get("id")) for each in whole]
+        places = np.array([_place(each.get("row")) for each in whole], dtype=np.uint64)
+        self.corrupt += len(rows) - len(whole) + ids.count("")
+        for name in dict.fromkeys(chain.from_iterable(whole)):
+            self._meet(str(name))
+        for name, values in self.groups.items():
+            values.extend(self._column(whole, name))
+        self.keys.append(keys_of(ids, places))
+        self.times.append(np.array([_seconds(each.get("time")) for each in whole], dtype=np.float64))
+        self.labels += self._column(whole, "label")
+
+    def _meet(self, name: str) -> None:
+        """Take a column as groups, if there is room; one that comes late was empty before."""
+        if name in _OWN:
+            self._own.add(name)
+        elif name not in self.groups:
+            other = name not in self._wanted
+            if other and self._others == MOST_GROUPS:
+                self.left_out |= {name} if len(self.left_out) < MOST_LEFT_OUT else set()
+                return
+            self._others += other
+            self.groups[name] = [""] * len(self)
+
+    def _column(self, rows: Sequence[Row], name: str) -> list[str]:
+        texts = (text_of(each.get(name)) for each in rows)
+        return [self._texts.setdefault(each, each) for each in texts]
+
+    def fault(self, names: Names) -> str:
+        """Why none of it is of use; empty when some may be."""
+        if len(self) and not {"id", "label"} <= self._own:
+            return f"it has no columns `{names.id}` and `{names.label}`"
+        return "no line of it is a label" if self.corrupt and not len(self) else ""
 
 
-def _outcomes(rows: list[Mapping[str, Any]]) -> Outcomes:
-    names = sorted({str(name) for row in rows[:1000] for name in row} - _OWN)[:MOST_GROUPS]
-    places = np.array([_place(row.get("row")) for row in rows], dtype=np.uint64)
-    keys = keys_of([text_of(row.get("id")) for row in rows], places)
-    times = np.array([_seconds(row.get("time")) for row in rows], dtype=np.float64)
-    order = np.lexsort((np.arange(len(rows)), np.nan_to_num(times, nan=-np.inf), keys))
-    last = np.append(keys[order][1:] != keys[order][:-1], True)[: len(rows)]
+def _outcomes(parts: Sequence[_Labels], wanted: Collection[str]) -> Outcomes:
+    known = {name for part in parts for name, values in part.groups.items() if any(values)}
+    taken = {*sorted(known.difference(wanted))[:MOST_GROUPS], *known.intersection(wanted)}
+    left_out = known.union(*(part.left_out for part in parts)) - taken
+    keys = np.concatenate([np.zeros(0, np.uint64), *(each for part in parts for each in part.keys)])
+    times = np.concatenate([np.zeros(0), *(each for part in parts for each in part.times)])
+    order = np.lexsort((np.arange(len(keys)), np.nan_to_num(times, nan=-np.inf), keys))
+    last = np.append(keys[order][1:] != keys[order][:-1], True)[: len(keys)]
     kept = order[last & (keys[order] != 0)]
-    chosen = [rows[at] for at in kept.tolist()]
+    labels = [each for part in parts for each in part.labels]
+    groups = {
+        name: [each for part in parts for each in part.groups.get(name) or [""] * len(part)]
+        for name in sorted(taken)
+    }
+    rows = kept.tolist()
     return Outcomes(
         keys=keys[kept],
-        labels=tuple(text_of(row.get("label")) for row in chosen),
+        labels=tuple(labels[row] for row in rows),
         times=times[kept],
-        groups={name: tuple(text_of(row.get(name)) for row in chosen) for name in names},
+        groups={name: tuple(values[row] for row in rows) for name, values in groups.items()},
+        left_out=tuple(sorted(left_out)),
+        corrupt=sum(part.corrupt for part in parts),
     )
 
 

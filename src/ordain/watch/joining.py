@@ -19,6 +19,7 @@ from ordain.watch.collect import Taken
 from ordain.watch.tally import stamp
 
 HOUR = 3600.0
+DAY = 24 * HOUR  # a label may tell no more than its day
 
 
 class Joined(Struct, frozen=True, kw_only=True):
@@ -63,19 +64,22 @@ class Joiner:
     Args:
         outcomes: every label there is. signature: the release's.
         span: in seconds since 1970: predictions before the first are not looked at, of those after the
-            second no label is expected yet. length: of a window in which coverage is counted, in seconds.
+            second no label is expected yet, and from the third on it is the future.
+        length: of a window in which coverage is counted, in seconds.
     """
 
     def __init__(
-        self, outcomes: Outcomes, signature: Signature, span: tuple[float, float], length: float
+        self, outcomes: Outcomes, signature: Signature, span: tuple[float, float, float], length: float
     ) -> None:
         self.predictions = 0
-        self.start, self.ripe = span
+        self.impossible = 0
+        self.start, self.ripe, self._now = span
         self.length = length
         self._due: Counter[int] = Counter()  # by windows before the time from which no label is expected
         self._punctual: Counter[int] = Counter()
         self._outcomes, self._signature = outcomes, signature
-        self.files, self.unreadable = outcomes.files, outcomes.unreadable
+        self.files, self.unreadable, self.corrupt = outcomes.files, outcomes.unreadable, outcomes.corrupt
+        self.left_out = outcomes.left_out
         self._target = _targets(outcomes.labels, signature)
         self._found: list[tuple[NDArray[Any], ...]] = []
         self._groups: dict[str, list[NDArray[np.object_]]] = {}
@@ -95,10 +99,18 @@ class Joiner:
         output = np.column_stack([batch.outputs[each][at] for each in self._signature.answer_columns])
         good = (self._outcomes.keys[places] == keys) & np.isfinite(output).all(axis=1)
         good &= np.isfinite(self._target[places])
+        impossible = good & self._impossible(places, batch.times[at])
+        self.impossible += int((impossible & ours).sum())
+        good &= ~impossible
         names = np.array([*batch.versions.values, ""], dtype=object)[batch.versions.places[at]]
         self._punctual.update(self._back(batch.times[at[good & ours]]))
         self._found.append((places[good], batch.times[at][good], output[good], names[good], ours[good]))
         self._add_groups(batch, at[good])
+
+    def _impossible(self, places: NDArray[np.int64], times: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Labels of before their predictions, which were made at these times, or of the future."""
+        known = self._outcomes.times[places]
+        return (known < times - DAY) | (known > self._now + DAY)
 
     def _add_groups(self, batch: Batch, at: NDArray[np.int64]) -> None:
         """Groups that the log tells and the labels do not."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from ordain.core.artifacts.profile import Numbers, Profile
@@ -13,20 +15,21 @@ from ordain.core.artifacts.signature import Signature
 from ordain.core.canonical import rounded
 from ordain.core.drift.coming import stopped
 from ordain.core.drift.counts import Counted, counted
-from ordain.core.drift.measured import Measurement, Performance, Slice, Stopped
+from ordain.core.drift.measured import Measurement, Omitted, Performance, Slice, Stopped
 from ordain.core.gating.gates import Group, ends, finite
 from ordain.core.specs.spec import ColumnContract
 from ordain.learn import coding
 from ordain.learn.bootstrap import intervals
-from ordain.learn.metrics import MEASURES, Answers, measure
+from ordain.learn.metrics import MEASURES, measure
 from ordain.watch.joining import HOUR, Joined, Joiner
 from ordain.watch.tally import stamp
 
 SEED = 0
 FEWEST = 30  # labelled rows of a slice that is reported
+MOST_ROWS = 20_000  # of a slice that are measured, since resampling costs by the row
 MOST_SLICES = 20
+LONGEST = 60  # name of a column that is left out
 MOST_GROUPS = 50  # of a sensitive column; a column of more is none of groups
-DAY = 24.0  # hours; a label may tell no more than its day
 MISSING = "missing"
 _TRUTHS = {"0": "false", "1": "true", "false": "false", "true": "true"}
 
@@ -44,22 +47,21 @@ def recent(joined: Joined, seconds: float, rows: int) -> Joined:
     return ours.of(oldest_first[-max(inside, rows) :])
 
 
-def performance(
-    joiner: Joiner, joineds: tuple[Joined, Joined], when: tuple[float, float], needed: int
-) -> Performance:
-    """Metrics of the release's labelled predictions, of the newest by group, and of other versions.
+def performance(joiner: Joiner, joineds: tuple[Joined, Joined], end: float, needed: int) -> Performance:
+    """Metrics of the release's labelled predictions, of the newest, by group, and of other versions.
 
     Verdicts are added elsewhere.
 
     Args:
         joineds: all of them, and the newest (see `recent`).
-        when: in seconds since 1970: the end of the time looked at, and when the future begins.
+        end: of the time looked at, in seconds since 1970.
         needed: windows without labels that are a gap.
     """
-    (everything, newest), (end, now) = joineds, when
+    everything, newest = joineds
     start, joined = joiner.start, everything.of(everything.ours)
-    impossible = (joined.delays < -DAY) | (joined.times / HOUR + joined.delays > now / HOUR + DAY)
-    delay = _delay(joined.delays[np.isfinite(joined.delays) & ~impossible])
+    delay = _delay(joined.delays[np.isfinite(joined.delays)])
+    versions = _slices("version", everything, everything.versions)
+    groups = [_slices(name, joined, values) for name, values in joined.groups.items()]
     return Performance(
         start=stamp(start),
         end=stamp(end),
@@ -74,14 +76,17 @@ def performance(
         unmatched=joiner.known - everything.matched,
         files=joiner.files,
         unreadable=joiner.unreadable,
+        corrupt=joiner.corrupt,
         unknown=joiner.unknown,
-        impossible=int(impossible.sum()),
+        impossible=joiner.impossible,
         delay=delay and (rounded(delay[0], 2), rounded(delay[1], 2)),
-        overall=_slice("all", joined.answers) if len(joined) >= FEWEST else None,
-        recent=_slice("newest", newest.answers) if len(newest) >= FEWEST else None,
-        versions=tuple(_slices("version", everything, everything.versions)),
-        groups=tuple(
-            each for name, values in joined.groups.items() for each in _slices(name, joined, values)
+        overall=_slice("all", joined) if len(joined) >= FEWEST else None,
+        recent=_slice("newest", newest) if len(newest) >= FEWEST else None,
+        versions=versions.shown,
+        groups=tuple(each for sliced in groups for each in sliced.shown),
+        omitted=(
+            *(each.rest for each in (versions, *groups) if each.rest.groups),
+            *(Omitted(column=name[:LONGEST]) for name in joiner.left_out),
         ),
     )
 
@@ -106,20 +111,37 @@ def _stopped(joiner: Joiner, late: float | None, declared: float, needed: int) -
     return stopped(joiner.windows(max(0, math.ceil(round(beyond / joiner.length, 6)))), needed)
 
 
-def _slices(column: str, joined: Joined, values: NDArray[np.object_]) -> Iterator[Slice]:
-    """Each value's rows, where there are enough; one value alone is everything, which is said already."""
-    found = sorted(set(values.tolist()))
-    for value in found[:MOST_SLICES] if len(found) > 1 else ():
-        rows = values == value
-        if rows.sum() >= FEWEST:
-            yield _slice(f"{column}={value}", joined.answers.take(rows))
+class _Sliced(Struct, frozen=True):
+    """Slices by one column, and what they leave out."""
+
+    shown: tuple[Slice, ...]
+    rest: Omitted
 
 
-def _slice(name: str, answers: Answers) -> Slice:
+def _slices(column: str, joined: Joined, values: NDArray[np.object_]) -> _Sliced:
+    """The largest groups, where they have enough rows; one value alone is said already."""
+    ranked = sorted(Counter(values.tolist()).items(), key=lambda each: (-each[1], each[0]))
+    if len(ranked) < 2:
+        return _Sliced((), Omitted(column=column))
+    shown = [name for name, rows in ranked[:MOST_SLICES] if rows >= FEWEST]
+    rest = ranked[len(shown) :]
+    return _Sliced(
+        tuple(_slice(f"{column}={name}", joined.of(values == name)) for name in shown),
+        Omitted(column=column, groups=len(rest), rows=sum(rows for _, rows in rest)),
+    )
+
+
+def _slice(name: str, joined: Joined) -> Slice:
+    """Metrics of the newest rows, of as many as can be resampled in reasonable time."""
+    older = max(0, len(joined) - MOST_ROWS)
+    answers = joined.answers
+    if older:
+        answers = answers.take(np.argsort(joined.times, kind="stable")[older:])
     spans = intervals(answers, SEED)
     return Slice(
         name=name,
-        rows=len(answers.target),
+        rows=len(joined) - older,
+        older=older,
         metrics={
             metric: Measurement(value=finite(measure(metric, answers)), interval=ends(spans[metric]))
             for metric in sorted(MEASURES[answers.task])

@@ -25,7 +25,7 @@ from ordain.core.drift.judge import (
     target_report,
     window_report,
 )
-from ordain.core.drift.measured import Estimate, Measurement, Performance, Slice, Stopped
+from ordain.core.drift.measured import Estimate, Measurement, Omitted, Performance, Slice, Stopped
 from ordain.core.drift.refusal import Grounds, refusal
 from ordain.core.drift.season import season
 from ordain.core.drift.summary import Looked, Subject, findings_of, summary
@@ -423,6 +423,9 @@ def labelled(**more: object) -> Performance:
         ({"files": 2, "unreadable": 1}, "labels-damaged", True),
         ({"unknown": 6}, "labels-damaged", True),
         ({"impossible": 5}, "labels-damaged", False),
+        ({"impossible": 500, "labelled": 0, "newest": ""}, "labels-damaged", True),
+        ({"corrupt": 5}, "labels-damaged", False),
+        ({"corrupt": 6}, "labels-damaged", True),
         ({"labelled": 0, "predictions": 0}, "labels-stale", False),
         ({"newest": "2026-11-02T00:00:00Z"}, "labels-stale", True),
         ({"labelled": 60}, "performance", False),
@@ -600,7 +603,11 @@ def test_a_storm_has_one_key_and_another_release_another() -> None:
 def full() -> Evidence:
     metrics = {"f1": Measurement(value=0.5, interval=(0.4, 0.6)), "log_loss": Measurement(value=None)}
     slices = Slice(name="all", rows=500, metrics=metrics), Slice(name="female=1", rows=200, metrics=metrics)
-    performance = labelled(overall=slices[0], recent=slices[0], groups=slices[1:], delay=(24.0, 48.0))
+    omitted = (Omitted(column="<i>", groups=3, rows=60), *(Omitted(column=f"c{at}") for at in range(9)))
+    everything = Slice(name="all", rows=500, older=9, metrics=metrics)
+    performance = labelled(
+        overall=everything, recent=slices[0], groups=slices[1:], omitted=omitted, delay=(24.0, 48.0)
+    )
     reading = Reading(files=2, records=900, duplicates=3, extra={"<b>": 900})
     estimate = Estimate(rows=900, metrics={"f1": Measurement(value=0.51)})
     return whole(looked(HIGHER, HIGHER, HIGHER, reading=reading, performance=performance), estimate)
@@ -615,6 +622,8 @@ def test_a_report_for_a_terminal() -> None:
     assert "suspected: population-shift" in told
     assert "next: ordain retrain churn --because FILE" in told
     assert "above 20" in told
+    assert "groups not shown: <i> (3 groups of 60 rows), c0 (the whole column), c1" in told
+    assert "c6 (the whole column) and 2 more" in told
 
 
 def test_a_report_of_nothing() -> None:
@@ -632,7 +641,8 @@ def test_a_report_as_markdown_holds_no_markup_from_outside() -> None:
     assert "<b>" not in told
     assert "| **alarm** | drift | price |" in told
     assert "|  | all | all | female=1 |" in told
-    assert "| rows | 500 | 500 | 200 |" in told
+    assert "| rows | 500 newest of 509 | 500 | 200 |" in told
+    assert "<i>" not in told
     assert "| f1 | 0.500 (0.400-0.600) | 0.500 (0.400-0.600) | 0.500 (0.400-0.600) |" in told
     assert "| log_loss | - | - | - |" in told
     assert "Labels&#58; 500 of 1000 predictions" in told

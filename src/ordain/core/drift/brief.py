@@ -45,7 +45,8 @@ def _alarmed(evidence: Evidence) -> Evidence:
 def _ungrouped(evidence: Evidence) -> Evidence:
     """Without performance by group and by version; the verdicts stay."""
     measured = evidence.performance
-    return replace(evidence, performance=measured and replace(measured, groups=(), versions=()))
+    whole = measured and replace(measured, groups=(), versions=(), omitted=())
+    return replace(evidence, performance=whole)
 
 
 def _few(evidence: Evidence) -> Evidence:

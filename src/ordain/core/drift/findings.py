@@ -231,11 +231,16 @@ def _labels(performance: Performance) -> Iterator[Finding]:
     """What is wrong with the labels themselves."""
     faults = (
         (performance.unreadable, performance.files, "files of labels cannot be read to their end"),
+        (
+            performance.corrupt,
+            performance.known + performance.corrupt,
+            "lines of labels cannot be read, or have no id",
+        ),
         (performance.unknown, performance.known, "labels are no class or value of the model"),
         (
             performance.impossible,
-            performance.labelled,
-            "labels are of before their prediction or of the future",
+            performance.labelled + performance.impossible,
+            "labels are of before their prediction or of the future, and left out",
         ),
     )
     for count, whole, words in faults:
@@ -248,7 +253,7 @@ def of_performance(performance: Performance, settings: Settings) -> Iterator[Fin
     """What late labels say, and whether they come at all."""
     if not performance.known:
         yield Finding(kind="labels-absent", alarm=True, detail="there are no labels there")
-    elif not performance.labelled:
+    elif not performance.labelled + performance.impossible:
         detail = (
             f"none of {performance.known} labels belongs to a prediction since {performance.start}"
             if performance.predictions
@@ -262,7 +267,7 @@ def of_performance(performance: Performance, settings: Settings) -> Iterator[Fin
             f"one by now have it; {gap.usual:.0%} are usual"
         )
         yield Finding(kind="labels-stale", alarm=True, detail=detail)
-    elif performance.due and performance.newest < performance.middle:
+    elif performance.labelled and performance.due and performance.newest < performance.middle:
         detail = f"no prediction since {performance.newest} has a label"
         yield Finding(kind="labels-stale", alarm=True, detail=detail)
     yield from _labels(performance)

@@ -14,10 +14,15 @@ class Measurement(Part, frozen=True, kw_only=True):
 
 
 class Slice(Part, frozen=True, kw_only=True):
-    """Performance on some of the labelled predictions."""
+    """Performance on some of the labelled predictions.
+
+    Attributes:
+        rows: that are measured. older: rows that are not, since there are too many.
+    """
 
     name: str
     rows: int
+    older: int = 0
     metrics: dict[str, Measurement]
 
 
@@ -35,6 +40,19 @@ class Stopped(Part, frozen=True, kw_only=True):
     usual: float
 
 
+class Omitted(Part, frozen=True, kw_only=True):
+    """What no slice shows.
+
+    Attributes:
+        groups, rows: of a column, those that are too small or beyond the largest; no groups where the
+            column itself is left out, since there are too many.
+    """
+
+    column: str
+    groups: int = 0
+    rows: int = 0
+
+
 class Performance(Part, frozen=True, kw_only=True):
     """What late labels say.
 
@@ -45,13 +63,15 @@ class Performance(Part, frozen=True, kw_only=True):
         stopped: where labels no longer come as they did; None where they do, or where nothing says how
             long labels take.
         middle: of the time since `start` in which predictions are old enough.
-        unmatched: labels without a prediction, or that are no class of the model.
+        unmatched: labels without a prediction, of no class of the model, or of no possible time.
         files, unreadable: of labels, and those that could not be read, or not to their end.
-        unknown: labels that are no class, or no number. impossible: labelled predictions whose label is
-            of before the prediction, or of the future, by more than a day.
+        corrupt: lines of other files that could not be read, or are of no prediction's id.
+        unknown: labels that are no class, or no number. impossible: predictions whose label is of
+            before the prediction, or of the future, by more than a day; they are not `labelled`.
         delay: hours from prediction to label: median and 90th percentile; None when no label says when.
         overall, recent: metrics of all rows, and of the newest ones, which are judged.
-        versions, groups: of all rows by version where there are several, and of the newest by group.
+        versions, groups: of all rows by version where there are several, and by group, the largest first.
+        omitted: of versions and groups.
         verdicts: the spec's quality and fairness gates; none without a spec.
     """
 
@@ -68,6 +88,7 @@ class Performance(Part, frozen=True, kw_only=True):
     unmatched: int = 0
     files: int = 0
     unreadable: int = 0
+    corrupt: int = 0
     unknown: int = 0
     impossible: int = 0
     delay: tuple[float, float] | None = None
@@ -75,6 +96,7 @@ class Performance(Part, frozen=True, kw_only=True):
     recent: Slice | None = None
     versions: tuple[Slice, ...] = ()
     groups: tuple[Slice, ...] = ()
+    omitted: tuple[Omitted, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ordain.core.drift.evidence import ColumnReport, Evidence, Finding, Reading, Spread, WindowReport
 from ordain.core.drift.findings import moved_text
 from ordain.core.drift.judge import NO_WINDOW
-from ordain.core.drift.measured import Estimate, Measurement, Performance
+from ordain.core.drift.measured import Estimate, Measurement, Omitted, Performance, Slice
 from ordain.core.escaping import markdown, visible
 from ordain.core.people.request import Section
 
@@ -120,6 +120,7 @@ def _performance(found: Performance | None) -> Iterator[str]:
     if found is None:
         return
     yield _labelled(found)
+    yield from _omitted(found.omitted)
     for grid in _grids(found, ABREAST_HERE):
         wide = [max(len(visible(cell, LONGEST)) for cell in column) for column in zip(*grid, strict=True)]
         for row in grid:
@@ -138,6 +139,19 @@ def _labelled(found: Performance) -> str:
     )
     since = f" since {found.start}" if found.start else ""
     return f"labels: {found.labelled} of {found.predictions} predictions{share}{since}{delay}"
+
+
+def _omitted(found: Sequence[Omitted]) -> Iterator[str]:
+    """What slices do not show, since it is too small or too much."""
+    told = [
+        f"{visible(each.column, LONGEST)} ({each.groups} groups of {each.rows} rows)"
+        if each.groups
+        else f"{visible(each.column, LONGEST)} (the whole column)"
+        for each in found[:MOST]
+    ]
+    if told:
+        more = f" and {len(found) - MOST} more" if len(found) > MOST else ""
+        yield f"groups not shown: {', '.join(told)}{more}"
 
 
 def _estimate(evidence: Evidence) -> Iterator[str]:
@@ -221,7 +235,8 @@ def _details(column: ColumnReport, spread: Spread) -> Iterator[str]:
 def _slices(found: Performance | None) -> Iterator[str]:
     if found is None:
         return
-    yield from (_sentence(_labelled(found)), "")
+    yield from (_sentence(each) for each in (_labelled(found), *_omitted(found.omitted)))
+    yield ""
     for head, *rows in _grids(found, ABREAST):
         yield f"| {' | '.join(map(markdown, head))} |"
         yield "|---|" + "---:|" * (len(head) - 1)
@@ -237,9 +252,14 @@ def _grids(found: Performance, abreast: int) -> Iterator[list[list[str]]]:
         shown = slices[first : first + abreast]
         yield [
             ["", *(each.name for each in shown)],
-            ["rows", *(str(each.rows) for each in shown)],
+            ["rows", *map(_counted, shown)],
             *([name, *(_measured(each.metrics[name]) for each in shown)] for name in shown[0].metrics),
         ]
+
+
+def _counted(found: Slice) -> str:
+    """The rows that a slice is measured by, and of how many."""
+    return f"{found.rows} newest of {found.rows + found.older}" if found.older else str(found.rows)
 
 
 def _measured(found: Measurement) -> str:

@@ -1,0 +1,144 @@
+"""`ordain monitor` on labels of every kind: wide tables, damaged lines, impossible times, many groups."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from ordain.core.drift.evidence import Evidence, Settings
+from ordain.core.drift.measured import Omitted, Performance
+from ordain.core.drift.text import document, text
+from ordain.core.specs.bounds import Bounds
+from ordain.core.specs.spec import FairnessGate
+from ordain.services.monitoring.monitor import Ask, monitor
+from ordain.services.monitoring.watched import Approved, Watched, watched
+from ordain.watch.labelled import MOST_SLICES
+from tests.watch.world import COLUMNS, END, NOW, Log, artifact
+
+ROWS = 600
+
+
+@pytest.fixture(scope="module")
+def subject(tmp_path_factory: pytest.TempPathFactory) -> Watched:
+    folder = artifact(tmp_path_factory.mktemp("artifact"))
+    return watched(folder, "churn@production", folder, Approved(release="churn@7"))
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Log:
+    log = Log(tmp_path_factory.mktemp("quiet") / "log")
+    for days in range(3):
+        log.day(days, ROWS)
+    return log
+
+
+def look(subject: Watched, log: Log, labels: Path) -> tuple[Evidence, Performance]:
+    ask = Ask(log=str(log.folder), labels=str(labels), now=NOW, end=END)
+    found = monitor(subject, ask, Settings())
+    assert found.performance is not None
+    return found, found.performance
+
+
+def told(found: Evidence) -> dict[str, tuple[bool, str]]:
+    return {each.kind: (each.alarm, each.detail) for each in found.findings}
+
+
+@pytest.mark.parametrize("first", [0, 1200])
+def test_a_fairness_gate_sees_its_column_in_a_wide_table(
+    first: int, subject: Watched, quiet: Log, tmp_path: Path
+) -> None:
+    """Whatever stands beside it, and from whatever row on it is there."""
+    gate = FairnessGate(
+        column="female", metric="demographic_parity_difference", max=0.5, min_group=20, rationale="x"
+    )
+    gated = replace(subject, told=Bounds(fairness=(gate,), columns={"female": COLUMNS["female"]}))
+    wide: dict[str, Any] = {f"a{place:02}": "x" for place in range(25)}
+    rows = [
+        {name: value for name, value in {**wide, **each}.items() if at >= first or name != "female"}
+        for at, each in enumerate(quiet.labels)
+    ]
+    found, measured = look(gated, quiet, quiet.write_labels(tmp_path / "labels.jsonl", rows))
+    (verdict,) = measured.verdicts
+    assert "neither labels nor log" not in verdict.detail
+    assert verdict.outcome == "pass"
+    left_out = [f"a{place}" for place in range(20, 25)]
+    assert [each.column for each in measured.omitted if not each.groups] == left_out
+    assert "a20 (the whole column)" in text(found)
+    assert "a20 (the whole column)" in document(found)
+
+
+@pytest.mark.parametrize("bad", [1, 30])
+def test_a_bad_line_of_labels_costs_itself(bad: int, subject: Watched, quiet: Log, tmp_path: Path) -> None:
+    path = quiet.write_labels(tmp_path / "labels.jsonl")
+    whole = path.read_text().splitlines()
+    path.write_text("\n".join([*whole[:50], *["{oops"] * bad, *whole[50:], ""]))
+    found, measured = look(subject, quiet, path)
+    assert (measured.labelled, measured.corrupt, measured.unreadable) == (3 * ROWS, bad, 0)
+    detail = f"{bad} of {3 * ROWS + bad} lines of labels cannot be read, or have no id"
+    assert told(found)["labels-damaged"] == (bad == 30, detail)
+    assert Omitted(column="female") not in measured.omitted
+
+
+@pytest.mark.parametrize("time", ["2020-01-01T00:00:00Z", "2030-01-01T00:00:00Z"])
+@pytest.mark.parametrize("some", [False, True])
+def test_labels_of_no_possible_time_are_believed_in_nothing(
+    time: str, some: bool, subject: Watched, quiet: Log, tmp_path: Path
+) -> None:
+    """Neither what they say counts, nor that they are there."""
+    rows = [
+        {**each, "time": time, "label": "No"} if at % 3 or not some else each
+        for at, each in enumerate(quiet.labels)
+    ]
+    found, measured = look(subject, quiet, quiet.write_labels(tmp_path / "labels.jsonl", rows))
+    left = ROWS if some else 0
+    assert (measured.labelled, measured.impossible) == (left, 3 * ROWS - left)
+    assert told(found)["labels-damaged"][0]
+    assert told(found)["labels-damaged"][1].startswith(f"{3 * ROWS - left} of {3 * ROWS} labels")
+    assert "labels-stale" not in told(found)
+    assert "target-drift" not in told(found)
+    if some:
+        assert measured.recent is not None
+        assert measured.recent.rows == ROWS
+        assert (measured.recent.metrics["roc_auc"].value or 0) > 0.7
+    else:
+        assert (measured.overall, measured.recent, measured.verdicts) == (None, None, ())
+        assert measured.delay is None
+        assert measured.coverage == 0
+        assert found.estimate is not None
+        assert "nothing shows" in found.estimate.refused
+
+
+def test_groups_that_are_not_shown_are_counted(subject: Watched, quiet: Log, tmp_path: Path) -> None:
+    """The largest are shown; too many and too small ones are told by number."""
+
+    def agent(at: int) -> str:
+        return f"z{at % 10}" if at % 2 else f"a{at % 60:02}" if at < 1720 else "tiny"
+
+    rows = [{**each, "agent": agent(at)} for at, each in enumerate(quiet.labels)]
+    found, measured = look(subject, quiet, quiet.write_labels(tmp_path / "labels.jsonl", rows))
+    shown = [each for each in measured.groups if each.name.startswith("agent=")]
+    assert len(shown) <= MOST_SLICES
+    assert [each.name for each in shown[:5]] == [f"agent=z{place}" for place in (1, 3, 5, 7, 9)]
+    assert [each.rows for each in shown] == sorted((each.rows for each in shown), reverse=True)
+    (rest,) = [each for each in measured.omitted if each.column == "agent"]
+    assert rest.rows == 3 * ROWS - sum(each.rows for each in shown)
+    assert rest.groups == len({each["agent"] for each in rows}) - len(shown)
+    assert f"agent ({rest.groups} groups of {rest.rows} rows)" in text(found)
+
+
+def test_a_slice_of_many_rows_is_measured_by_the_newest(
+    subject: Watched, quiet: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the bootstrap costs is bounded, and what is older is said."""
+    monkeypatch.setattr("ordain.watch.labelled.MOST_ROWS", 1000)
+    old = {f"churn-2-0-{row}" for row in range(ROWS)}
+    rows = [{**each, "label": "No"} if each["id"] in old else each for each in quiet.labels]
+    found, measured = look(subject, quiet, quiet.write_labels(tmp_path / "labels.jsonl", rows))
+    assert measured.recent is not None
+    assert (measured.recent.rows, measured.recent.older) == (1000, 800)
+    assert (measured.recent.metrics["roc_auc"].value or 0) > 0.7
+    assert all(each.older == 0 for each in measured.groups)
+    assert "1000 newest of 1800" in text(found)
