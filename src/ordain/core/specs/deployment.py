@@ -223,7 +223,9 @@ class Monitoring(Part, frozen=True, kw_only=True):
     """What is watched once it runs."""
 
     prediction_log: Annotated[bool, Meta(description="Whether predictions are logged.")] = True
-    latency_objective_ms: Annotated[float, Meta(gt=0)] = 50
+    latency_objective_ms: Annotated[
+        float, Meta(gt=0, le=5000, description="Watched as the next bucket of the server's histogram.")
+    ] = 50
     availability_objective: Annotated[float, Meta(gt=0, lt=1)] = 0.999
     watch: Watch | None = None
 
