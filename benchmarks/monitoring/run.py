@@ -63,7 +63,7 @@ def main(folder: Path) -> None:
 
 
 def tables() -> str:
-    """What is kept in `results/`, as Markdown."""
+    """What is kept in `results/`, as Markdown: word for word what stands in docs/monitoring.md."""
     found = {
         each: json.loads((RESULTS / f"{each}.json").read_text()) for each in ("ours", "evidently", "nannyml")
     }
@@ -71,7 +71,8 @@ def tables() -> str:
     slow, growth, stream = (
         json.loads((RESULTS / f"{each}.json").read_text()) for each in ("slow", "growth", "stream")
     )
-    parts = _false_alarms(found), _power(found), _slow(slow), _stream(stream), _speed(speed), _growth(growth)
+    drift = _false_alarms(found), _power(found), _slow(slow), _stream(stream)
+    parts = *drift, _speed(speed), [_times(speed)], _growth(growth)
     return "\n\n".join("\n".join(each) for each in parts)
 
 
@@ -149,6 +150,18 @@ def _speed(speed: dict[str, Any]) -> list[str]:
         for seconds, busy, memory in speed[who]:
             lines.append(f"| {who} | {seconds:.1f} | {busy:.1f} | {memory:.0f} |")
     return lines
+
+
+def _times(speed: dict[str, Any]) -> str:
+    """How many times as fast in one sentence: Ordain's worse figure of each kind, the peer's better one."""
+    ours = [max(each) for each in zip(*speed["ordain"], strict=True)]
+    theirs = [min(each) for each in zip(*speed["evidently"], strict=True)]
+    seconds, busy, memory = (other / own for own, other in zip(ours, theirs, strict=True))
+    return (
+        f"On the processor that is {busy:.1f} times as fast, by the clock {seconds:.1f} times, in "
+        f"{1 / memory:.0%} of the memory".replace("%", " %")
+        + " (Ordain's worse run, Evidently's better)."
+    )
 
 
 if __name__ == "__main__":

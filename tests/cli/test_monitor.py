@@ -7,10 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+from msgspec.structs import replace
 
-from ordain.cli.monitor_options import whole
+from ordain.cli.monitor import command
+from ordain.cli.monitor_options import ask_of, said_by, settings_of, whole
 from ordain.core.drift.evidence import decode
+from ordain.core.rendering.jobs import chosen_words
+from ordain.core.specs.deployment import CHOICES, LabelSource, Watch
 from tests.adapters.forges.github_world import DISPATCHES, hosted
 from tests.adapters.forges.standin import TOKEN, Fault
 from tests.watch.world import Log, artifact
@@ -79,6 +84,9 @@ def test_evidence_json_markdown_and_the_exit_code(place: Path, tmp_path: Path) -
         ("--alarm", "3/2"),
         ("--season", "36h"),
         ("--season", "7d", "--window", "100rows"),
+        ("--season", "100rows"),
+        ("--season", "7d", "--horizon", "7"),
+        ("--season", "7d", "--window", "5m"),
         ("--until", "tomorrow"),
         ("--until", "0001-01-01"),
         ("--until", "9999-12-31T23:59:59-12:00"),
@@ -92,7 +100,8 @@ def test_evidence_json_markdown_and_the_exit_code(place: Path, tmp_path: Path) -
     ],
 )
 def test_wrong_usage_ends_with_64(place: Path, words: tuple[str, ...]) -> None:
-    done = run("churn@x", "--artifact", str(place / "models/churn"), "--log", str(place / "log"), *words)
+    where = ("--artifact", str(place / "models/churn"), "--log", str(place / "log"), "-C", str(place))
+    done = run("churn@x", *where, *words)
     assert done.returncode == 64
 
 
@@ -101,6 +110,50 @@ def test_without_a_log_the_next_step_is_named(place: Path) -> None:
     assert done.returncode == 1
     assert "no prediction log is named" in done.stderr
     assert "next: " in done.stderr
+
+
+# --- what the spec says of windows -------------------------------------------------------------------
+
+WATCH = Watch(
+    schedule="1 * * * *", window="6h", alarm="3/4", season="1d", level=0.01, effect=0.2, fewest=20,
+    labels=LabelSource(url="s3://labels", id="prediction", label="left", delay_hours=48),
+)  # fmt: skip
+
+
+def asked(*words: str) -> click.Context:
+    return command.make_context("monitor", ["churn@production", *words])
+
+
+def test_the_defaults_of_the_command_are_those_of_the_spec() -> None:
+    bare = asked()
+    assert {name: bare.params[name] for name in CHOICES} | said_by(Watch(schedule="1 * * * *"), bare) == {
+        name: bare.params[name] for name in CHOICES
+    }
+    assert said_by(None, bare) == {}
+
+
+def test_what_the_command_leaves_out_is_as_the_spec_says() -> None:
+    context = asked()
+    options = {**context.params, **said_by(WATCH, context)}
+    ask, settings = ask_of(options, dt.datetime(2026, 11, 20, 4, tzinfo=dt.UTC)), settings_of(options)
+    assert (ask.length, ask.season, ask.horizon, ask.delay) == (6 * 3600, 4, 30, 48 * 3600)
+    assert (ask.labels, ask.names.id, ask.names.label) == ("s3://labels", "prediction", "left")
+    assert (settings.needed, settings.windows, settings.fewest) == (3, 4, 20)
+    assert (settings.level, settings.effect) == (0.01, 0.2)
+
+
+def test_what_the_command_says_comes_before_the_spec() -> None:
+    context = asked("--window=1d", "--alarm=2/3", "--labels=mine.csv", "--effect=0.1")
+    options = {**context.params, **said_by(WATCH, context)}
+    ask, settings = ask_of(options, dt.datetime(2026, 11, 20, tzinfo=dt.UTC)), settings_of(options)
+    assert (ask.length, ask.season, ask.labels, ask.names.id, ask.delay) == (86400, 1, "mine.csv", "id", 0)
+    assert (settings.needed, settings.windows, settings.effect, settings.level) == (2, 3, 0.1, 0.01)
+
+
+def test_the_words_that_are_rendered_say_the_same_as_the_spec() -> None:
+    bare, told = asked(), asked(*chosen_words(WATCH))
+    said = said_by(replace(WATCH, labels=None), bare)
+    assert said == {name: told.params[name] for name in CHOICES}
 
 
 def test_windows_end_where_the_last_whole_one_does() -> None:

@@ -46,6 +46,7 @@ from tests.core.fleet import (
     SIDECAR,
     SPEC,
     STAGING,
+    WATCH,
     WATCHED,
     forms,
     record,
@@ -261,6 +262,20 @@ def test_a_monitor_is_told_where_labels_are_and_which_gates_judge_them() -> None
     assert (said["label-id"], said["label-column"], said["label-delay"]) == ("prediction", "left", "720h")
     assert bounds.decode(said["gates"]) == bounds.bounds_of(FORMS["labelled"])
     assert not any("label" in each or "gates" in each for each in monitors("rest")[1]["args"])
+
+
+def test_a_monitor_cuts_and_judges_as_the_spec_says() -> None:
+    watch = replace(
+        WATCH, window="6h", alarm="3/4", season="7d", horizon=200, level=1e-06, effect=0.2, fewest=20
+    )
+    _, worker = monitors("rest", monitoring=Monitoring(watch=watch))
+    assert worker["args"][worker["args"].index("--exit-code") + 1 :] == [
+        "--window=6h", "--alarm=3/4", "--season=7d", "--horizon=200", "--level=1e-06", "--effect=0.2",
+        "--fewest=20",
+    ]  # fmt: skip
+    spelt = replace(WATCH, window="1d", alarm="2/3", level=0.05, effect=0.1, fewest=50)
+    assert essence(spelt) == essence(WATCH)
+    assert monitors("rest", monitoring=Monitoring(watch=spelt)) == monitors("rest")
 
 
 @pytest.mark.parametrize("forge", ["github", "gitlab"])

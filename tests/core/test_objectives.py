@@ -5,6 +5,7 @@ Prometheus' own `promtool` evaluates them over made-up series.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 from hypothesis import given
@@ -27,6 +29,7 @@ from ordain.core.rendering.objectives import (
     shown,
 )
 from ordain.core.rendering.observed import objectives
+from ordain.core.specs.deployment import Monitoring
 from ordain.runtime.stats import LATENCY
 from tests.core.fleet import OTHER
 from tests.core.test_forms import files, unit
@@ -283,6 +286,14 @@ def test_a_canarys_pause_is_no_unapproved_model() -> None:
 )
 def test_an_objective_is_measured_by_the_first_bucket_that_holds_it(objective: float, bound: float) -> None:
     assert latency_bound(objective) == bound
+
+
+def test_an_objective_that_no_bucket_could_hold_is_none() -> None:
+    slowest = LATENCY_BOUNDS[-1] * 1000
+    assert msgspec.convert({"latency_objective_ms": slowest}, Monitoring).latency_objective_ms == slowest
+    for beyond in (slowest + 0.1, math.inf):
+        with pytest.raises(msgspec.ValidationError, match="5000"):
+            msgspec.convert({"latency_objective_ms": beyond}, Monitoring)
 
 
 @given(st.floats(min_value=0.0001, max_value=0.9999))

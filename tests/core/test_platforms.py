@@ -84,6 +84,30 @@ def test_a_monitor_needs_a_log_that_the_spec_or_the_environment_names(state_file
 
 
 @pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("window: 6h, season: 7d, alarm: 3/4, level: 0.01, effect: 0.2, fewest: 30", set()),
+        ("window: 1000rows, fewest: 20, horizon: 5", set()),
+        ("season: 36h", {"out-of-range"}),
+        ("season: 7d, window: 100rows", {"out-of-range"}),
+        ("season: 7d, horizon: 9", {"out-of-range"}),
+        ("season: 7d, horizon: 10", set()),
+        ("season: 7d, window: 5m", {"out-of-range"}),
+        ("alarm: 3/2", {"out-of-range"}),
+        ("window: 99999999w", {"out-of-range"}),
+        ("window: soon", {"malformed"}),
+        ("season: 10rows", {"malformed"}),
+        ("fewest: 19", {"out-of-range"}),
+        ("effect: .nan", {"not-finite"}),
+    ],
+)
+def test_windows_that_could_not_be_cut_are_refused_before_they_run(
+    state_files: dict[str, bytes], said: str, expected: set[str]
+) -> None:
+    assert codes(state_files, WATCH % f"{ELSEWHERE}, {said}", runtime=JOBS) == expected
+
+
+@pytest.mark.parametrize(
     ("url", "expected"),
     [
         ("s3://logs/{model}", {"placeholder"}),

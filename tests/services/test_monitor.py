@@ -645,6 +645,26 @@ def test_a_log_that_all_but_stopped_is_told_since_when(subject: Watched, tmp_pat
     assert silent.startswith("no prediction since 2026-11-19T12:00:00Z, 84.0 hours before")
 
 
+def test_a_model_that_is_asked_on_weekdays_only_is_stale_on_a_monday_and_on_no_sunday(
+    subject: Watched, tmp_path: Path
+) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(6, 24):
+        if (END - DAY * (days + 1)).isoweekday() < 6:
+            log.day(days, 100)
+
+    def stale(date: str, season: int = 7) -> str:
+        end = dt.datetime.fromisoformat(f"{date}T00:00:00Z")
+        found = alarms(look(subject, log.folder, end=end, now=end, season=season)).get("log-stale")
+        return found.detail if found else ""
+
+    assert stale("2026-11-15") == stale("2026-11-16") == ""
+    assert stale("2026-11-16", season=0).startswith("no prediction since 2026-11-13")
+    monday = "predictions all but stopped: 0 since 2026-11-16T00:00:00Z; 100 a window are usual"
+    assert stale("2026-11-17") == monday
+    assert stale("2026-11-21").startswith("no prediction since 2026-11-13")  # a whole season
+
+
 def test_labels_that_take_their_time_are_not_missed_before(subject: Watched, tmp_path: Path) -> None:
     log = Log(tmp_path / "log")
     for days in range(10):

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ordain.cli.console import CHANGES, OK, Console, FiniteRange, clone_options
-from ordain.cli.monitor_options import Delay, Times, Window, ask_of, horizon_of, settings_of
+from ordain.cli.monitor_options import Delay, Times, Window, ask_of, said_by, settings_of
 
 if TYPE_CHECKING:
     from ordain.core.drift.evidence import Evidence
     from ordain.ports import Dispatches
-    from ordain.services.monitoring.monitor import Ask
     from ordain.services.monitoring.watched import Approved, Watched
 
 
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 @click.option("--window", default="1d", show_default=True, type=Window(), help="Such as 6h, 1d or 1000rows.")
 @click.option("--alarm", default="2/3", show_default=True, type=Times(), help="k of the newest m windows.")
 @click.option("--horizon", type=click.IntRange(1, 1000),
-              help="Windows to look back; default: 30, or twice --label-delay.")  # fmt: skip
+              help="Windows to look back; default: 30, or what --label-delay and --season need.")  # fmt: skip
 @click.option("--season", type=Window(), help="Compare with the same time before, such as 7d.")
 @click.option("--level", default=0.05, show_default=True, type=FiniteRange(1e-6, 0.5),
               help="Largest share of false flags in a window.")  # fmt: skip
@@ -65,8 +64,9 @@ def command(
     are controlled over all columns) and large enough to matter, in k of the last m windows. With too few
     predictions the answer is `insufficient`, never "no drift". It reads; it changes and deploys nothing.
 
-    In a clone, the artifact is the one pinned in the environment, and the spec's gates judge what labels
-    say. In a pod (--artifact), the artifact must be the approved one ($ORDAIN_ARTIFACT).
+    In a clone, the artifact is the one pinned in the environment, the spec's gates judge what labels say,
+    and options that are left out are as its `monitoring.watch` says. In a pod (--artifact), the artifact
+    must be the approved one ($ORDAIN_ARTIFACT).
 
     \b
     Examples:
@@ -88,10 +88,13 @@ def looked(root: Path, target: str, artifact: Path | None, options: dict[str, An
     from ordain.services.monitoring.monitor import monitor
     from ordain.services.monitoring.watched import watched
 
-    settings, ask = settings_of(options), ask_of(options, dt.datetime.now(dt.UTC))
     subject = watched(root, target, artifact, approved_of(artifact))
     subject = msgspec.structs.replace(subject, told=decode(options["gates"]) if options["gates"] else None)
-    return monitor(subject, declared(ask, subject, options["horizon"]), settings)
+    watch = subject.spec.monitoring.watch if subject.spec else None
+    options = {**options, **said_by(watch, click.get_current_context())}
+    ask = ask_of(options, dt.datetime.now(dt.UTC))
+    ask = msgspec.structs.replace(ask, log=ask.log or declared_log(subject))
+    return monitor(subject, ask, settings_of(options))
 
 
 def tell_of(
@@ -138,28 +141,6 @@ def told_forge(options: dict[str, Any]) -> Dispatches | None:
     from ordain.adapters.forges import teller
 
     return teller(options["forge"], options["tell"], options["branch"])
-
-
-def declared(ask: Ask, subject: Watched, horizon: int | None) -> Ask:
-    """With the log and the labels that the spec names, where the command names none.
-
-    Args:
-        horizon: as the command says it; None for what suits the labels' delay.
-    """
-    import msgspec
-
-    from ordain.adapters.outcomes import Names
-
-    if not ask.log:
-        ask = msgspec.structs.replace(ask, log=declared_log(subject))
-    watch = subject.spec.monitoring.watch if subject.spec else None
-    if ask.labels or watch is None or watch.labels is None:
-        return ask
-    labels, delay = watch.labels, watch.labels.delay_hours * 3600.0
-    return msgspec.structs.replace(
-        ask, labels=labels.url, names=Names(id=labels.id, label=labels.label), delay=delay,
-        horizon=horizon or horizon_of(delay, ask.length),
-    )  # fmt: skip
 
 
 def declared_log(subject: Watched) -> str:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 import re
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from ordain.core.drift.evidence import Settings
+    from ordain.core.specs.deployment import Watch
+    from ordain.core.specs.windows import Cut
     from ordain.services.monitoring.monitor import Ask
 
-HORIZON = 30
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -24,11 +25,12 @@ class Window(click.ParamType[tuple[float, int]]):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         """`(seconds, 0)` or `(0, rows)`."""
-        found = re.fullmatch(r"([1-9][0-9]{0,7})(m|h|d|w|rows)", str(value))
-        if not found:
+        from ordain.core.specs.windows import window_of
+
+        found = window_of(str(value))
+        if found is None:
             self.fail(f"{value!r} is not such as 6h, 1d or 1000rows", param, ctx)
-        number, unit = int(found[1]), found[2]
-        return (0.0, number) if unit == "rows" else (float(number * _SECONDS[unit]), 0)
+        return found
 
 
 class Times(click.ParamType[tuple[int, int]]):
@@ -38,10 +40,12 @@ class Times(click.ParamType[tuple[int, int]]):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         """`(needed, windows)`."""
-        found = re.fullmatch(r"([1-9][0-9]?)/([1-9][0-9]?)", str(value))
-        if not found or int(found[1]) > int(found[2]):
+        from ordain.core.specs.windows import alarm_of
+
+        found = alarm_of(str(value))
+        if found is None:
             self.fail(f"{value!r} is not such as 2/3", param, ctx)
-        return int(found[1]), int(found[2])
+        return found
 
 
 class Delay(click.ParamType[float]):
@@ -55,6 +59,29 @@ class Delay(click.ParamType[float]):
         if not found:
             self.fail(f"{value!r} is not such as 12h or 30d", param, ctx)
         return float(int(found[1]) * _SECONDS[found[2]])
+
+
+def said_by(watch: Watch | None, context: click.Context) -> dict[str, Any]:
+    """What a spec says for the options that the command line leaves out, as their own types read it.
+
+    Labels are one thing: where they are, what they are called and how long they take.
+    """
+    from ordain.core.specs.deployment import CHOICES
+
+    if watch is None:
+        return {}
+    left = [
+        each for each in context.command.params
+        if each.name in CHOICES and context.get_parameter_source(each.name) is ParameterSource.DEFAULT
+    ]  # fmt: skip
+    said = {str(each.name): each.type_cast_value(context, getattr(watch, str(each.name))) for each in left}
+    if watch.labels is None or context.params["labels"]:
+        return said
+    labels = watch.labels
+    return {
+        **said, "labels": labels.url, "label_id": labels.id, "label_column": labels.label,
+        "label_delay": labels.delay_hours * 3600.0,
+    }  # fmt: skip
 
 
 def settings_of(options: dict[str, Any]) -> Settings:
@@ -77,42 +104,46 @@ def ask_of(options: dict[str, Any], now: dt.datetime) -> Ask:
     from ordain.adapters.outcomes import Names
     from ordain.services.monitoring.monitor import Ask
 
-    length, rows = options["window"]
-    until = options["until"]
-    end = _moment(until) if until else now if rows else whole(now, length)
-    horizon = options["horizon"] or horizon_of(options["label_delay"], length)
-    if length * max(horizon, options["alarm"][1]) > end.timestamp():
+    cut, until = cut_of(options), options["until"]
+    end = _moment(until) if until else now if cut.rows else whole(now, cut.length)
+    if cut.length * max(cut.horizon, cut.windows) > end.timestamp():
         raise click.UsageError("the windows go back to before 1970: take a shorter --window or --horizon")
     return Ask(
         log=options["log"],
         labels=options["labels"],
         names=Names(id=options["label_id"], label=options["label_column"]),
-        delay=options["label_delay"],
-        length=length,
-        rows=rows,
-        horizon=horizon,
-        season=_season(options["season"], length),
+        delay=cut.delay,
+        length=cut.length,
+        rows=cut.rows,
+        horizon=cut.horizon,
+        season=cut.step,
         now=now,
         end=end,
     )
 
 
-def horizon_of(delay: float, length: float) -> int:
-    """Windows to look back over: a month of days, and far enough that half of it has labels by now."""
-    return max(HORIZON, math.ceil(2 * delay / length) if length else 0)
+def cut_of(options: dict[str, Any]) -> Cut:
+    """How the log is cut, from the options.
+
+    Raises:
+        UsageError: for windows, a season and a horizon that do not fit each other.
+    """
+    from ordain.core.specs.windows import Cut
+
+    (length, rows), (season, counted) = options["window"], options["season"] or (0.0, 0)
+    cut = Cut(
+        length=length, rows=rows, windows=options["alarm"][1], season=season, delay=options["label_delay"],
+        asked=options["horizon"],
+    )  # fmt: skip
+    misfit = ("season", "it is a length of time, such as 7d") if counted else cut.misfit()
+    if misfit:
+        raise click.UsageError(f"--{misfit[0]}: {misfit[1]}")
+    return cut
 
 
 def whole(now: dt.datetime, length: float) -> dt.datetime:
     """The end of the last whole window; windows begin with 1970 in UTC, so days begin at midnight."""
     return dt.datetime.fromtimestamp(now.timestamp() // length * length, dt.UTC)
-
-
-def _season(season: tuple[float, int] | None, length: float) -> int:
-    if season is None:
-        return 0
-    if not length or not season[0] or season[0] % length:
-        raise click.UsageError("--season is a whole number of windows of time, such as 7d with --window 1d")
-    return int(season[0] // length)
 
 
 def _moment(text: str) -> dt.datetime:

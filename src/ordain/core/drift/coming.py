@@ -11,10 +11,9 @@ from msgspec import Struct
 from ordain.core.drift.measured import Stopped
 
 HALF = 0.5  # of the usual coverage, below which labels are taken to be held up
-EXPECTED = 20  # labels that a gap should have had, below which chance explains it
+EXPECTED = 20  # labels or predictions that a gap should have had, below which chance explains it
 FEWEST = 3  # windows with predictions that say what is usual
 EBB = 0.01  # of the usual predictions of a window, below which they have all but stopped
-CROWD = 100  # usual predictions of a window, below which a hundredth is none
 
 
 class Due(Struct, frozen=True, kw_only=True):
@@ -59,15 +58,44 @@ class Ebb(Struct, frozen=True, kw_only=True):
     usual: int
 
 
-def ebb(rows: Sequence[int]) -> Ebb | None:
+def ebb(rows: Sequence[int], season: int = 0) -> Ebb | None:
     """Whether predictions have all but stopped, as where only a probe still asks.
 
     Args:
-        rows: predictions by window, oldest first.
+        rows: predictions by window, oldest first. season: windows after which the past repeats; 0 for none.
     """
-    busy = [each for each in rows if each]
-    usual = int(statistics.median(busy)) if len(busy) >= FEWEST else 0
-    if usual < CROWD:
+    newest = [(here, _usual(rows, at, season)) for at, here in enumerate(rows)][::-1]
+    gap = list(takewhile(lambda each: not each[0] or each[0] < EBB * each[1], newest))
+    while gap and not gap[-1][1]:
+        gap.pop()  # nothing came, as always then: the gap began later
+    if sum(usual for _, usual in gap) < EXPECTED:
         return None
-    gap = list(takewhile(lambda each: each < EBB * usual, reversed(rows)))
-    return Ebb(since=len(gap), rows=sum(gap), usual=usual) if gap else None
+    usual = statistics.median(usual for _, usual in gap if usual)
+    return Ebb(since=len(gap), rows=sum(here for here, _ in gap), usual=int(usual))
+
+
+def patience(rows: Sequence[int], season: int = 0) -> int:
+    """Windows without any prediction after which a log is silent, whatever is usual.
+
+    With a season, `ebb` knows which windows may be empty, once the log is older than one; but no season
+    passes without a prediction.
+
+    Args:
+        rows, season: as for `ebb`.
+    """
+    return season if season and _before(rows, len(rows) - 1, season) else 1
+
+
+def _usual(rows: Sequence[int], at: int, season: int) -> float:
+    """Predictions that a window usually has; 0 where that can't be said."""
+    before = _before(rows, at, season) if season else []
+    if before:
+        return statistics.median(before)
+    busy = [each for each in rows if each]
+    return int(statistics.median(busy)) if len(busy) >= FEWEST else 0
+
+
+def _before(rows: Sequence[int], at: int, season: int) -> list[int]:
+    """Predictions of the windows one, two, … seasons before one, back to the first that the log has."""
+    first = next((place for place, each in enumerate(rows) if each), len(rows))
+    return [rows[place] for place in range(at - season, first - 1, -season)]

@@ -26,7 +26,7 @@ _REQUESTS = {
 _OUTCOMES = {
     "pass": "nothing to act on",
     "fail": "ALARM",
-    "insufficient": "insufficient: too few predictions to say that nothing drifted",
+    "insufficient": "insufficient: too little to say that nothing drifted",
 }
 
 

@@ -20,7 +20,8 @@ from ordain.core.rendering.workload import (
     unit_labels,
 )
 from ordain.core.specs import bounds
-from ordain.core.specs.deployment import DATA_FOLDER, SHARD, Batch, Job, Scheduled, Watch
+from ordain.core.specs.deployment import CHOICES, DATA_FOLDER, SHARD, Batch, Job, Scheduled, Watch
+from ordain.core.specs.identity import essence
 from ordain.core.specs.predictionlog import Compact, PredictionLog, watched_log
 from ordain.core.value import Value
 
@@ -133,7 +134,7 @@ def _watch(unit: Unit, watch: Watch) -> JobValues:
         name=f"{target.model}.monitor",
         component="monitor",
         command=("ordain", "monitor"),
-        arguments=(of, *where, "--exit-code", *label_words(unit), *alarm_words(unit)),
+        arguments=(of, *where, "--exit-code", *chosen_words(watch), *label_words(unit), *alarm_words(unit)),
         suspend=watch.suspend,
         concurrency="Forbid",
         final_codes=(CHANGES,),
@@ -197,6 +198,12 @@ def _job(unit: Unit, job: Scheduled, reach: Mapping[str, Any], component: str, *
         **own,
     }
     return JobValues(**fields)  # type: ignore[arg-type]  # every field is set above by its own name
+
+
+def chosen_words(watch: Watch) -> tuple[str, ...]:
+    """How a monitor cuts and judges, where that is not the command's default."""
+    said = essence(watch)
+    return tuple(f"--{name}={said[name]}" for name in CHOICES if name in said)
 
 
 def label_words(unit: Unit) -> tuple[str, ...]:

@@ -82,7 +82,10 @@ class Objectives(Value, frozen=True, kw_only=True):
 
 
 def latency_bound(milliseconds: float) -> float:
-    """The bucket that stands for an objective: the first at or above it, in seconds; else the last."""
+    """The bucket that stands for an objective: the first at or above it, in seconds.
+
+    A spec's objective ends at the last; one beyond it, from before that was so, is watched as the last.
+    """
     return next((each for each in LATENCY_BOUNDS if each * 1000 >= milliseconds), LATENCY_BOUNDS[-1])
 
 

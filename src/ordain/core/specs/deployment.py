@@ -26,6 +26,7 @@ from ordain.core.specs.parts import (
     Url,
     matching,
 )
+from ordain.core.specs.windows import Alarm, Horizon, Season, Window
 
 DATA_FOLDER = "/srv/data"
 SHARD = "{shard}"
@@ -192,14 +193,39 @@ class Watch(Job, frozen=True, kw_only=True):
     labels: Annotated[
         LabelSource | None, Meta(description="Default: performance is estimated, and no gate is judged.")
     ] = None
+    window: Annotated[Window, Meta(description="How long one is, or of how many predictions.")] = "1d"
+    alarm: Annotated[Alarm, Meta(description="k/m: flags in k of the newest m windows.")] = "2/3"
+    season: Annotated[
+        Season | None,
+        Meta(description="Compare with the same time so long before; default: with the release's profile."),
+    ] = None
+    horizon: Annotated[
+        Horizon | None,
+        Meta(description="Windows to look back; default: 30, or as far as labels and seasons need."),
+    ] = None
+    level: Annotated[
+        float, Meta(ge=1e-6, le=0.5, description="Largest chance of any false flag in a window.")
+    ] = 0.05
+    effect: Annotated[
+        float, Meta(ge=0, le=2, description="Smallest drift worth a flag, in standard deviations.")
+    ] = 0.1
+    fewest: Annotated[int, Meta(ge=20, description="Predictions below which a window is `insufficient`.")] = (
+        50
+    )
     suspend: bool = False
+
+
+# What a watch says by words of the command, each option called like its key.
+CHOICES = ("window", "alarm", "season", "horizon", "level", "effect", "fewest")
 
 
 class Monitoring(Part, frozen=True, kw_only=True):
     """What is watched once it runs."""
 
     prediction_log: Annotated[bool, Meta(description="Whether predictions are logged.")] = True
-    latency_objective_ms: Annotated[float, Meta(gt=0)] = 50
+    latency_objective_ms: Annotated[
+        float, Meta(gt=0, le=5000, description="Watched as the next bucket of the server's histogram.")
+    ] = 50
     availability_objective: Annotated[float, Meta(gt=0, lt=1)] = 0.999
     watch: Watch | None = None
 

@@ -16,8 +16,10 @@ from ordain.core.specs.deployment import (
     Monitoring,
     Quantities,
     Scheduled,
+    Watch,
 )
 from ordain.core.specs.predictionlog import PredictionLog
+from ordain.core.specs.windows import Cut, alarm_of, window_of
 from ordain.core.state.validate_data import Finding, has_credentials
 from ordain.core.yaml.yamldoc import Path
 from ordain.core.yaml.yamlscalars import Fault
@@ -73,6 +75,24 @@ def monitoring_faults(monitoring: Monitoring, path: Path) -> Iterator[Finding]:
         yield from _place(watch, watch.log, (*where, "log"))
     if watch.labels:
         yield from _place(watch, watch.labels.url, (*where, "labels", "url"))
+    yield from _windows(watch, where)
+
+
+def _windows(watch: Watch, path: Path) -> Iterator[Finding]:
+    """Windows that could not be cut, or whose season is out of reach."""
+    alarm = alarm_of(watch.alarm)
+    if alarm is None:
+        fault = Fault("out-of-range", f"`{watch.alarm}` asks for more windows than there are", "such as 2/3")
+        yield (*path, "alarm"), fault
+        return
+    length, rows = window_of(watch.window) or (0.0, 0)
+    season, _ = window_of(watch.season or "") or (0.0, 0)
+    delay = watch.labels.delay_hours * 3600.0 if watch.labels else 0.0
+    cut = Cut(length=length, rows=rows, windows=alarm[1], season=season, delay=delay, asked=watch.horizon)
+    misfit = cut.misfit()
+    if misfit:
+        key, why = misfit
+        yield (*path, key), Fault("out-of-range", why)
 
 
 def gitops_faults(gitops: Gitops, path: Path) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from ordain.adapters.met import Met
 from ordain.adapters.outcomes import Names, read_outcomes
 from ordain.adapters.predictions import Shape, read_log
 from ordain.core.drift.breach import verdicts
-from ordain.core.drift.coming import Ebb, ebb
+from ordain.core.drift.coming import ebb, patience
 from ordain.core.drift.counts import Reference, Window, reference_of
 from ordain.core.drift.evidence import ColumnReport, Evidence, Settings
 from ordain.core.drift.findings import Freshness
@@ -191,24 +191,18 @@ def _window(subject: Watched, collector: Collector, number: int) -> Window:
 
 
 def _freshness(ask: Ask, collector: Collector) -> Freshness:
-    """A log is silent when a whole window passed without a prediction; of rows, a day."""
+    """Whether the log is silent, or all but that; of rows, a day is silence, and windows are always full."""
     silent = (ask.end.timestamp() - collector.newest) / HOUR
-    patience = (DAY if ask.rows else ask.length) / HOUR
-    return Freshness(
-        silent=silent if math.isfinite(silent) else None,
-        patience=patience,
-        newest=stamp(collector.newest),
-        ebb=_ebb(collector),
+    fresh = Freshness(
+        silent=silent if math.isfinite(silent) else None, patience=DAY / HOUR, newest=stamp(collector.newest)
     )
-
-
-def _ebb(collector: Collector) -> tuple[str, Ebb] | None:
-    """Since when predictions have all but stopped; windows of rows are always full."""
     spans, tallies = collector.spans, collector.tallies
     if not isinstance(spans, ByTime):
-        return None
-    found = ebb([tallies[each].rows if each in tallies else 0 for each in range(spans.count)])
-    return None if found is None else (stamp(spans.bounds(spans.count - found.since)[0]), found)
+        return fresh
+    rows = [tallies[each].rows if each in tallies else 0 for each in range(spans.count)]
+    hours, found = ask.length / HOUR, ebb(rows, ask.season)
+    since = found and (stamp(spans.bounds(spans.count - found.since)[0]), found)
+    return msgspec.structs.replace(fresh, patience=patience(rows, ask.season) * hours, ebb=since)
 
 
 def _target(joined: Joined | None, subject: Watched, settings: Settings) -> ColumnReport | None:
