@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -84,10 +84,7 @@ def performance(joiner: Joiner, joineds: tuple[Joined, Joined], end: float, need
         recent=_slice("newest", newest) if len(newest) >= FEWEST else None,
         versions=versions.shown,
         groups=tuple(each for sliced in groups for each in sliced.shown),
-        omitted=(
-            *(each.rest for each in (versions, *groups) if each.rest.groups),
-            *(Omitted(column=name[:LONGEST]) for name in joiner.left_out),
-        ),
+        omitted=_omitted((versions, *groups), joiner.left_out),
     )
 
 
@@ -116,6 +113,12 @@ class _Sliced(Struct, frozen=True):
 
     shown: tuple[Slice, ...]
     rest: Omitted
+
+
+def _omitted(sliced: Sequence[_Sliced], columns: Sequence[str]) -> tuple[Omitted, ...]:
+    """What slices leave out, and columns that are left out."""
+    rests = [each.rest for each in sliced if each.rest.groups]
+    return (*rests, *(Omitted(column=name[:LONGEST]) for name in columns))
 
 
 def _slices(column: str, joined: Joined, values: NDArray[np.object_]) -> _Sliced:
