@@ -67,7 +67,8 @@ class Actions:
         ran: list[str] = []
         self.artifacts = self.root / f"artifacts-{self._count}"
         jobs = load(workflow)["jobs"]
-        for name, job in jobs.items():
+        for name in sorted(jobs, key=lambda each: depth(jobs, each)):
+            job = jobs[name]
             context = {
                 "github": {
                     "event_name": event["name"], "repository": "acme/shop", "token": self.token, **event
@@ -186,6 +187,11 @@ def needs(job: Mapping[str, Any]) -> list[str]:
     """The jobs that one waits for."""
     found = job.get("needs", [])
     return [found] if isinstance(found, str) else list(found)
+
+
+def depth(jobs: Mapping[str, Any], name: str) -> int:
+    """How many jobs in a row one waits for: those that wait for as many run at once, in the file's order."""
+    return max((1 + depth(jobs, each) for each in needs(jobs[name])), default=0)
 
 
 def ancestors(jobs: Mapping[str, Any], name: str) -> set[str]:

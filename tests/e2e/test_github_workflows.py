@@ -91,7 +91,7 @@ def test_a_pull_request_is_generated_trained_recorded_and_reported_once(shop: Gi
     declare(shop, monitoring=watched(shop))
     number = shop.hub.propose("declare-cancer", "ada-gh")
     assert shop.event("pull-request", number) == ["generate", "verdict"]
-    assert shop.event("pull-request", number) == ["generate", "check", "train", "record", "report", "verdict"]
+    assert shop.event("pull-request", number) == ["generate", "check", "train", "report", "record", "verdict"]
     assert "1 pipeline would run&#58; cancer" in shop.comment(number), "no older verdict stands meanwhile"
     assert shop.event("pull-request", number) == ["generate", "check", "report", "verdict"]
     said, head = shop.comment(number), shop.head("declare-cancer")
@@ -180,7 +180,7 @@ def test_a_gate_that_blocks_takes_the_place_of_the_verdict_before(shop: GitHubSh
     said, head = shop.comment(number), shop.head("too-much")
     assert f"**Failed at {head[:7]}&#58; not released&#58; cancer.**" in said
     assert "| fail | <code>quality.roc_auc</code>" in said
-    assert said in shop.actions.summary
+    assert said.partition("### ")[2] in shop.actions.summary
     found = shop.statuses(head)
     assert (found["ordain/plan"], found["ordain/cancer"]) == ("failure", "failure")
 

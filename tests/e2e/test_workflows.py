@@ -232,8 +232,8 @@ def test_pull_request_merge_reconcile(shop: Shop) -> None:
         "generate",
         "check",
         "train",
-        "record",
         "report",
+        "record",
         "verdict",
     ]
     after = shop.head("declare-cancer")
