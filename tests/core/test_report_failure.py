@@ -11,9 +11,10 @@ from msgspec.structs import replace
 
 from ordain.core.gating.verdicts import Verdict
 from ordain.core.problems import Problem
+from ordain.core.redaction import redacted_struct
 from ordain.core.releasing.refused import NotReleasedError, Refused, RefusedError, decode, encode
 from ordain.core.reports import report_markdown
-from ordain.core.reports.report_failure import Failure, Stopped, headline, shown, statuses_of
+from ordain.core.reports.report_failure import Failure, Stopped, headline, statuses_of
 from ordain.core.reports.report_status import statuses
 from ordain.errors import UserError
 from tests.core.test_report import FULL, HOSTILE, elements
@@ -52,7 +53,7 @@ def test_training_that_ended_no_stage_is_not_said_to_have_begun() -> None:
 def test_no_secret_is_told() -> None:
     """A problem quotes what somebody wrote, and an error may quote an address."""
     token, address = "ghp_" + "a1" * 18, "https://bob:hunter2" + "@h.example/x"
-    said = shown(
+    said = redacted_struct(
         replace(
             HERE,
             problems=(replace(PROBLEM, key=f"models.{token}", message=f"`{token}` is no risk"),),

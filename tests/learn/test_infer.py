@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes, load_iris
 
+from ordain.core.setup.scaffold import Kind
 from ordain.learn.infer import infer
-from ordain.learn.target import Kind
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,8 +14,10 @@ import pytest
 sys.path.append(str(Path(__file__).parents[2]))
 
 if TYPE_CHECKING:
+    from ordain.services.monitoring.watched import Watched
     from tests.services.test_run import Repo
     from tests.services.world import World
+    from tests.watch.world import Log
 
 
 @pytest.fixture(scope="session")
@@ -65,3 +67,24 @@ def somebody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+
+
+@pytest.fixture(scope="module")
+def subject(tmp_path_factory: pytest.TempPathFactory) -> Watched:
+    """A release that is watched."""
+    from ordain.services.monitoring.watched import Approved, watched
+    from tests.watch.world import artifact
+
+    folder = artifact(tmp_path_factory.mktemp("artifact"))
+    return watched(folder, "churn@production", folder, Approved(release="churn@7"))
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Log:
+    """Its log of three days on which nothing drifted."""
+    from tests.watch.world import ROWS, Log
+
+    log = Log(tmp_path_factory.mktemp("quiet") / "log")
+    for days in range(3):
+        log.day(days, ROWS)
+    return log

@@ -29,6 +29,7 @@ from ordain.core.drift.retraining import Retraining, encode
 from ordain.core.git import commits
 from ordain.core.people.request import Opened
 from ordain.ports import Proposals
+from ordain.services.judging.workspace import governed
 from ordain.services.monitoring.receive import Receiver
 from ordain.services.monitoring.retrain import Asked, Bench, Wish, retrain
 from ordain.services.requests.commit import Author
@@ -135,7 +136,8 @@ class Storm:
         try:
             clone = Repository(place)
             bench = Bench(
-                clone=clone, requests=self.requests(clone), author=Author(BOT.signer("git"), self.now),
+                clone=clone, ground=governed(clone), requests=self.requests(clone),
+                author=Author(BOT.signer("git"), self.now),
                 watcher=Watcher(), baselines=lambda *_: (), publish=lambda *_: (), key=BOT.key.fingerprint,
             )  # fmt: skip
             asked = retrain(bench, Wish(model="churn", evidence=evidence.encode(), where="evidence.json"))

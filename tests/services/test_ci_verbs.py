@@ -17,6 +17,7 @@ from ordain.cli.retrain import publisher
 from ordain.core.people.request import Request, Status
 from ordain.core.releasing.refused import Refused, encode
 from ordain.errors import RetryLater, UserError
+from ordain.services.judging.workspace import governed
 from tests.services.test_requests import Hosted
 from tests.services.world import IMAGE, World
 
@@ -182,20 +183,20 @@ def test_a_retraining_publishes_where_others_look_for_it(
     monkeypatch.setattr("ordain.services.releases.publish.publish", lambda *given: asked.append(given[1]))
     monkeypatch.delenv("ORDAIN_ARTIFACTS", raising=False)
     clone = Repository(world.branch("dana", "work"))
-    publisher(clone, None)(tmp_path, ("churn",))
+    publisher(governed(clone).policy, None)(tmp_path, ("churn",))
     assert asked == [], "the store of this machine has it already"
     monkeypatch.setenv("ORDAIN_ARTIFACTS", "registry")
-    publisher(clone, None)(tmp_path, ("churn",))
+    publisher(governed(clone).policy, None)(tmp_path, ("churn",))
     assert [each.models for each in asked] == [("churn",)]  # type: ignore[attr-defined]
     monkeypatch.delenv("ORDAIN_ARTIFACTS")
     world.edit(clone.folder, "policy.yaml", lambda value: value.update(forge="github"))
     world.commit("dana", "On a forge, says this branch")
-    publisher(clone, None)(tmp_path, ("churn",))
+    publisher(governed(clone).policy, None)(tmp_path, ("churn",))
     assert len(asked) == 1, "what nobody approved says nothing of it"
     # On a forge, others have to have it, whatever this machine is set up for.
     (tmp_path / "hosted").mkdir()
     hosted = Hosted(tmp_path / "hosted").world
-    publisher(Repository(hosted.branch("dana", "work")), None)(tmp_path, ("churn",))
+    publisher(governed(Repository(hosted.branch("dana", "work"))).policy, None)(tmp_path, ("churn",))
     assert len(asked) == 2
     monkeypatch.setenv("ORDAIN_ARTIFACTS", "cellar")
     with pytest.raises(UserError, match="no place for artifacts"):

@@ -23,24 +23,9 @@ from ordain.core.specs.spec import ColumnContract, FairnessGate, Gates, QualityG
 from ordain.errors import UserError
 from ordain.services.monitoring.monitor import Ask, monitor
 from ordain.services.monitoring.watched import Approved, Watched, watched
-from tests.watch.world import COLUMNS, DAY, END, NOW, Log, artifact, columns, trained
+from tests.watch.world import COLUMNS, DAY, END, NOW, ROWS, Log, artifact, columns, trained
 
-ROWS = 600
 Inputs = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def subject(tmp_path_factory: pytest.TempPathFactory) -> Watched:
-    folder = artifact(tmp_path_factory.mktemp("artifact"))
-    return watched(folder, "churn@production", folder, Approved(release="churn@7"))
-
-
-@pytest.fixture(scope="module")
-def quiet(tmp_path_factory: pytest.TempPathFactory) -> Log:
-    log = Log(tmp_path_factory.mktemp("quiet") / "log")
-    for days in range(3):
-        log.day(days, ROWS)
-    return log
 
 
 def look(subject: Watched, log: Path, settings: Settings | None = None, **more: Any) -> Evidence:

@@ -14,25 +14,9 @@ from ordain.core.drift.text import document, text
 from ordain.core.specs.bounds import Bounds
 from ordain.core.specs.spec import FairnessGate
 from ordain.services.monitoring.monitor import Ask, monitor
-from ordain.services.monitoring.watched import Approved, Watched, watched
+from ordain.services.monitoring.watched import Watched
 from ordain.watch.labelled import MOST_SLICES
-from tests.watch.world import COLUMNS, END, NOW, Log, artifact
-
-ROWS = 600
-
-
-@pytest.fixture(scope="module")
-def subject(tmp_path_factory: pytest.TempPathFactory) -> Watched:
-    folder = artifact(tmp_path_factory.mktemp("artifact"))
-    return watched(folder, "churn@production", folder, Approved(release="churn@7"))
-
-
-@pytest.fixture(scope="module")
-def quiet(tmp_path_factory: pytest.TempPathFactory) -> Log:
-    log = Log(tmp_path_factory.mktemp("quiet") / "log")
-    for days in range(3):
-        log.day(days, ROWS)
-    return log
+from tests.watch.world import COLUMNS, END, NOW, ROWS, Log
 
 
 def look(subject: Watched, log: Log, labels: Path) -> tuple[Evidence, Performance]:

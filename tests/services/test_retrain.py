@@ -17,6 +17,7 @@ from ordain.adapters import dvc_remote
 from ordain.adapters.git import Repository
 from ordain.adapters.requests_local import LocalRequests
 from ordain.errors import UserError
+from ordain.services.judging.ground import Ground
 from ordain.services.judging.workspace import governed
 from ordain.services.monitoring import retrain as service
 from ordain.services.monitoring.retrain import Asked, Bench, Wish, retrain
@@ -51,11 +52,16 @@ def repo(original: Path, tmp_path: Path) -> Repo:
 
 
 def ask(
-    repo: Repo, now: dt.datetime = NOW, publish: Callable[..., object] = lambda *_: (), **changes: object
+    repo: Repo,
+    now: dt.datetime = NOW,
+    publish: Callable[..., object] = lambda *_: (),
+    ground: Ground | None = None,
+    **changes: object,
 ) -> Asked:
     clone = Repository(repo.root)
     bench = Bench(
-        clone=clone, requests=LocalRequests(clone, clone.remote(), lambda: now), author=Author(None, now),
+        clone=clone, ground=ground or governed(clone),
+        requests=LocalRequests(clone, clone.remote(), lambda: now), author=Author(None, now),
         watcher=Watcher(), baselines=lambda *_: (), publish=publish,
     )  # fmt: skip
     evidence = json.dumps({**EVIDENCE, **changes}).encode()
@@ -281,8 +287,8 @@ class Trace:
         (root / "releases/churn/1.yaml").write_text(yaml.safe_dump(msgspec.to_builtins(made)))
         return (Released(model="churn", release="churn@1", artifact=made.artifact),)
 
-    def ask(self, now: dt.datetime = NOW) -> Asked:
-        return ask(self.repo, now, publish=lambda *_: self.note("publish"))
+    def ask(self, now: dt.datetime = NOW, ground: Ground | None = None) -> Asked:
+        return ask(self.repo, now, publish=lambda *_: self.note("publish"), ground=ground)
 
 
 @pytest.fixture
@@ -351,7 +357,6 @@ def test_without_a_remote_another_forge_than_the_local_one_asks_for_nothing(
     trace = Trace(repo, monkeypatch)
     found = governed(Repository(repo.root))
     hosted = replace(found, policy=replace(found.policy, forge="github"))
-    monkeypatch.setattr(service, "governed", lambda _: hosted)
     with pytest.raises(UserError, match="no remote"):
-        trace.ask()
+        trace.ask(ground=hosted)
     assert trace.steps == STEPS[:3]

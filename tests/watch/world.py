@@ -19,6 +19,7 @@ from ordain.core.specs.spec import ColumnContract, Data, Source
 from ordain.learn.profile import profile
 
 END = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
+ROWS = 600  # of a day, in logs that drift no more than they are made to
 NOW = END + dt.timedelta(hours=4)
 DAY = dt.timedelta(days=1)
 PLANS = ("basic", "plus", "pro")

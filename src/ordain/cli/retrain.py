@@ -14,6 +14,8 @@ from ordain.cli.keys import KeyFile, model_key_option
 
 if TYPE_CHECKING:
     from ordain.adapters.git import Repository
+    from ordain.core.specs.governance import Policy
+    from ordain.services.monitoring.retrain import Bench
 
 
 @click.command()
@@ -63,36 +65,47 @@ def command(
     import msgspec
 
     from ordain.adapters.git import find_repository
-    from ordain.adapters.ssh import public_key
-    from ordain.cli import wiring
-    from ordain.cli.data import fetch_baselines
-    from ordain.cli.run import Lines
-    from ordain.services.monitoring.retrain import Bench, Wish, retrain
+    from ordain.services.monitoring.retrain import Wish, retrain
 
     console = Console(as_json=as_json, quiet=quiet)
     clone = find_repository(root)
     data, where = document(evidence)
-    bench = Bench(
-        clone=clone, requests=wiring.proposals(clone), author=wiring.author(key), watcher=Lines(console),
-        baselines=fetch_baselines, publish=publisher(clone, model_key),
-        key=public_key(key).fingerprint if key else None,
-    )  # fmt: skip
     wish = Wish(model=model, evidence=data, where=where, cooldown=dt.timedelta(hours=cooldown))
-    asked = retrain(bench, wish)
+    asked = retrain(bench(clone, (key, model_key), console), wish)
     console.result(msgspec.to_builtins(asked), "\n".join(filter(None, (asked.request, asked.told))))
 
 
-def publisher(clone: Repository, model_key: Path | None) -> Callable[[Path, tuple[str, ...]], object]:
-    """What makes artifacts available to whoever is to run them.
+def bench(clone: Repository, keys: tuple[Path | None, Path | None], console: Console) -> Bench:
+    """Where it is done and with what, by the approved policy, which is asked for once.
+
+    Args:
+        keys: that commits are signed with, and models.
+    """
+    from ordain.adapters.ssh import public_key
+    from ordain.cli import wiring
+    from ordain.cli.data import fetch_baselines
+    from ordain.cli.run import Lines
+    from ordain.services.judging.workspace import governed
+    from ordain.services.monitoring.retrain import Bench
+
+    (key, model_key), ground = keys, governed(clone)
+    return Bench(
+        clone=clone, ground=ground, requests=wiring.proposals(clone, ground.policy),
+        author=wiring.author(key), watcher=Lines(console), baselines=fetch_baselines,
+        publish=publisher(ground.policy, model_key), key=public_key(key).fingerprint if key else None,
+    )  # fmt: skip
+
+
+def publisher(policy: Policy, model_key: Path | None) -> Callable[[Path, tuple[str, ...]], object]:
+    """What makes artifacts available to whoever is to run them, by the approved policy.
 
     On one machine, with the local forge, `ordain release` has done so: they are in the store.
     """
     from ordain.cli import wiring
     from ordain.cli.publish import desk
-    from ordain.services.judging.workspace import governed
     from ordain.services.releases.publish import Wanted, publish
 
-    if wiring.artifact_place() == "store" and governed(clone).policy.forge == "local":
+    if wiring.artifact_place() == "store" and policy.forge == "local":
         return lambda *_: ()
     return lambda root, models: publish(root, Wanted(models=models), desk(root, model_key))
 

@@ -125,9 +125,13 @@ def forge(clone: Repository) -> Requests | None:
     return requests(clone)(governed(clone).policy)
 
 
-def proposals(clone: Repository) -> Proposals:
-    """Where requests are opened."""
-    return forge(clone) or LocalRequests(clone, clone.remote(), now)
+def proposals(clone: Repository, policy: Policy) -> Proposals:
+    """Where requests are opened, by the approved policy.
+
+    Raises:
+        UserError: when there is no token for its forge.
+    """
+    return requests(clone)(policy) or LocalRequests(clone, clone.remote(), now)
 
 
 def told(decision: Decision) -> str:

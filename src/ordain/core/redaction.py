@@ -7,8 +7,11 @@ whatever somebody wrote into a spec, so both pass through here on their way into
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
+
+T = TypeVar("T", bound=msgspec.Struct)
 GONE = "[redacted]"
 # A key block, wherever it is cut off; the prefixes by which issuers mark their tokens; an address with a
 # password; and the value of a key whose name says what it holds.
@@ -41,6 +44,11 @@ def redacted_manifest(text: str) -> str:
     if _SECRET.search(text):
         return f"kind: Secret  # {GONE}\n"
     return redacted(text)
+
+
+def redacted_struct(found: T) -> T:
+    """A struct, every text in it redacted; its types must be what JSON can hold."""
+    return msgspec.convert(redacted_value(msgspec.to_builtins(found)), type(found))
 
 
 def redacted_value(value: Any) -> Any:

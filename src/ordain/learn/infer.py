@@ -14,11 +14,12 @@ import msgspec
 import pandas as pd
 
 from ordain.core.setup import headings
+from ordain.core.setup.scaffold import Kind
 from ordain.core.specs.spec import Split
 from ordain.learn.columns import guess_features
 from ordain.learn.faults import some_names
 from ordain.learn.shapes import INTEGER, NUMBER, WHOLE, looks, present
-from ordain.learn.target import Kind, Task, check_task, guess_task, labels_in, target_contract
+from ordain.learn.target import Task, check_task, guess_task, labels_in, target_contract
 
 # What specs hold out, and the smallest group of a fairness gate, by default.
 HOLDOUT, MIN_GROUP = Split().holdout, 50

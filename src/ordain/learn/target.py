@@ -11,6 +11,7 @@ import pandas as pd
 
 from ordain.core.artifacts.signature import FLOAT_MAX
 from ordain.core.problems import did_you_mean
+from ordain.core.setup.scaffold import Kind
 from ordain.core.yaml.yamlscalars import HIDDEN
 from ordain.learn.faults import SHOWN, rows_text, shortened
 from ordain.learn.shapes import WHOLE, looks, number_in, plain_type, raw
@@ -25,8 +26,6 @@ TRUE_WORDS = {
 INSTEAD = "--task regression predicts the amount instead"
 
 Task = Literal["binary", "multiclass", "regression"]
-# What a person may ask for: how many classes there are, the data says.
-Kind = Literal["classification", "regression"]
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

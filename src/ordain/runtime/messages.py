@@ -241,7 +241,8 @@ def check_weight(body: bytes, limits: Limits) -> None:
     Raises:
         Refusal: 413.
     """
-    if len(body) > WEIGHED_FROM and _weight(body) > limits.objects < _weight(_unquoted(body)):
+    most = limits.objects
+    if len(body) > WEIGHED_FROM and _weight(body) > most and _weight(_unquoted(body)) > most:
         raise Refusal(413, "the body holds too many values; send fewer rows at a time")
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 
-import msgspec
-
 from ordain.core.decisions import Decision, Deployed, LedgerState
 from ordain.core.gating.release import Release
 from ordain.core.pipelines.changes import (
@@ -29,7 +27,7 @@ from ordain.core.plans.plan_measures import (
     metric_deltas,
     other_holdout,
 )
-from ordain.core.redaction import redacted_manifest, redacted_value
+from ordain.core.redaction import redacted_manifest, redacted_struct
 from ordain.core.releasing.measured import Measured
 from ordain.core.rendering.desired import Desired
 from ordain.core.rendering.gitops import TOOLS
@@ -83,7 +81,7 @@ def build(inputs: Inputs) -> Plan:
         restored=inputs.restored,
         notes=inputs.notes,
     )
-    return msgspec.convert(redacted_value(msgspec.to_builtins(plan)), Plan)
+    return redacted_struct(plan)
 
 
 def _order(target: Target) -> tuple[bool, str, bool, str]:

@@ -120,9 +120,8 @@ def _choices(unit: Unit, batch: Batch) -> tuple[str, ...]:
 
 def _watch(unit: Unit, watch: Watch) -> JobValues:
     target, environment = unit.target, unit.environment
-    log = (
-        watched_log(target.model, unit.monitoring, environment.prediction_log) or ""
-    )  # which `check` refuses
+    # Without a log there is no monitor: `check` refuses it.
+    log = watched_log(target.model, unit.monitoring, environment.prediction_log) or ""
     where = ("--artifact", f"{MODELS}/{target.model}", "--log", _argument(log))
     of = f"{target.model}@{target.environment}"
     return _job(

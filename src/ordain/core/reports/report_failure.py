@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
-
 from ordain.core.escaping import code, markdown, number, short, visible
 from ordain.core.gating.verdicts import Verdict
 from ordain.core.people.request import Status
 from ordain.core.plans.plan import Plan
 from ordain.core.problems import Problem
-from ordain.core.redaction import redacted_value
 from ordain.core.releasing.refused import Refused
 from ordain.core.reports.report import count, interval, listed
 from ordain.core.reports.report_sections import folded, grid
@@ -58,11 +55,6 @@ class Failure(Value, frozen=True, kw_only=True):
     stopped: tuple[Stopped, ...] = ()
     refused: tuple[Refused, ...] = ()
     unplanned: str = ""
-
-
-def shown(failure: Failure) -> Failure:
-    """The same with no secret in any text: a problem quotes what somebody wrote into a spec."""
-    return msgspec.convert(redacted_value(msgspec.to_builtins(failure)), Failure)
 
 
 def headline(failure: Failure) -> str:

@@ -6,11 +6,12 @@ A comment has a limit; what matters most is placed first, for every model, befor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
 from ordain.core.escaping import code, markdown
+from ordain.core.people.request import Size
 from ordain.core.plans.plan import Item, Plan
 from ordain.core.reports.report import (
     against,
@@ -42,10 +43,6 @@ LIMIT = 60_000
 FULL_LIMIT = 1_000_000
 _SIGN = {"approved": "✅", "needs": "⏳", "blocked": "⛔"}
 _URGENCY = ("blocked", "needs", "approved")
-
-
-# How much room a text takes: in characters, or in bytes.
-Size = Callable[[str], int]
 
 
 class Part(Struct, frozen=True):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from ordain.core.pipelines.dvcconfig import with_remote
 from ordain.core.pipelines.pipeline import DVC_FILES
 from ordain.core.specs.parts import Part
 from ordain.core.yaml import yamldump
 
+# The kind of task that a person may ask for; how many classes there are, the data says.
+Kind = Literal["classification", "regression"]
 # The place-holder of a registry that nobody has named yet.
 REGISTRY = "registry.example/models"
 MODELINE = "# yaml-language-server: $schema={}.ordain/schemas/{}.schema.json\n"

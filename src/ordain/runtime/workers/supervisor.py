@@ -27,9 +27,8 @@ from ordain.errors import UserError
 from ordain.runtime.listening import reserve
 from ordain.runtime.settings import Settings
 from ordain.runtime.stats import Tally
-from ordain.runtime.workers.wire import Frames, Others, Refused, Serving, Told, frame, told
+from ordain.runtime.workers.wire import BUG, Frames, Others, Refused, Serving, Told, frame, told
 
-BUG = 70
 TICK = 0.5  # seconds between two looks at the clock
 PAUSE, LONGEST = 1.0, 30.0  # seconds before a worker that has died is started again, doubling while it fails
 SEND = 1.0  # seconds for an answer to leave
@@ -234,9 +233,8 @@ def supervise(settings: Settings, workers: int, started: Callable[[dict[str, Any
         port = kept.getsockname()[1]
 
         def work(number: int, channel: socket.socket) -> int:
-            from ordain.runtime.workers import (
-                worker,
-            )  # numpy and the rest start threads; a copy may not have any
+            # Only in the copy: NumPy and the rest start threads, and what is copied may not have any.
+            from ordain.runtime.workers import worker
 
             kept.close()
             own = msgspec.structs.replace(settings, port=port, writer=f"{os.getppid()}.{number}")

@@ -10,6 +10,7 @@ import msgspec
 
 from ordain.runtime.stats import Tally
 
+BUG = 70  # the exit code of a worker that failed by itself (docs/exit-codes.md)
 LENGTH = 4  # bytes before each message that say how long it is, big end first
 
 

@@ -9,9 +9,8 @@ from ordain.errors import UserError
 from ordain.runtime.server import serve
 from ordain.runtime.settings import Settings
 from ordain.runtime.workers.siblings import Siblings
-from ordain.runtime.workers.wire import Refused, Serving, frame
+from ordain.runtime.workers.wire import BUG, Refused, Serving, frame
 
-BUG = 70
 logger = logging.getLogger("ordain.serve")
 
 

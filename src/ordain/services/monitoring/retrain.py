@@ -27,7 +27,6 @@ from ordain.core.state.instance import Instance, is_state_path, read_instance
 from ordain.errors import UserError
 from ordain.ports import Proposals
 from ordain.services.judging.ground import Ground
-from ordain.services.judging.workspace import governed
 from ordain.services.monitoring.asked import Memory, fetch, known, remember, tip
 from ordain.services.releases.release import release
 from ordain.services.requests.commit import GENERATED, Author, check_signed, push, record
@@ -70,13 +69,15 @@ class Bench(Struct, frozen=True, kw_only=True):
     """Where it is done, and with what.
 
     Attributes:
-        clone: where the work is done. requests: of its forge. author: who commits. watcher: sees it run.
+        clone: where the work is done. ground: where that is governed. requests: of its forge.
+        author: who commits. watcher: sees it run.
         key: fingerprint of the key that the author signs with, where it is known.
         baselines: brings deployed releases to compare with, given the folder and models.
         publish: makes the artifacts of pinned releases available to clusters, given the same.
     """
 
     clone: Repository
+    ground: Ground
     requests: Proposals
     author: Author
     watcher: Watcher
@@ -95,15 +96,14 @@ def retrain(bench: Bench, wish: Wish) -> Asked:
             run of this was faster.
     """
     clone = bench.clone
-    ground = governed(clone)
     instance = read_instance(disk.read_state(clone.folder, is_state_path))
     chosen(instance, [wish.model])
     found, document = retraining.because(wish.evidence, wish.model, wish.where)
     if not found.alarms:
         return Asked(answer="calm", told="nothing in this evidence calls for retraining")
-    check_signed(clone, bench.author.sign)
+    check_signed(clone, bench.author.sign, bench.ground)
     wanted = retraining.retraining(found, document, bench.author.now, _running(instance, found))
-    memory = remembered(bench, wish.model, ground)
+    memory = remembered(bench, wish.model)
     earlier = known(memory, bench.requests, wanted)
     opened = bench.requests.open_requests(proposal.label(wish.model))
     answer, what = retraining.judge(wanted, earlier, opened, wish.cooldown)
@@ -112,7 +112,7 @@ def retrain(bench: Bench, wish: Wish) -> Asked:
     if answer == "resume":
         push(clone, tip(clone, what) or "", what)
         remember(memory, bench.author, wanted)
-        request = bench.requests.open_request(proposal.draft(found, wanted, (what, ground.branch), ""))
+        request = bench.requests.open_request(proposal.draft(found, wanted, (what, bench.ground.branch), ""))
         return Asked(answer=answer, request=request, branch=what, told="an interrupted request was opened")
     if answer == "ready":
         bench.requests.ready(opened[0].number, proposal.breached(found))
@@ -127,13 +127,13 @@ def _running(instance: Instance, found: Because) -> str:
     return release.artifact if release else ""
 
 
-def remembered(bench: Bench, model: str, ground: Ground) -> Memory:
+def remembered(bench: Bench, model: str) -> Memory:
     """What the origin holds now of what was asked for; whose word counts there says the approved policy.
 
     Raises:
         RetryLater: when the origin does not answer.
     """
-    clone = bench.clone
+    clone, ground = bench.clone, bench.ground
     fetch(clone, model)
     trunk = clone.resolve(f"refs/remotes/origin/{ground.branch}")
     email = clone.identity().rpartition("<")[2].rstrip(">")
@@ -156,7 +156,8 @@ def ask(bench: Bench, found: Because, wanted: Retraining, memory: Memory) -> Ask
         raise
     path = f"{FOLDER}/{model}/{retraining.FILE}"
     disk.write_atomic(disk.inside(clone.folder, path), retraining.encode(wanted))
-    made = record(clone, bench.author, proposal.title(model, found), (*GENERATED, *(places or ())))
+    changed = (*GENERATED, *(places or ()))
+    made = record(clone, bench.author, proposal.title(model, found), changed, bench.ground)
     push(clone, made.commit or "", branch)
     remember(memory, bench.author, wanted)
     request = bench.requests.open_request(proposal.draft(found, wanted, (branch, base), outcome))
@@ -252,7 +253,7 @@ def _keep(bench: Bench, model: str, made: tuple[str, ...]) -> None:
     data = (tracked,) if source and disk.inside(root, tracked).is_file() else ()
     if not (made or data):
         return
-    if governed(bench.clone).policy.forge == "local" and not dvc_remote.has_default(root):
+    if bench.ground.policy.forge == "local" and not dvc_remote.has_default(root):
         bench.watcher.note("no DVC remote is set up: outputs stay in the cache of this clone")
         return
     with dvc.exclusive(root, lambda: bench.watcher.note("waiting for an earlier run here to end")) as lock:

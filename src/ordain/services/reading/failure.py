@@ -8,8 +8,9 @@ from pathlib import Path
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository
 from ordain.core.problems import Problem
+from ordain.core.redaction import redacted_struct
 from ordain.core.releasing import refused
-from ordain.core.reports.report_failure import Failure, shown
+from ordain.core.reports.report_failure import Failure
 from ordain.services.training.stopped import stopped
 
 
@@ -33,4 +34,4 @@ def failure(clone: Repository, problems: Sequence[Problem], told: Path, unplanne
         refused=refused.decode(data, str(told)) if there else (),
         unplanned=unplanned,
     )
-    return shown(found)
+    return redacted_struct(found)  # a problem quotes what somebody wrote into a spec

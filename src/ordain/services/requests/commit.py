@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from ordain.adapters import files as disk
 from ordain.adapters.git import PushRacedError, Repository
+from ordain.adapters.working_tree import content
 from ordain.core.git import commits
 from ordain.core.reasons import Reason
 from ordain.errors import RetryLater, UserError
+from ordain.services.judging.ground import Ground
 from ordain.services.judging.workspace import governed
 
 # Files, and folders with a `/` at the end.
@@ -56,18 +57,24 @@ def commit(clone: Repository, author: Author, message: str, branch: str | None) 
             `author-unproven`.
         RetryLater: when somebody pushed to the branch first.
     """
-    if branch is not None and branch == governed(clone).branch:
+    ground = governed(clone) if branch is not None else None
+    if ground is not None and branch == ground.branch:
         fix = "push to a branch of its own, and merge that"
         raise UserError(f"`{branch}` changes by merging only", where="policy.yaml", fix=fix)
-    made = record(clone, author, message, GENERATED)
+    made = record(clone, author, message, GENERATED, ground)
     if made.commit is None or branch is None:
         return made
     push(clone, made.commit, branch)
     return Committed(commit=made.commit, files=made.files, pushed=branch)
 
 
-def record(clone: Repository, author: Author, message: str, places: Sequence[str]) -> Committed:
+def record(
+    clone: Repository, author: Author, message: str, places: Sequence[str], ground: Ground | None = None
+) -> Committed:
     """Commit what changed below some places of the working tree, on top of what is checked out.
+
+    Args:
+        ground: as for `check_signed`.
 
     Raises:
         UserError: as `commit`, but for the branch.
@@ -75,23 +82,26 @@ def record(clone: Repository, author: Author, message: str, places: Sequence[str
     paths = clone.unrecorded(places)
     if not paths:
         return Committed(commit=None)
-    check_signed(clone, author.sign)
+    check_signed(clone, author.sign, ground)
     head = clone.resolve("HEAD")
-    tree = clone.with_files(head, {path: _content(clone, path) for path in paths})
+    tree = clone.with_files(head, {path: content(clone.folder, path) for path in paths})
     made = write(clone, author, (tree, head), message)
     clone.adopt(made)
     return Committed(commit=made, files=tuple(paths))
 
 
-def check_signed(clone: Repository, sign: Sign | None) -> None:
+def check_signed(clone: Repository, sign: Sign | None, ground: Ground | None = None) -> None:
     """Refuse to make a commit that can't be approved.
 
     With the local forge a signature is all that proves an author. Elsewhere the forge says who pushed.
 
+    Args:
+        ground: where the clone is governed, if that is known; else it is asked for when it matters.
+
     Raises:
         UserError: reason `author-unproven`, when nothing would sign it.
     """
-    if sign is None and not clone.signs() and governed(clone).policy.forge == "local":
+    if sign is None and not clone.signs() and (ground or governed(clone)).policy.forge == "local":
         raise UserError(
             "the commit would be unsigned, and what nobody is proven to have made can't be approved",
             where="git config",
@@ -110,11 +120,6 @@ def push(clone: Repository, commit_id: str, branch: str) -> None:
         clone.push(clone.remote(), commit_id, f"refs/heads/{branch}")
     except PushRacedError as error:
         raise RetryLater(f"somebody pushed to {branch} first") from error
-
-
-def _content(clone: Repository, path: str) -> bytes | None:
-    target = disk.inside(clone.folder, path)
-    return disk.read_bytes(target, disk.STATE_LIMIT) if target.is_file() else None
 
 
 def write(clone: Repository, author: Author, tree_and_parent: tuple[str, str], message: str) -> str:

@@ -79,7 +79,7 @@ def propose(desk: Desk, instance: Instance, kind: str, wanted: tuple[str, str, i
             unsigned and no forge proves its author (`author-unproven`), or uncommitted changes stand in
             the way; nothing is checked out then.
     """
-    check_signed(desk.setting.clone, None)
+    check_signed(desk.setting.clone, None, desk.ground)
     model, environment, release = wanted
     if release not in instance.releases.get(model, {}):
         where = f"releases/{model}/"

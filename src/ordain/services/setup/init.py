@@ -27,8 +27,10 @@ from ordain.core.pipelines.pipeline import (
 )
 from ordain.core.rendering.render import RENDERER_VERSION
 from ordain.core.setup import automation, scaffold
+from ordain.core.setup.scaffold import Kind
 from ordain.core.state import schema
 from ordain.core.state.instance import is_state_path, read_instance
+from ordain.core.state.placeholders import UNSET
 from ordain.errors import UserError
 from ordain.services.setup import init_again, init_forge, init_model, init_people
 from ordain.services.setup.init_again import Flags
@@ -37,7 +39,7 @@ from ordain.services.training.regenerate import regenerate
 
 RECORD = ".ordain/scaffold.json"
 # A digest that no image has: the cluster refuses it until a real one is written here.
-UNSET_IMAGE = "registry.example/ordain/runtime@sha256:" + "0" * 64
+UNSET_IMAGE = f"registry.example/ordain/runtime{UNSET}"
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +65,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
     data: Path | None = None
     target: str | None = None
-    task: init_model.Kind | None = None
+    task: Kind | None = None
     policy: Path | None = None
     reviewers: tuple[tuple[str, Path], ...] = ()
     origin: Path | None = None

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 # Beyond this the name that was made of it tells as much.
 LONGEST_HEADING = 200
-# What a person may ask for.
-Kind = Literal["classification", "regression"]
 # The team that a drafted model belongs to until somebody says otherwise.
 OWNER = "data-science"
 # Beyond this a data file is no good guest in Git (forges refuse files not much larger): DVC holds it.
@@ -41,7 +39,7 @@ class Drafted(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     draft: scaffold.Draft
-    wanted: Kind | None
+    wanted: scaffold.Kind | None
     path: str
     data: bytes
     guesses: tuple[str, ...]
@@ -58,7 +56,7 @@ class First(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
     data: Path | None = None
     target: str | None = None
-    task: Kind | None = None
+    task: scaffold.Kind | None = None
 
 
 def draft_model(folder: Path, first: First) -> Drafted | None:
@@ -115,7 +113,7 @@ def plain_data(unknown: Unknown, target: str) -> Tidied:
     return Tidied(scratch.as_parquet(table) if notes else unknown.data, tuple(notes), names)
 
 
-def _drafted(folder: Path, unknown: Unknown, heading: str, wanted: Kind | None) -> Drafted:
+def _drafted(folder: Path, unknown: Unknown, heading: str, wanted: scaffold.Kind | None) -> Drafted:
     from ordain.learn.infer import infer
 
     plain = plain_data(unknown, heading)

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from ordain.adapters import files as disk
 from ordain.adapters.sources import look
+from ordain.adapters.working_tree import content
 from ordain.core.data import pins
 from ordain.core.pipelines.dvcfiles import tracked_md5
 from ordain.core.pipelines.pipeline import FOLDER, UP
@@ -107,15 +108,13 @@ def state_of(root: Path, instance: Instance, model: str) -> SourceState:
 
 def pinned(root: Path, model: str) -> pins.Pin | None:
     """The pin that lies here."""
-    target = disk.inside(root, path_of(model))
-    known = disk.read_bytes(target, disk.STATE_LIMIT) if target.is_file() else None
+    known = content(root, path_of(model))
     return None if known is None else pins.decode(known, path_of(model))
 
 
 def _file_state(root: Path, model: str, path: str) -> SourceState:
     lock = f"{FOLDER}/{model}/dvc.lock"
-    target = disk.inside(root, lock)
-    stages = locked_stages(lock, disk.read_bytes(target, disk.STATE_LIMIT) if target.is_file() else None)
+    stages = locked_stages(lock, content(root, lock))
     rows = stages.get("ingest", {}).get("deps") or []
     trained = next((each.get("md5") for each in rows if each.get("path") == f"{UP}{path}"), None)
     if trained is None:

@@ -17,6 +17,7 @@ from ordain._version import __version__
 from ordain.adapters import dvc, dvc_remote
 from ordain.adapters import files as disk
 from ordain.adapters.git import find_repository
+from ordain.adapters.working_tree import content
 from ordain.core.pipelines import lean
 from ordain.core.pipelines.dvcfiles import FOLDER as FOLDER_OF_DVC
 from ordain.core.pipelines.dvcfiles import check_tracked, tracked_md5
@@ -174,9 +175,8 @@ def outputs(root: Path, model: str, paths: Sequence[str]) -> list[Wanted]:
         UserError: when the lock knows one of them not, which then nobody can have.
     """
     place = f"{FOLDER}/{model}"
-    target = disk.inside(root, f"{place}/dvc.lock")
-    data = disk.read_bytes(target, disk.STATE_LIMIT) if target.is_file() else None
-    hashes = lean.locked_hashes(locked_stages(f"{place}/dvc.lock", data))
+    lock = f"{place}/dvc.lock"
+    hashes = lean.locked_hashes(locked_stages(lock, content(root, lock)))
     unknown = [path for path in paths if path not in hashes]
     if unknown:
         raise UserError(

@@ -15,6 +15,7 @@ import msgspec
 from ordain._version import __version__
 from ordain.adapters import files as disk
 from ordain.adapters.artifacts import read_folder
+from ordain.adapters.working_tree import content
 from ordain.core.artifacts.artifact import Layout
 from ordain.core.canonical import PREFIX, digest
 from ordain.core.data import pins
@@ -190,9 +191,8 @@ class Outputs:
         return pins.decode(self._read(pins.FILE), f"{self.place}/{pins.FILE}")
 
     def _looks(self, holdout: str, artifact: str) -> looks.Looks:
-        target = self._path(looks.FILE)
-        known = disk.read_bytes(target, disk.STATE_LIMIT) if target.is_file() else b""
-        return looks.decode(known, f"{self.place}/{looks.FILE}").with_look(holdout, artifact)
+        path = f"{self.place}/{looks.FILE}"
+        return looks.decode(content(self.root, path) or b"", path).with_look(holdout, artifact)
 
     def _code(self, pipeline: Mapping[str, Any]) -> str:
         """Digest of every file of code that a stage runs on, by path."""

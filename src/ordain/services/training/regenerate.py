@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from ordain.adapters import files as disk
+from ordain.adapters.working_tree import content
 from ordain.core.pipelines import leftovers
 from ordain.core.pipelines.durations import FILE as DURATIONS
 from ordain.core.pipelines.layout import SCRIPTS
@@ -99,8 +100,7 @@ def _is_ours(root: Path, path: str) -> bool:
 
 
 def _read(root: Path, path: str) -> bytes:
-    target = disk.inside(root, path)
-    return disk.read_bytes(target, disk.STATE_LIMIT) if target.is_file() else b""
+    return content(root, path) or b""
 
 
 def _remove(root: Path, path: str) -> None:

@@ -20,6 +20,7 @@ import msgspec
 from ordain._version import __version__
 from ordain.adapters import dvc
 from ordain.adapters import files as disk
+from ordain.adapters.working_tree import content
 from ordain.core.canonical import is_digest
 from ordain.core.pipelines import durations, looks
 from ordain.core.pipelines.failures import Failure, as_error
@@ -258,12 +259,12 @@ def finish(root: Path, run: ModelRun) -> None:
     if not (is_digest(holdout) and is_digest(artifact)):
         raise UserError("a record has no digest", where=folder, fix=f"ordain run {run.model}")
     path = f"{folder}/{looks.FILE}"
-    target = disk.inside(root, path)
-    before = looks.decode(disk.read_bytes(target, disk.STATE_LIMIT) if target.is_file() else b"", path)
+    known = content(root, path)
+    before = looks.decode(known or b"", path)
     after = before.with_look(holdout, artifact)
     run.looks = after.count(holdout)
-    if after != before or not target.is_file():
-        disk.write_atomic(target, looks.encode(after))
+    if after != before or known is None:
+        disk.write_atomic(disk.inside(root, path), looks.encode(after))
 
 
 def remember(root: Path, run: ModelRun) -> None:
@@ -280,8 +281,7 @@ def remember(root: Path, run: ModelRun) -> None:
 
 def _durations(root: Path, model: str) -> durations.Durations:
     path = f"{FOLDER}/{model}/{durations.FILE}"
-    target = disk.inside(root, path)
-    return durations.decode(disk.read_bytes(target, disk.STATE_LIMIT) if target.is_file() else b"", path)
+    return durations.decode(content(root, path) or b"", path)
 
 
 def _record(root: Path, path: str, *keys: str) -> Any:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository
+from ordain.adapters.working_tree import content
 from ordain.core.pipelines.pipeline import FOLDER
 from ordain.core.pipelines.stale import ready
 from ordain.core.reports.report_failure import Stopped
@@ -34,13 +33,7 @@ def stopped(clone: Repository) -> tuple[Stopped, ...]:
             model=each.model,
             at=ready(pipelines[each.model], each.stages),
             left=len(each.stages),
-            ended=_lock(place, paths[each.model]) != before.get(paths[each.model]),
+            ended=content(place, paths[each.model]) != before.get(paths[each.model]),
         )
         for each in behind
     )
-
-
-def _lock(root: Path, path: str) -> bytes | None:
-    """A lock as it lies there; None where there is none."""
-    place = disk.inside(root, path)
-    return disk.read_bytes(place, disk.STATE_LIMIT) if place.is_file() else None
