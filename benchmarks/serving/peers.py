@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -137,23 +136,21 @@ def interpreter(peer: Peer) -> Path:
 
 
 def install(peer: Peer) -> None:
-    """Make a peer's environment, unless it is there.
+    """Make a peer's environment, unless it is there. What a killed run left of one is made anew.
 
     Raises:
         subprocess.CalledProcessError: when a package cannot be had.
     """
     python = interpreter(peer)
-    if peer.environment == OWN or python.exists():
-        return
     folder = python.parents[1]
-    try:
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        wanted = HERE / "environments" / f"{peer.environment}.txt"
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "-r", str(wanted)], check=True)
-    except subprocess.CalledProcessError:
-        shutil.rmtree(folder)
-        raise
+    whole = folder / "whole"
+    if peer.environment == OWN or whole.exists():
+        return
+    subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+    wanted = HERE / "environments" / f"{peer.environment}.txt"
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "-r", str(wanted)], check=True)
+    whole.touch()
 
 
 class Running:

@@ -1,9 +1,10 @@
-"""Requests of one turn of the event loop become one run of the graph.
+"""Requests of two turns of the event loop become one run of the graph.
 
-A run costs tens of microseconds however few rows it has, and each row little more. While one turn of the
-loop reads the requests that have arrived, their rows are only collected; the run is scheduled for the end
-of that turn, so a crowd shares the cost. To be collected costs a lone request about as much as a run, so
-after a turn with one request the first of the next turn runs at once.
+A run costs tens of microseconds however few rows it has, and each row little more. While the loop reads the
+requests that have arrived, their rows are only collected, so a crowd shares the cost. Reading them takes long
+enough for others to arrive: the run waits for the end of the next turn, which reads those too, and for no
+more, so that nobody waits for a stream that never ends. To be collected costs a lone request about as much as
+a run, so after a gathering of one request the first of the next runs at once.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ WAITING = 100_000  # rows of large jobs in the pool and waiting for it
 
 
 class Coalescer:
-    """Collects the small jobs of a turn for one model.
+    """Collects the small jobs of two turns for one model.
 
     Args:
         model: what scores them.
@@ -47,15 +48,15 @@ class Coalescer:
         self._waiting: list[asyncio.Future[Answers]] = []
         self._rows = 0
         self._large = 0
-        self._seen = 0  # small jobs of this turn
-        self._lone = True  # whether the last turn had one
+        self._seen = 0  # small jobs of this gathering
+        self._lone = True  # whether the last gathering had one
 
     def at_once(self, job: Packed) -> Answers | None:
         """The answers to a lone small job; None when it is to be submitted, because others may come along."""
         if self._seen or not self._lone or job.rows > SMALL:
             return None
         self._seen = 1
-        self._loop.call_soon(self._end_turn)
+        self._loop.call_soon(self._end)
         self._observe(job.rows)
         return self._model.run([job])
 
@@ -69,7 +70,7 @@ class Coalescer:
             return self._alone(job)
         future: asyncio.Future[Answers] = self._loop.create_future()
         if not self._seen:
-            self._loop.call_soon(self._end_turn)
+            self._loop.call_soon(self._look_again)
         self._seen += 1
         self._jobs.append(job)
         self._waiting.append(future)
@@ -97,7 +98,11 @@ class Coalescer:
         future.add_done_callback(done)
         return future
 
-    def _end_turn(self) -> None:
+    def _look_again(self) -> None:
+        """The next turn first asks for what has arrived; what is scheduled now runs after that."""
+        self._loop.call_soon(self._end)
+
+    def _end(self) -> None:
         self._lone = self._seen == 1
         self._seen = 0
         self._flush()
