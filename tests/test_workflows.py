@@ -430,7 +430,7 @@ def test_gitlab_runs_the_commands_that_github_runs(tmp_path: Path) -> None:
     said = {
         plain(line)
         for job in [*hidden.values(), *main.values()] if isinstance(job, dict)
-        for line in job.get("script", [])
+        for line in [*job.get("script", []), *job.get("after_script", [])]
     }  # fmt: skip
     # GitLab's pipeline is its own verdict, but for a request from a fork, of which nothing is trained.
     assert said ^ github == {'test "$GOOD" = true', "ordain affected --exit-code"}

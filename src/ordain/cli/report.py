@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ordain.core.reports.report_failure import Failure
     from ordain.ports import Requests
     from ordain.services.judging.workspace import Setting
+    from ordain.services.reading.failure import Left
 
 MARKER = "plan"
 OUTRUN = (
@@ -36,6 +37,11 @@ OUTRUN = (
     type=click.Path(path_type=Path, dir_okay=False),
     help="The checks of this commit failed: say why. The file is that of `ordain release --refused`, if any.",
 )
+@click.option(
+    "--faults",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="With --failed: the folder of `ordain data faults`, if any.",
+)
 @reports_option
 @clone_options
 def command(
@@ -43,6 +49,7 @@ def command(
     request: int | None,
     out: Path | None,
     failed: Path | None,
+    faults: Path | None,
     reports: tuple[Path, ...],
     as_json: bool,
     quiet: bool,
@@ -53,21 +60,24 @@ def command(
     will when it is merged: who accepted, and which roles are missing.
 
     With --failed the comment says first what stopped the jobs of this commit: problems of the declared
-    state, the stage at which training stopped (by the locks that lie here), the gates that block.
+    state, the stage at which training stopped (by the locks that lie here), the columns and rows that break
+    a contract, the gates that block.
 
     Unlike `ordain plan` it exits 0 either way. With the local forge only files are written.
 
     \b
     Examples:
       ordain report --request 12 --out "$GITHUB_STEP_SUMMARY" --report plan.html --report plan.json
-      ordain report --request 12 --failed refused.json
+      ordain report --request 12 --failed refused.json --faults faults
     """
     from ordain.cli import wiring
     from ordain.core.reports import report_failure, report_markdown
+    from ordain.services.reading.failure import Left
 
     setting = wiring.setting(root)
+    left = Left(refused=failed, faults=faults) if failed else None
     forge = wiring.forge(setting.clone) if request is not None else None
-    planned, failure = _told(setting, forge, request, failed)
+    planned, failure = _told(setting, forge, request, left)
     console = Console(as_json=as_json, quiet=quiet)
     _save(console, planned, failure, (reports, out))
     body = report_markdown.comment(planned, failure).rstrip("\n")
@@ -94,10 +104,10 @@ def _save(
 
 
 def _told(
-    setting: Setting, forge: Requests | None, request: int | None, failed: Path | None
+    setting: Setting, forge: Requests | None, request: int | None, left: Left | None
 ) -> tuple[Plan | None, Failure | None]:
     """The plan; and beside a failure, where a plan can't be had, that failure alone."""
-    if failed is None:
+    if left is None:
         return _plan(setting, forge, request), None
     from ordain.services.checking.check import check
     from ordain.services.reading.failure import failure
@@ -108,7 +118,7 @@ def _told(
     except (UserError, RetryLater) as error:  # a registry that is away may be the very reason
         unplanned = str(error)
     problems = check(setting.clone.folder).problems
-    return planned, failure(setting.clone, problems, failed, unplanned)
+    return planned, failure(setting.clone, problems, left, unplanned)
 
 
 def _said(forge: Requests, about: tuple[int, str], body: str, states: tuple[Status, ...]) -> bool:
