@@ -195,6 +195,20 @@ def test_only_the_tag_of_the_version_is_released_and_only_from_main(tmp_path: Pa
     assert run(f"{make} && {lines[1]}", GITHUB_SHA="HEAD") == 1
 
 
+def test_nothing_is_published_that_did_not_pass_the_tests_at_its_own_commit() -> None:
+    content = load(HERE / "workflows/release.yml")["jobs"]
+    assert set(content["publish"]["needs"]) == {"build", "test"}
+    assert "if" not in content["publish"], "hence skipped where either failed"
+    job = content["test"]
+    assert [each["run"] for each in steps(job) if "run" in each] == ["make test"]
+    assert not {"continue-on-error", "if", "environment"} & set(job)
+    assert not [each for each in steps(job) if {"continue-on-error", "if", "env"} & set(each)]
+    (checkout,) = [each for each in steps(job) if each.get("uses", "").startswith("actions/checkout@")]
+    assert checkout["with"] == {"fetch-depth": 0, "persist-credentials": False}, "its own state is proven"
+    done = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "scripts/check" in done.stdout
+
+
 def test_a_fork_meets_no_secret_and_none_of_its_pipeline_runs() -> None:
     ours = "github.event.pull_request.head.repo.full_name == github.repository"
     content = load(HERE / "workflows/pull-request.yml")["jobs"]
