@@ -137,8 +137,8 @@ def _said(forge: Requests, about: tuple[int, str], body: str, states: tuple[Stat
 
 def outrun(forge: Requests, request: int, commit: str) -> bool:
     """Whether a request has a newer commit, of which its own jobs tell."""
-    found = forge.under_review(request)
-    return found is not None and found.head != commit
+    head = forge.head(request)
+    return head is not None and head != commit
 
 
 def _plan(setting: Setting, forge: Requests | None, request: int | None) -> Plan:
