@@ -55,9 +55,9 @@ PINNED = {
 }
 
 
-def made(forge: str, folder: Path) -> Path:
+def made(forge: str, folder: Path, base: str = "main") -> Path:
     """What `ordain init` writes for a forge."""
-    for path, data in files(forge, automation()).items():
+    for path, data in files(forge, automation(), base).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
     return folder
@@ -482,7 +482,20 @@ def test_a_fleet_is_recorded_after_every_training_job_without_naming_them(tmp_pa
     assert found["record"]["variables"]["MODELS"].split() == fleet
 
 
+@pytest.mark.parametrize("base", ["master", "1.0", "release/2026-11"])
+def test_the_jobs_of_another_base_branch_start_on_it_and_check_it_out(base: str, tmp_path: Path) -> None:
+    ours, theirs = (load_all(made("github", tmp_path / each, each)) for each in ("main", base))
+    assert "main" in json.dumps(ours)
+    assert json.dumps(ours).replace('"main"', json.dumps(base)) == json.dumps(theirs)
+    assert f'"branches": {json.dumps([base])}' in json.dumps(theirs["reconcile.yml"])
+    assert f'"ref": {json.dumps(base)}' in json.dumps(theirs["audit.yml"])
+
+
+def load_all(folder: Path) -> dict[str, Any]:
+    return {path.name: load(path) for path in sorted(folder.glob(".github/workflows/*.yml"))}
+
+
 def test_the_local_forge_has_no_jobs() -> None:
-    assert files("local", automation()) == {}
-    named = files("github", automation())
+    assert files("local", automation(), "main") == {}
+    named = files("github", automation(), "main")
     assert len(named) == len(WORKFLOWS) + 2
