@@ -95,6 +95,11 @@ def command(folder: Path, as_json: bool, quiet: bool, root: Path, yes: bool, **a
     lines += [
         f"kept  {path}: it was edited; delete it and run this again for the new one" for path in outcome.kept
     ]
+    lines += [f"removed  {path}: this version has no such file" for path in outcome.removed]
+    lines += [
+        f"kept  {path}: this version has no such file, and it was edited; delete it unless it is yours now"
+        for path in outcome.outlived
+    ]
     lines += [f"guess {sentence}" for sentence in outcome.guessed]
     lines += list(outcome.notes)
     console.result(msgspec.to_builtins(outcome), "\n".join(lines))

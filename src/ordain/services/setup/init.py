@@ -38,15 +38,24 @@ from ordain.services.setup.init_forge import Around, Settled
 from ordain.services.training.regenerate import regenerate
 
 RECORD = ".ordain/scaffold.json"
+# Where every generated file of any version lies that may be removed again.
+GENERATED = (".github/", ".gitlab/", f"{schema.FOLDER}/", "stages/")
 # A digest that no image has: the cluster refuses it until a real one is written here.
 UNSET_IMAGE = f"registry.example/ordain/runtime{UNSET}"
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What `init` did: files written, generated files kept because they were edited, and its guesses."""
+    """What `init` did: files written, generated files kept because they were edited, and its guesses.
+
+    Attributes:
+        removed: files that an earlier version generated and this one does not. outlived: those of them that
+            were edited, and stay.
+    """
 
     written: tuple[str, ...]
     kept: tuple[str, ...]
+    removed: tuple[str, ...] = ()
+    outlived: tuple[str, ...] = ()
     guessed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -228,7 +237,8 @@ def settle(
     generated: Mapping[str, bytes],
     changed: Mapping[str, bytes] | None = None,
 ) -> Outcome:
-    """Write what is missing or asked for, renew what is unedited, keep the rest.
+    """Write what is missing or asked for, renew what is unedited, remove it once it is none of ours any more,
+    and keep the rest.
 
     Args:
         root: the repository.
@@ -249,9 +259,25 @@ def settle(
             kept.append(path)
         if path in generated and path not in kept:
             record[path] = bytes_digest(data)
+    removed, outlived = _drop(root, record, generated)
     text = json.dumps(record, indent=2, sort_keys=True) + "\n"
     disk.write_atomic(disk.inside(root, RECORD), text.encode())
-    return Outcome(written=tuple(written), kept=tuple(kept))
+    return Outcome(written=tuple(written), kept=tuple(kept), removed=removed, outlived=outlived)
+
+
+def _drop(
+    root: Path, record: dict[str, str], generated: Mapping[str, bytes]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Take what is generated no more from the record and, where it is unedited, from the folder."""
+    gone = sorted(each for each in record.keys() - generated.keys() if each.startswith(GENERATED))
+    there = {path: data for path in gone if (data := now(root, path)) is not None}
+    removed = tuple(path for path, data in there.items() if bytes_digest(data) == record[path])
+    for path in gone:
+        if path in removed:
+            disk.inside(root, path).unlink()
+        if path in removed or path not in there:
+            del record[path]
+    return removed, tuple(path for path in there if path not in removed)
 
 
 def _read_record(root: Path) -> dict[str, str]:

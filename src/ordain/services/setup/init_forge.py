@@ -72,11 +72,16 @@ def settle(folder: Path, asked: Around, bare: Path | None, policy_file: Path | N
         policy_file: the policy to start from, where none is there yet.
 
     Raises:
-        UserError: for a name, an address or a registry that is none; for a forge without a repository.
+        UserError: for a name, an address or a registry that is none; for a forge without a repository; for a
+            policy that can't be read.
     """
     origin = gitnames.url(asked.origin) if asked.origin else origin_of(folder)
     found = _ORIGIN.fullmatch(origin) if is_address(origin) else None
-    policy = declared_policy(folder) or given_policy(policy_file)
+    policy = declared_policy(folder)
+    if policy is None and disk.inside(folder, "policy.yaml").is_file():
+        what = "the policy can't be read, so nobody knows whose jobs belong here"
+        raise UserError(what, where="policy.yaml", fix="ordain check")
+    policy = policy or given_policy(policy_file)
     forge = asked.forge or (policy.forge if policy else HOSTS.get(found["host"] if found else "", "local"))
     guessed = [] if asked.forge else [f"the forge is {forge}"]
     name = asked.repository or (policy.repository if policy else _name(folder, forge, found))
