@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from ordain.core.reports.report_failure import Failure
     from ordain.ports import Requests
     from ordain.services.judging.workspace import Setting
-    from ordain.services.reading.failure import Left
 
 MARKER = "plan"
 OUTRUN = (
@@ -72,21 +71,19 @@ def command(
     """
     from ordain.cli import wiring
     from ordain.core.reports import report_failure, report_markdown
-    from ordain.services.reading.failure import Left
 
     setting = wiring.setting(root)
-    left = Left(refused=failed, faults=faults) if failed else None
     forge = wiring.forge(setting.clone) if request is not None else None
-    planned, failure = _told(setting, forge, request, left)
+    planned, failure = _told(setting, forge, request, (failed, faults))
     console = Console(as_json=as_json, quiet=quiet)
     _save(console, planned, failure, (reports, out))
     body = report_markdown.comment(planned, failure).rstrip("\n")
-    commented = False
+    answer = {"request": request, "commented": False, "out": str(out) if out else None}
     if request is not None and forge is not None:
         states = report_failure.statuses_of(planned, failure)
-        commented = _said(forge, (request, setting.clone.resolve("HEAD")), body, states)
-        body = f"told request {request}" if commented else OUTRUN.format(request)
-    console.result({"request": request, "commented": commented, "out": str(out) if out else None}, body)
+        answer["commented"] = _said(forge, (request, setting.clone.resolve("HEAD")), body, states)
+        body = f"told request {request}" if answer["commented"] else OUTRUN.format(request)
+    console.result(answer, body)
 
 
 def _save(
@@ -104,13 +101,15 @@ def _save(
 
 
 def _told(
-    setting: Setting, forge: Requests | None, request: int | None, left: Left | None
+    setting: Setting, forge: Requests | None, request: int | None, left: tuple[Path | None, Path | None]
 ) -> tuple[Plan | None, Failure | None]:
-    """The plan; and beside a failure, where a plan can't be had, that failure alone."""
-    if left is None:
+    """The plan; and beside a failure, where a plan can't be had, that failure alone. `left`: `--failed` and
+    `--faults`."""
+    failed, faults = left
+    if failed is None:
         return _plan(setting, forge, request), None
     from ordain.services.checking.check import check
-    from ordain.services.reading.failure import failure
+    from ordain.services.reading.failure import Left, failure
 
     planned, unplanned = None, ""
     try:
@@ -118,7 +117,7 @@ def _told(
     except (UserError, RetryLater) as error:  # a registry that is away may be the very reason
         unplanned = str(error)
     problems = check(setting.clone.folder).problems
-    return planned, failure(setting.clone, problems, left, unplanned)
+    return planned, failure(setting.clone, problems, Left(refused=failed, faults=faults), unplanned)
 
 
 def _said(forge: Requests, about: tuple[int, str], body: str, states: tuple[Status, ...]) -> bool:

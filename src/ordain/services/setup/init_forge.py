@@ -77,11 +77,7 @@ def settle(folder: Path, asked: Around, bare: Path | None, policy_file: Path | N
     """
     origin = gitnames.url(asked.origin) if asked.origin else origin_of(folder)
     found = _ORIGIN.fullmatch(origin) if is_address(origin) else None
-    policy = declared_policy(folder)
-    if policy is None and disk.inside(folder, "policy.yaml").is_file():
-        what = "the policy can't be read, so nobody knows whose jobs belong here"
-        raise UserError(what, where="policy.yaml", fix="ordain check")
-    policy = policy or given_policy(policy_file)
+    policy = _policy(folder, policy_file)
     forge = asked.forge or (policy.forge if policy else HOSTS.get(found["host"] if found else "", "local"))
     guessed = [] if asked.forge else [f"the forge is {forge}"]
     name = asked.repository or (policy.repository if policy else _name(folder, forge, found))
@@ -105,6 +101,15 @@ def settle(folder: Path, asked: Around, bare: Path | None, policy_file: Path | N
         forge=forge, repository=name, branch=branch, registry=registry, gitops=gitops, remote=remote,
         guessed=tuple(guessed),
     )  # fmt: skip
+
+
+def _policy(folder: Path, given: Path | None) -> Policy | None:
+    """The policy that is there, or is to be; whose jobs belong here depends on it."""
+    found = declared_policy(folder)
+    if found is None and disk.inside(folder, "policy.yaml").is_file():
+        what = "the policy can't be read, so nobody knows whose jobs belong here"
+        raise UserError(what, where="policy.yaml", fix="ordain check")
+    return found or given_policy(given)
 
 
 def trunk(folder: Path) -> str:
