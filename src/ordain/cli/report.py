@@ -58,9 +58,8 @@ def command(
     status of its newest commit for the whole and for each model. Its reviews are read, and count as they
     will when it is merged: who accepted, and which roles are missing.
 
-    With --failed the comment says first what stopped the jobs of this commit: problems of the declared
-    state, the stage at which training stopped (by the locks that lie here), the columns and rows that break
-    a contract, the gates that block.
+    With --failed the comment says first what stopped the jobs of this commit: problems of the declared state,
+    the stage at which training stopped (by its lock), what in the data breaks a contract, gates that block.
 
     Unlike `ordain plan` it exits 0 either way. With the local forge only files are written.
 
