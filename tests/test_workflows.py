@@ -452,7 +452,7 @@ def test_gitlab_runs_the_commands_that_github_runs(tmp_path: Path) -> None:
 
 def plain(line: str) -> str:
     """A command without where it writes and what the forge calls things."""
-    line = re.sub(r" --(output|gitlab|to|out) (\S+)| -C state", "", line)
+    line = re.sub(r" --(output|gitlab|to|out) (\S+)| --format git(hub|lab)| -C state", "", line)
     return line.replace("PARENT_MERGE_REQUEST", "NUMBER")
 
 
