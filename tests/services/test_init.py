@@ -111,15 +111,18 @@ def test_what_is_generated_no_more_goes_where_nobody_edited_it(tmp_path: Path) -
     record = json.loads((tmp_path / RECORD).read_text())
     (tmp_path / RECORD).write_text(json.dumps({**record, "models.yaml": bytes_digest(b"x")}))
     (tmp_path / "models.yaml").write_text("x")
-    outcome = settle(tmp_path, {}, {"stages/new.py": b"x"})
+    now = {"stages/new.py": b"x", ".github/workflows/new.yml": b"x"}
+    outcome = settle(tmp_path, {}, now)
     assert (outcome.removed, outcome.outlived) == ((old, "stages/old.py"), (edited,))
     assert not (tmp_path / old).exists()
     for kept in (edited, mine, "models.yaml", "stages/new.py"):
         assert (tmp_path / kept).exists(), "whatever a record says, no file of people's goes"
-    assert settle(tmp_path, {}, {"stages/new.py": b"x"}).outlived == (edited,)
+    assert settle(tmp_path, {}, now).outlived == (edited,)
     (tmp_path / edited).unlink()
-    assert settle(tmp_path, {}, {"stages/new.py": b"x"}).outlived == ()
+    assert settle(tmp_path, {}, now).outlived == ()
     assert edited not in json.loads((tmp_path / RECORD).read_text())
+    del now[".github/workflows/new.yml"]
+    assert settle(tmp_path, {}, now).removed == (), "a forge that is named no more takes no jobs along"
 
 
 @pytest.mark.parametrize(

@@ -268,8 +268,12 @@ def settle(
 def _drop(
     root: Path, record: dict[str, str], generated: Mapping[str, bytes]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Take what is generated no more from the record and, where it is unedited, from the folder."""
-    gone = sorted(each for each in record.keys() - generated.keys() if each.startswith(GENERATED))
+    """Take what is generated no more from the record and, where it is unedited, from the folder.
+
+    The jobs of one forge are no leftovers because the policy names another: whoever asked for them has them.
+    """
+    kinds = tuple(kind for kind in GENERATED if any(each.startswith(kind) for each in generated))
+    gone = sorted(each for each in record.keys() - generated.keys() if each.startswith(kinds))
     there = {path: data for path in gone if (data := now(root, path)) is not None}
     removed = tuple(path for path, data in there.items() if bytes_digest(data) == record[path])
     for path in gone:
