@@ -63,6 +63,17 @@ def test_a_damaged_file_of_faults_is_said(shop: Path, tmp_path: Path) -> None:
         failure(Repository(shop), (), Left(refused=tmp_path / "none", faults=tmp_path / "faults"), "")
 
 
+def test_the_one_value_of_a_personal_target_is_not_told(shop: Path) -> None:
+    declared = shop / "models.yaml"
+    spec = yaml.safe_load(declared.read_text())
+    spec["models"]["m"]["data"]["columns"]["y"]["personal"] = True
+    declared.write_text(yaml.safe_dump(spec, sort_keys=False))
+    cells = {"age": rows()["age"], "x": every("70"), "who": every("one"), "y": every("yes")}
+    (shop / "data/january.csv").write_bytes(text(cells))
+    ((fault,),) = (each.faults for each in faults(shop, []))
+    assert (fault.column, "yes" in fault.what) == ("y", False)
+
+
 def test_data_that_is_not_here_breaks_no_contract(shop: Path) -> None:
     (shop / "data/january.csv").unlink()
     assert faults(shop, []) == ()

@@ -45,4 +45,14 @@ def _breach(root: Path, model: str, spec: Spec) -> UserError | None:
         table = read_source(root, spec.data.source, pinned(root, model))
     except UserError:
         return None
-    return breach(table, spec)
+    error = breach(table, spec)
+    target = spec.data.target
+    if (
+        error is not None
+        and spec.data.columns[target].personal
+        and error.what.startswith(f"the target `{target}` is")
+    ):
+        return UserError(
+            f"`{target}`: nothing can be learned from it; its values are personal", fix=error.fix
+        )
+    return error
