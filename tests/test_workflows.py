@@ -55,9 +55,9 @@ PINNED = {
 }
 
 
-def made(forge: str, folder: Path) -> Path:
+def made(forge: str, folder: Path, base: str = "main") -> Path:
     """What `ordain init` writes for a forge."""
-    for path, data in files(forge, automation()).items():
+    for path, data in files(forge, automation(), base).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
     return folder
@@ -193,6 +193,20 @@ def test_only_the_tag_of_the_version_is_released_and_only_from_main(tmp_path: Pa
     assert run(f"git init -q -b main && {make} && git update-ref refs/remotes/origin/main HEAD") == 0
     assert run(lines[1], GITHUB_SHA="HEAD") == 0
     assert run(f"{make} && {lines[1]}", GITHUB_SHA="HEAD") == 1
+
+
+def test_nothing_is_published_that_did_not_pass_the_tests_at_its_own_commit() -> None:
+    content = load(HERE / "workflows/release.yml")["jobs"]
+    assert set(content["publish"]["needs"]) == {"build", "test"}
+    assert "if" not in content["publish"], "hence skipped where either failed"
+    job = content["test"]
+    assert [each["run"] for each in steps(job) if "run" in each] == ["make test"]
+    assert not {"continue-on-error", "if", "environment"} & set(job)
+    assert not [each for each in steps(job) if {"continue-on-error", "if", "env"} & set(each)]
+    (checkout,) = [each for each in steps(job) if each.get("uses", "").startswith("actions/checkout@")]
+    assert checkout["with"] == {"fetch-depth": 0, "persist-credentials": False}, "its own state is proven"
+    done = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "scripts/check" in done.stdout
 
 
 def test_a_fork_meets_no_secret_and_none_of_its_pipeline_runs() -> None:
@@ -430,7 +444,7 @@ def test_gitlab_runs_the_commands_that_github_runs(tmp_path: Path) -> None:
     said = {
         plain(line)
         for job in [*hidden.values(), *main.values()] if isinstance(job, dict)
-        for line in job.get("script", [])
+        for line in [*job.get("script", []), *job.get("after_script", [])]
     }  # fmt: skip
     # GitLab's pipeline is its own verdict, but for a request from a fork, of which nothing is trained.
     assert said ^ github == {'test "$GOOD" = true', "ordain affected --exit-code"}
@@ -438,7 +452,7 @@ def test_gitlab_runs_the_commands_that_github_runs(tmp_path: Path) -> None:
 
 def plain(line: str) -> str:
     """A command without where it writes and what the forge calls things."""
-    line = re.sub(r" --(output|gitlab|to|out) (\S+)| -C state", "", line)
+    line = re.sub(r" --(output|gitlab|to|out) (\S+)| --format git(hub|lab)| -C state", "", line)
     return line.replace("PARENT_MERGE_REQUEST", "NUMBER")
 
 
@@ -468,7 +482,20 @@ def test_a_fleet_is_recorded_after_every_training_job_without_naming_them(tmp_pa
     assert found["record"]["variables"]["MODELS"].split() == fleet
 
 
+@pytest.mark.parametrize("base", ["master", "1.0", "release/2026-11"])
+def test_the_jobs_of_another_base_branch_start_on_it_and_check_it_out(base: str, tmp_path: Path) -> None:
+    ours, theirs = (load_all(made("github", tmp_path / each, each)) for each in ("main", base))
+    assert "main" in json.dumps(ours)
+    assert json.dumps(ours).replace('"main"', json.dumps(base)) == json.dumps(theirs)
+    assert f'"branches": {json.dumps([base])}' in json.dumps(theirs["reconcile.yml"])
+    assert f'"ref": {json.dumps(base)}' in json.dumps(theirs["audit.yml"])
+
+
+def load_all(folder: Path) -> dict[str, Any]:
+    return {path.name: load(path) for path in sorted(folder.glob(".github/workflows/*.yml"))}
+
+
 def test_the_local_forge_has_no_jobs() -> None:
-    assert files("local", automation()) == {}
-    named = files("github", automation())
+    assert files("local", automation(), "main") == {}
+    named = files("github", automation(), "main")
     assert len(named) == len(WORKFLOWS) + 2

@@ -147,6 +147,9 @@ class Requests(Proposals, Merges, Dispatches, Protocol):
     def under_review(self, number: int) -> Request | None:
         """An open request into the base branch with its reviews as they stand now; None for any other."""
 
+    def head(self, number: int) -> str | None:
+        """The newest commit of an open request into the base branch; None for any other."""
+
     def comment(self, number: int, marker: str, body: str) -> None:
         """Keep one comment of our own on a request, updated in place."""
 

@@ -21,7 +21,7 @@ FLUX: dict[str, Any] = {"repository": "https://h.example/a/b", "branch": "live",
 
 def files(**more: bytes) -> dict[str, bytes]:
     return {
-        "policy.yaml": policy("a/b", "local", PEOPLE, ROBOTS),
+        "policy.yaml": policy("a/b", "main", "local", PEOPLE, ROBOTS),
         "models.yaml": empty_models(1),
         **environments(REGISTRY, IMAGE),
         **{{"models": "models.yaml", "config": CONFIG, "staging": "environments/staging.yaml"}[name]: data

@@ -370,7 +370,7 @@ def test_environments_touched() -> None:
 
 def test_markdown_says_it_all() -> None:
     text = report_markdown.comment(FULL)
-    assert text.startswith("<!-- ordain:plan -->\n### Ordain plan\n\n**3 changes to production")
+    assert text.startswith("### Ordain plan\n\n**3 changes to production")
     for words in (
         "| <code>production</code> | <code>churn</code> | change |",
         "| <code>churn&#64;1 -&#62; churn&#64;2</code> | ⏳",

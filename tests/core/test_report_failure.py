@@ -71,7 +71,7 @@ def test_no_secret_is_told() -> None:
 def test_it_comes_before_what_merging_would_change() -> None:
     failure = replace(HERE, stopped=(STOPPED,), refused=(REFUSED, replace(REFUSED, model="x", verdicts=())))
     said = report_markdown.comment(FULL, failure)
-    assert said.startswith(f"{report_markdown.MARKER}\n### Ordain plan\n\n**Failed at abcdef0")
+    assert said.startswith("### Ordain plan\n\n**Failed at abcdef0")
     order = ("training did not end", "5 stages have yet to run", "2 gates block", "By what is committed")
     assert sorted(order, key=said.index) == list(order)
     assert "3 gates: 1 pass, 2 do not" in said

@@ -61,7 +61,9 @@ def test_environments_and_policy_are_valid() -> None:
         msgspec.convert(yaml.safe_load(data), Environment)
     person = scaffold.Person(id="ann", name="Ann: # 'Lee'", email="ann@x.example", key=KEY)
     robots = scaffold.Robots(collector=KEY, bot=KEY.replace("DWm", "DWn"))
-    policy = msgspec.convert(yaml.safe_load(scaffold.policy("a/b", "local", [person], robots)), Policy)
+    policy = msgspec.convert(
+        yaml.safe_load(scaffold.policy("a/b", "main", "local", [person], robots)), Policy
+    )
     assert policy.people[scaffold.BOT].bot
     assert policy.people["ann"].name == "Ann: # 'Lee'"
 

@@ -11,7 +11,7 @@ import pytest
 
 from ordain.core import metrics
 from ordain.core.canonical import bytes_digest
-from ordain.core.gating.release import Champion, DataRecord, Release
+from ordain.core.gating.release import Champion, DataRecord, Release, encode
 from ordain.core.problems import Problem
 from ordain.core.specs.governance import EXAMPLE_KEYS
 from ordain.core.specs.parts import Part
@@ -418,6 +418,18 @@ def test_a_record_must_be_what_it_was(state_files: dict[str, bytes]) -> None:
     assert [each.code for each in moved] == ["release-path", "release-path"]
     pinned = problems({**state_files, "releases/churn/2.yaml": good, S: files[S].replace(b": 2", b": 7")})
     assert [each.suggestion for each in pinned] == ["the latest records are 2"]
+
+
+def test_the_advice_on_a_pin_does_not_lead_in_a_circle(state_files: dict[str, bytes]) -> None:
+    """A model was renamed: its pin is of another model now, and no verb works until that is gone."""
+    kept = encode(record(model="chrn"))
+    pin = "models: {chrn: {release: 1}}"
+    files = {**broken(state_files, S, "models: {}", pin), "releases/chrn/1.yaml": kept}
+    (found,) = problems(files)
+    assert (found.code, "did you mean" in found.suggestion) == ("unknown-model", False)
+    assert found.suggestion.startswith("remove the pin")
+    (found,) = problems(broken(state_files, S, "models: {}", "models: {churn: {release: 1}}"))
+    assert found.suggestion.startswith("remove the pin, then: ordain run")
 
 
 def test_the_metrics_are_those_that_learn_computes() -> None:

@@ -189,19 +189,24 @@ class Pipelines:
             shutil.copytree(made, here, dirs_exist_ok=True)
         protected = self.scoped if job.get("environment", {}).get("name") == "reconcile" else {}
         shown = {**self.environment, **variables, **protected}
-        for line in [*job.get("before_script", []), *job["script"]]:
-            self.commands.append(line)
-            if line.startswith(INSTALLS):
-                continue
-            done = subprocess.run(["bash", "-e", "-c", line], cwd=here, env=shown, text=True,
-                                  capture_output=True, check=False, stdin=subprocess.DEVNULL)  # fmt: skip
-            self.answers.append(done.stdout)
-            if done.returncode:
-                self.failures.append(f"{name}: {line}: {done.returncode}\n{done.stdout}{done.stderr}")
-                self._keep(name, job, shown, (here, artifacts), ("on_failure", "always"))
-                return "failed"
-        self._keep(name, job, shown, (here, artifacts), ("on_success", "always"))
-        return "success"
+        lines = [*job.get("before_script", []), *job["script"]]
+        good = all(self._line(name, line, shown, here) for line in lines)
+        for line in job.get("after_script", []):  # whose own failure changes nothing
+            self._line(name, line, shown, here)
+        occasion = "on_success" if good else "on_failure"
+        self._keep(name, job, shown, (here, artifacts), (occasion, "always"))
+        return "success" if good else "failed"
+
+    def _line(self, name: str, line: str, shown: Mapping[str, str], here: Path) -> bool:
+        self.commands.append(line)
+        if line.startswith(INSTALLS):
+            return True
+        done = subprocess.run(["bash", "-e", "-c", line], cwd=here, env=shown, text=True,
+                              capture_output=True, check=False, stdin=subprocess.DEVNULL)  # fmt: skip
+        self.answers.append(done.stdout)
+        if done.returncode:
+            self.failures.append(f"{name}: {line}: {done.returncode}\n{done.stdout}{done.stderr}")
+        return not done.returncode
 
     def _keep(
         self, name: str, job: Mapping[str, Any], variables: Mapping[str, str], ends: tuple[Path, Path],

@@ -198,6 +198,8 @@ def test_a_declaration_that_is_wrong_takes_it_too(shop: GitLabShop) -> None:
 def test_every_line_of_every_job_was_run(shop: GitLabShop) -> None:
     paths = (shop.ada / ".gitlab-ci.yml", shop.ada / ".gitlab/ordain-jobs.yml")
     jobs = [job for path in paths for job in parts(path.read_text())[1].values() if isinstance(job, dict)]
-    lines = {line for job in jobs for line in [*job.get("before_script", []), *job.get("script", [])]}
+    lines = {line for job in jobs for line in [
+        *job.get("before_script", []), *job.get("script", []), *job.get("after_script", [])
+    ]}  # fmt: skip
     assert lines - set(shop.pipelines.commands) == set()
     assert not [each for each in shop.pipelines.answers if TOKEN in each]

@@ -304,7 +304,8 @@ def test_data_that_breaks_the_contract_fails_the_request_by_row_and_column(shop:
     with pytest.raises(AssertionError, match=r"`mean_radius`: 1 values are not finite numbers: row .*wide"):
         shop.pull_request("retrain/cancer-2")
     assert shop.actions.results["failed"] == "success"
-    assert "training of cancer stopped at or before ingest" in shop.actions.summary
+    assert "training of cancer stopped at ingest&#58; its data breaks the contract" in shop.actions.summary
+    assert "| <code>mean_radius</code> | 1 values are not finite numbers&#58; row " in shop.actions.summary
     shop.run("ada", shop.origin, "git", "update-ref", "-d", "refs/heads/retrain/cancer-2")  # turned down
 
 

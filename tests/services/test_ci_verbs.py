@@ -135,19 +135,24 @@ class Spoken:
     """A forge on which a request has a newest commit, and what it was told."""
 
     def __init__(self, head: str) -> None:
-        self.head, self.said, self.states = head, list[str](), list[str]()
+        self.newest, self.said, self.states = head, list[str](), list[str]()
+        self.asked = 0
 
     def merged_as(self, _: str) -> Request | None:
         return None  # nothing that came to the base branch here came by a request
 
+    def head(self, _: int) -> str:
+        return self.newest
+
     def under_review(self, _: int) -> Request:
+        self.asked += 1
         return Request(
             forge="github", repository="local/test", number=7, title="A change", url="", base="main",
-            head=self.head, merged="", merged_by=None, merged_at="", author="dana-gh", pushers=("dana-gh",),
+            head=self.newest, merged="", merged_by=None, merged_at="", author="dana-gh", pushers=("dana-gh",),
         )  # fmt: skip
 
     def comment(self, _: int, marker: str, body: str) -> None:
-        assert marker in body
+        assert f"ordain:{marker}" not in body, "the forge's own door writes it, once"
         self.said.append(body)
 
     def status(self, commit: str, statuses: Sequence[Status]) -> None:
@@ -165,7 +170,7 @@ def test_a_commit_that_was_outrun_does_not_write_over_the_comment(
         forge = Spoken(newest)
         monkeypatch.setattr(wiring, "forge", lambda _, forge=forge: forge)
         done = call(where, "report", "--request", "7", "--json", *failed)
-        assert len(forge.said) == comments
+        assert (len(forge.said), forge.asked) == (comments, 1), "reviews and commits are read once"
         assert json.loads(done.stdout)["commented"] is bool(comments)
         done = call(where, "report", "--request", "7", *failed)
         assert ("told request 7" in done.output, "newer commit" in done.output) == (

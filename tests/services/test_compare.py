@@ -8,6 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from ordain.cli.compare import command
@@ -107,6 +108,39 @@ def test_releases_say_where_they_run(running: World) -> None:
     found = compare(running.enter("dana"), Wanted(model="churn"))
     assert [each.source for each in found.runs] == ["churn@1"]
     assert found.notes == ("working tree: the pipeline of churn has not run there",)
+
+
+def test_a_model_that_is_declared_here_and_nowhere_else(repo: Repo) -> None:
+    """The working tree is what is shown first, so it is asked first which models there are, and by what."""
+    path = repo.root / "models.yaml"
+    declared = yaml.safe_load(path.read_text())
+    declared["models"]["churn"]["selection"] = {"metric": "log_loss"}
+    declared["models"]["young"] = declared["models"]["churn"]
+    params = yaml.safe_load((repo.root / "params.yaml").read_text())
+    params["candidates"]["young"] = params["candidates"]["churn"]
+    (repo.root / "params.yaml").write_text(json.dumps(params))
+    path.write_text(json.dumps(declared))
+    assert look(repo).metric == "log_loss"
+    assert compare(repo.root, Wanted(model="young")).notes[-1].endswith("young has not run there")
+    path.write_text("{")
+    assert look(repo).metric == "roc_auc", "what can't be read is as it was committed"
+
+
+def test_releases_of_a_model_that_is_declared_no_more(running: World) -> None:
+    where = running.branch("dana", "gone")
+    (where / "models.yaml").write_text("{")
+    running.git("dana", "commit", "-qam", "Break it")
+    running.git("dana", "checkout", "-q", "--detach")
+    (run,) = compare(where, Wanted(model="churn", what=("churn@1",))).runs
+    assert run.runs_in == ("staging",)
+
+
+def test_a_shallow_clone_compares_what_lies_there(running: World) -> None:
+    where = running.root / "shallow"
+    running.run(running.root, "git", "clone", "-q", "--depth", "1", f"file://{running.origin}", str(where))
+    found = compare(where, Wanted(model="churn"))
+    assert [(each.source, each.runs_in) for each in found.runs] == [("churn@1", ())]
+    assert "git fetch --unshallow" in found.notes[0]
 
 
 def test_the_verb_in_every_form(repo: Repo, tmp_path: Path) -> None:

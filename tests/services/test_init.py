@@ -101,6 +101,30 @@ def test_edits_are_kept_and_unedited_files_follow_the_version(tmp_path: Path) ->
     assert settle(tmp_path, {}, {"stage.py": b"newer", "schema.json": b"new"}).kept == ("stage.py",)
 
 
+def test_what_is_generated_no_more_goes_where_nobody_edited_it(tmp_path: Path) -> None:
+    """A workflow that an earlier version wrote would run on, beside the one that took its place."""
+    old, edited, mine = (f".github/workflows/{name}.yml" for name in ("old", "edited", "mine"))
+    first = {old: b"x", edited: b"x", "stages/old.py": b"x", "stages/new.py": b"x"}
+    settle(tmp_path, {}, first)
+    (tmp_path / edited).write_text("mine")
+    (tmp_path / mine).write_text("mine")
+    record = json.loads((tmp_path / RECORD).read_text())
+    (tmp_path / RECORD).write_text(json.dumps({**record, "models.yaml": bytes_digest(b"x")}))
+    (tmp_path / "models.yaml").write_text("x")
+    now = {"stages/new.py": b"x", ".github/workflows/new.yml": b"x"}
+    outcome = settle(tmp_path, {}, now)
+    assert (outcome.removed, outcome.outlived) == ((old, "stages/old.py"), (edited,))
+    assert not (tmp_path / old).exists()
+    for kept in (edited, mine, "models.yaml", "stages/new.py"):
+        assert (tmp_path / kept).exists(), "whatever a record says, no file of people's goes"
+    assert settle(tmp_path, {}, now).outlived == (edited,)
+    (tmp_path / edited).unlink()
+    assert settle(tmp_path, {}, now).outlived == ()
+    assert edited not in json.loads((tmp_path / RECORD).read_text())
+    del now[".github/workflows/new.yml"]
+    assert settle(tmp_path, {}, now).removed == (), "a forge that is named no more takes no jobs along"
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [

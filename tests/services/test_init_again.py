@@ -296,3 +296,27 @@ def test_a_project_with_a_pipeline_of_its_own_is_told_before_anything_is_written
     (shop / "old").mkdir()
     (shop / "dvc.yaml").rename(shop / "old/dvc.yaml")
     assert "policy.yaml" in initialise(shop, Request()).written
+
+
+@pytest.mark.parametrize("name", ["branch", "repository", "argocd"])
+def test_a_models_name_may_stand_elsewhere_in_the_file(shop: Path, name: str) -> None:
+    """As it does below `gitops`."""
+    again(shop, gitops="argocd", origin="https://git.example/acme/shop.git")
+    asked = msgspec.structs.replace(CHURN, name=name)
+    assert {"models.yaml", "params.yaml"} < set(initialise(shop, asked).written)
+    assert check(shop).problems == ()
+    assert declared(shop, "models.yaml")["models"].keys() == {name}
+    assert initialise(shop, asked).written == ()
+
+
+def test_nothing_is_renewed_or_removed_under_a_policy_that_cannot_be_read(
+    tmp_path: Path, somebody: None
+) -> None:
+    """Else the jobs of its forge would be taken for jobs of no forge at all."""
+    hosted = tmp_path / "hosted"
+    initialise(hosted, Request(around=Around(forge="github", repository="acme/shop")))
+    (hosted / "policy.yaml").write_text("forge: github\n")
+    before = state(hosted)
+    with pytest.raises(UserError, match="the policy can't be read"):
+        initialise(hosted, Request())
+    assert state(hosted) == before

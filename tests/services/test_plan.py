@@ -235,7 +235,7 @@ def test_the_verb_in_every_form(world: World, tmp_path: Path) -> None:
     out = tmp_path / "comment.md"
     code, said = run(world, "--format", "markdown", "--out", str(out))
     assert (code, said) == (2, f"written to {out}\n")
-    assert out.read_text().startswith("<!-- ordain:plan -->\n")
+    assert out.read_text().startswith("### Ordain plan\n")
     assert run(world, "--format", "html")[1].startswith("<!doctype html>")
     assert run(world, "--quiet") == (2, "")
 

@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "sarif"]),
+    type=click.Choice(["text", "github", "gitlab", "sarif"]),
     default="text",
     show_default=True,
-    help="sarif is what forges show on the lines of a change.",
+    help="What forges show on the lines of a change: GitHub's workflow commands, for a job's log; GitLab's "
+    "code quality report; SARIF.",
 )
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write that there, print text.")
 @clone_options
-def command(form: str, as_json: bool, quiet: bool, root: Path) -> int:
+def command(*, form: str, out: Path | None, as_json: bool, quiet: bool, root: Path) -> int:
     """Report every problem in the declared state, and change nothing.
 
     Reads models.yaml, params.yaml, policy.yaml, environments/ and releases/; compares generated files
@@ -42,7 +44,8 @@ def command(form: str, as_json: bool, quiet: bool, root: Path) -> int:
     Examples:
       ordain check
       ordain check --json -C ../other
-      ordain check --format sarif > check.sarif
+      ordain check --format github
+      ordain check --format gitlab --out gl-code-quality-report.json
     """
     import msgspec
 
@@ -50,17 +53,31 @@ def command(form: str, as_json: bool, quiet: bool, root: Path) -> int:
 
     checked = check(root)
     console = Console(as_json=as_json, quiet=quiet)
-    if form == "sarif" and not as_json:
-        from ordain._version import __version__
-        from ordain.core.reports.sarif import sarif
-
-        Console(as_json=True, quiet=quiet).result(sarif(checked.problems, __version__, checked.notes))
+    if form != "text" and out is not None:
+        console.save(out, formatted(checked, form))
+    if form != "text" and out is None and not as_json:
+        click.echo(formatted(checked, form))
     elif checked.problems and not as_json:
         click.echo("\n".join(told(checked)))  # problems are errors: --quiet keeps them
     else:
         body = {"ok": not checked.problems, **msgspec.to_builtins(checked)}
         console.result(body, "\n".join([f"no problems: {counts(checked)}", *_notes(checked)]))
     return ERROR if checked.problems else OK
+
+
+def formatted(checked: Checked, form: str) -> str:
+    """Problems and notes as `github`, `gitlab` or `sarif`."""
+    import json
+
+    from ordain._version import __version__
+    from ordain.core.reports import annotations
+    from ordain.core.reports.sarif import sarif
+
+    told = (checked.problems, checked.notes)
+    if form == "github":
+        return "\n".join([*annotations.commands(*told), counts(checked)])
+    body = annotations.code_quality(*told) if form == "gitlab" else sarif(told[0], __version__, told[1])
+    return json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False)
 
 
 def told(checked: Checked) -> list[str]:

@@ -53,7 +53,8 @@ def command(
     champion on the holdout; of a release what its record says. Metrics come with 95 % intervals, the cost is
     the wall time that `ordain run` measured.
 
-    Reads this clone alone, runs nothing. --json follows src/ordain/schemas/compare.schema.json.
+    Reads this clone alone, also a shallow one, and runs nothing. --json follows
+    src/ordain/schemas/compare.schema.json.
 
     \b
     Examples:

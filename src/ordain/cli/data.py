@@ -1,4 +1,4 @@
-"""`ordain data pull`, `ordain data check`, `ordain data pin` and `ordain data take`."""
+"""`ordain data pull`, `ordain data check`, `ordain data faults`, `ordain data pin` and `ordain data take`."""
 
 from __future__ import annotations
 
@@ -136,6 +136,40 @@ def check_command(
     for each in new if evidence is not None else ():
         write_atomic((evidence or Path()).absolute() / f"{each.model}.json", data_pins.evidence(each))
     told(Console(as_json=as_json, quiet=quiet), found)
+
+
+@command.command("faults")
+@click.argument("models", nargs=-1)
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write MODEL.json into this folder for each that has any, for `ordain report --faults`.",
+)
+@clone_options
+def faults_command(models: tuple[str, ...], to: Path | None, as_json: bool, quiet: bool, root: Path) -> None:
+    """Name the columns and rows by which a pipeline stopped at its contract.
+
+    Reads the data again of each model whose stage `contract` has yet to run, and says how many values
+    break what, and in which rows first; values of personal columns never.
+
+    \b
+    Examples:
+      ordain data faults churn
+      ordain data faults churn --to faults
+    """
+    import msgspec
+
+    from ordain.adapters.files import write_atomic
+    from ordain.core.data.broken import encode
+    from ordain.services.training.data_faults import faults
+
+    found = faults(root, models)
+    for each in found if to is not None else ():
+        write_atomic((to or Path()).absolute() / f"{each.model}.json", encode(each))
+    lines = [f"{each.model}: {': '.join(filter(None, (fault.column, fault.what)))}"
+             for each in found for fault in each.faults]  # fmt: skip
+    body = [msgspec.to_builtins(each) for each in found]
+    Console(as_json=as_json, quiet=quiet).result(body, "\n".join(lines) or "no data breaks its contract")
 
 
 @command.command("pin")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import msgspec
 from ordain.cli.console import Console, common_options
 
 if TYPE_CHECKING:
-    from ordain.services.setup.init import Request
+    from ordain.services.setup.init import Outcome, Request
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,13 +92,20 @@ def command(folder: Path, as_json: bool, quiet: bool, root: Path, yes: bool, **a
     upgrade = (root / folder / "policy.yaml").exists()  # where everything was answered once
     wanted = complete(Asked(**asked), ask=not (yes or as_json or quiet or upgrade))
     outcome = initialise(root / folder, request_of(wanted, root))
-    lines = [f"wrote {path}" for path in outcome.written]
-    lines += [
-        f"kept  {path}: it was edited; delete it and run this again for the new one" for path in outcome.kept
-    ]
-    lines += [f"guess {sentence}" for sentence in outcome.guessed]
-    lines += list(outcome.notes)
-    console.result(msgspec.to_builtins(outcome), "\n".join(lines))
+    console.result(msgspec.to_builtins(outcome), "\n".join(_told(outcome)))
+
+
+def _told(outcome: Outcome) -> Iterator[str]:
+    """A line for each file, guess and note."""
+    none = "this version has no such file"
+    yield from (f"wrote {path}" for path in outcome.written)
+    for path in outcome.kept:
+        yield f"kept  {path}: it was edited; delete it and run this again for the new one"
+    yield from (f"removed  {path}: {none}" for path in outcome.removed)
+    for path in outcome.outlived:
+        yield f"kept  {path}: {none}, and it was edited; delete it unless it is yours now"
+    yield from (f"guess {sentence}" for sentence in outcome.guessed)
+    yield from outcome.notes
 
 
 def request_of(wanted: Asked, root: Path) -> Request:

@@ -36,6 +36,11 @@ OUTRUN = (
     type=click.Path(path_type=Path, dir_okay=False),
     help="The checks of this commit failed: say why. The file is that of `ordain release --refused`, if any.",
 )
+@click.option(
+    "--faults",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="With --failed: the folder of `ordain data faults`, if any.",
+)
 @reports_option
 @clone_options
 def command(
@@ -43,6 +48,7 @@ def command(
     request: int | None,
     out: Path | None,
     failed: Path | None,
+    faults: Path | None,
     reports: tuple[Path, ...],
     as_json: bool,
     quiet: bool,
@@ -52,31 +58,31 @@ def command(
     status of its newest commit for the whole and for each model. Its reviews are read, and count as they
     will when it is merged: who accepted, and which roles are missing.
 
-    With --failed the comment says first what stopped the jobs of this commit: problems of the declared
-    state, the stage at which training stopped (by the locks that lie here), the gates that block.
+    With --failed the comment says first what stopped the jobs of this commit: problems of the declared state,
+    the stage at which training stopped (by its lock), what in the data breaks a contract, gates that block.
 
     Unlike `ordain plan` it exits 0 either way. With the local forge only files are written.
 
     \b
     Examples:
       ordain report --request 12 --out "$GITHUB_STEP_SUMMARY" --report plan.html --report plan.json
-      ordain report --request 12 --failed refused.json
+      ordain report --request 12 --failed refused.json --faults faults
     """
     from ordain.cli import wiring
     from ordain.core.reports import report_failure, report_markdown
 
     setting = wiring.setting(root)
     forge = wiring.forge(setting.clone) if request is not None else None
-    planned, failure = _told(setting, forge, request, failed)
+    planned, failure = _told(setting, forge, request, (failed, faults))
     console = Console(as_json=as_json, quiet=quiet)
     _save(console, planned, failure, (reports, out))
     body = report_markdown.comment(planned, failure).rstrip("\n")
-    commented = False
+    answer = {"request": request, "commented": False, "out": str(out) if out else None}
     if request is not None and forge is not None:
         states = report_failure.statuses_of(planned, failure)
-        commented = _said(forge, (request, setting.clone.resolve("HEAD")), body, states)
-        body = f"told request {request}" if commented else OUTRUN.format(request)
-    console.result({"request": request, "commented": commented, "out": str(out) if out else None}, body)
+        answer["commented"] = _said(forge, (request, setting.clone.resolve("HEAD")), body, states)
+        body = f"told request {request}" if answer["commented"] else OUTRUN.format(request)
+    console.result(answer, body)
 
 
 def _save(
@@ -94,13 +100,15 @@ def _save(
 
 
 def _told(
-    setting: Setting, forge: Requests | None, request: int | None, failed: Path | None
+    setting: Setting, forge: Requests | None, request: int | None, left: tuple[Path | None, Path | None]
 ) -> tuple[Plan | None, Failure | None]:
-    """The plan; and beside a failure, where a plan can't be had, that failure alone."""
+    """The plan; and beside a failure, where a plan can't be had, that failure alone. `left`: `--failed` and
+    `--faults`."""
+    failed, faults = left
     if failed is None:
         return _plan(setting, forge, request), None
     from ordain.services.checking.check import check
-    from ordain.services.reading.failure import failure
+    from ordain.services.reading.failure import Left, failure
 
     planned, unplanned = None, ""
     try:
@@ -108,7 +116,7 @@ def _told(
     except (UserError, RetryLater) as error:  # a registry that is away may be the very reason
         unplanned = str(error)
     problems = check(setting.clone.folder).problems
-    return planned, failure(setting.clone, problems, failed, unplanned)
+    return planned, failure(setting.clone, problems, Left(refused=failed, faults=faults), unplanned)
 
 
 def _said(forge: Requests, about: tuple[int, str], body: str, states: tuple[Status, ...]) -> bool:
@@ -127,8 +135,8 @@ def _said(forge: Requests, about: tuple[int, str], body: str, states: tuple[Stat
 
 def outrun(forge: Requests, request: int, commit: str) -> bool:
     """Whether a request has a newer commit, of which its own jobs tell."""
-    found = forge.under_review(request)
-    return found is not None and found.head != commit
+    head = forge.head(request)
+    return head is not None and head != commit
 
 
 def _plan(setting: Setting, forge: Requests | None, request: int | None) -> Plan:

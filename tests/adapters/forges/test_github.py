@@ -347,6 +347,8 @@ def test_an_open_request_is_told_with_its_reviews_and_not_as_merged(
 ) -> None:
     # Before a merge, GitHub names a test merge.
     github_world.pull |= {"state": "open", "merged": False, "merged_at": None, "merged_by": None}
+    assert github.head(12) == HEAD
+    assert len(github_world.server.asked) == 1, "one question, whatever it says of itself"
     found = github.under_review(12)
     assert found is not None
     assert (found.head, found.merged, found.merged_at, found.merged_by) == (HEAD, "", "", None)
@@ -358,7 +360,7 @@ def test_an_open_request_is_told_with_its_reviews_and_not_as_merged(
 def test_a_request_that_is_closed_merged_or_for_another_branch_is_none_to_review(
     github: GitHub, github_world: World
 ) -> None:
-    assert github.under_review(12) is None
+    assert (github.under_review(12), github.head(12)) == (None, None)
     github_world.pull |= {"state": "open", "merged": False, "merged_at": None, "merged_by": None}
     github_world.pull["base"] = github_world.side("release", OLD)
     assert github.under_review(12) is None

@@ -279,13 +279,14 @@ def test_a_question_that_is_not_answered_decides_nothing(
 def test_an_open_request_is_told_with_its_reviews_and_not_as_merged(
     gitlab: GitLab, gitlab_world: World
 ) -> None:
-    assert gitlab.under_review(12) is None, "it is merged"
+    assert (gitlab.under_review(12), gitlab.head(12)) == (None, None), "it is merged"
     gitlab_world.merged |= {
         "state": "opened",
         "merged_at": None,
         "merge_user": None,
         "merge_commit_sha": None,
     }
+    assert gitlab.head(12) == HEAD
     found = gitlab.under_review(12)
     assert found is not None
     assert (found.head, found.merged, found.merged_at, found.merged_by) == (HEAD, "", "", None)

@@ -101,11 +101,13 @@ class GitHub:
 
     def under_review(self, number: int) -> Request | None:
         """An open pull request into the base branch, with everything that decides how its reviews count."""
-        self._guard.begin()
-        pull = self._one(f"/pulls/{number}", Pull)
-        if pull.number != number or not open_here(pull, self._place):
-            return None
-        return request(self._place, self._evidence(pull), self._clock.now())
+        pull = self._open_here(number)
+        return request(self._place, self._evidence(pull), self._clock.now()) if pull else None
+
+    def head(self, number: int) -> str | None:
+        """The newest commit of an open pull request into the base branch."""
+        pull = self._open_here(number)
+        return pull.head.sha if pull else None
 
     def open_request(self, draft: Draft) -> str:
         """Open a pull request from a branch of this repository, unless it has one; its page."""
@@ -211,6 +213,11 @@ class GitHub:
         query = {"sha": pull.merge_commit_sha or ""}
         history = islice(self._requester.rows(f"{self._path}/commits", query), pull.commits)
         return any(read(self._place, each, PullCommit).sha == commit for each in history)
+
+    def _open_here(self, number: int) -> Pull | None:
+        self._guard.begin()
+        pull = self._one(f"/pulls/{number}", Pull)
+        return pull if pull.number == number and open_here(pull, self._place) else None
 
     def _open_from(self, draft: Draft) -> Pull | None:
         """The open pull request of a branch into a base."""

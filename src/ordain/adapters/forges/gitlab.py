@@ -108,12 +108,13 @@ class GitLab:
 
     def under_review(self, number: int) -> Request | None:
         """An open merge request into the base branch, with everything that decides how its reviews count."""
-        self._guard.begin()
-        project = self._project()
-        found = self._one(f"{_path(project)}/merge_requests/{number}", MergeRequest)
-        if found.iid != number or not open_here(found, self._place, project):
-            return None
-        return request(self._place, self._evidence(project, found))
+        found = self._open_here(number)
+        return request(self._place, self._evidence(self._project(), found)) if found else None
+
+    def head(self, number: int) -> str | None:
+        """The newest commit of an open merge request into the base branch."""
+        found = self._open_here(number)
+        return found.sha if found else None
 
     def open_request(self, draft: Draft) -> str:
         """Open a merge request from a branch of this project, unless it has one; its page."""
@@ -157,6 +158,12 @@ class GitLab:
         ends = {"source_branch": gitnames.ref(branch), "target_branch": gitnames.ref(base)}
         self._guard.begin()
         return bool(self._rows(f"{_path(self._project())}/merge_requests", MergeRequest, state="all", **ends))
+
+    def _open_here(self, number: int) -> MergeRequest | None:
+        self._guard.begin()
+        project = self._project()
+        found = self._one(f"{_path(project)}/merge_requests/{number}", MergeRequest)
+        return found if found.iid == number and open_here(found, self._place, project) else None
 
     def comment(self, number: int, marker: str, body: str) -> None:
         """Keep one comment of our own, found by its marker; other people's are never touched."""

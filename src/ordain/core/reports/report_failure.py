@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ordain.core.escaping import code, markdown, number, short, visible
+from ordain.core.data.broken import Fault
+from ordain.core.escaping import LONGEST, code, markdown, number, short, visible
 from ordain.core.gating.verdicts import Verdict
 from ordain.core.people.request import Status
 from ordain.core.plans.plan import Plan
@@ -29,16 +30,20 @@ class Stopped(Value, frozen=True, kw_only=True):
         at: stages that could run next, of which one failed, if training began.
         left: how many have yet to run, those included.
         ended: whether any ran to its end; if none did, nothing tells that one began.
+        faults: in which its data breaks the contract, where that is what it stopped at.
     """
 
     model: str
     at: tuple[str, ...]
     left: int
     ended: bool = True
+    faults: tuple[Fault, ...] = ()
 
     @property
     def where(self) -> str:
         """In a few words, after `training` or `training of churn`."""
+        if self.faults:
+            return f"stopped at {listed(self.at, 2)}: its data breaks the contract"
         return f"stopped {'at' if self.ended else 'at or before'} {listed(self.at, 2)}"
 
 
@@ -83,7 +88,10 @@ def sections(failure: Failure) -> Iterator[str]:
 
 def _stopped(stopped: Stopped) -> str:
     stages, left = ", ".join(map(code, stopped.at[:_MOST])), count(stopped.left, "stage")
-    if stopped.ended:
+    if stopped.faults:
+        said = f"Stopped at {stages}: its data breaks the contract. {left} have yet to run."
+        said += f"\n\n{_faults(stopped)}"
+    elif stopped.ended:
         said = f"Stopped at {stages}; {left} have yet to run. The log of its training job says why."
     else:
         said = (
@@ -92,6 +100,19 @@ def _stopped(stopped: Stopped) -> str:
             "training job, or of the first job that failed, says why."
         )
     return f"#### {code(stopped.model)}: training did not end\n\n{said}"
+
+
+def _faults(stopped: Stopped) -> str:
+    """Which columns and rows, and what was expected of them."""
+    rows = [[code(each.column), markdown(_clipped(each.what))] for each in stopped.faults[:_MOST]]
+    more = len(stopped.faults) - len(rows)
+    table = grid(["column", "what breaks the contract"], rows)
+    return f"{table}\n\n_and {more} more: `ordain data faults`_" if more > 0 else table
+
+
+def _clipped(text: str) -> str:
+    """Both ends of a sentence that is too long: the count is in the first, the rows are in the last."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} … {text[3 - LONGEST // 2 :]}"
 
 
 def _first(text: str) -> str:

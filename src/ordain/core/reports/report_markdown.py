@@ -36,8 +36,6 @@ from ordain.core.reports.report_sections import (
     why,
 )
 
-# By this line the one living comment is found again and updated in place.
-MARKER = "<!-- ordain:plan -->"
 # GitHub takes 65,536 characters and GitLab 1,000,000; a step's summary on GitHub takes a mebibyte of UTF-8.
 LIMIT = 60_000
 FULL_LIMIT = 1_000_000
@@ -79,7 +77,7 @@ def octets(text: str) -> int:
 
 def _written(plan: Plan | None, failure: Failure | None, limit: int, size: Size) -> str:
     said = headline(failure) + "." if failure else verdict(plan) if plan else ""
-    head = f"{MARKER}\n### Ordain plan\n\n**{markdown(said)}**"
+    head = f"### Ordain plan\n\n**{markdown(said)}**"
     closing = f"<sub>{markdown(against(plan))}</sub>" if plan else ""
     room = limit - size(head) - size(closing) - 400
     parts = [Part(0, each) for each in sections(failure)] if failure else []

@@ -54,7 +54,7 @@ def _result(problem: Problem, rule: int, level: str) -> dict[str, Any]:
         "message": {"text": f"{text}\n{problem.suggestion}".rstrip()},
         "locations": [{"physicalLocation": {"artifactLocation": artifact, "region": region}}],
         # The same problem stays the same when lines move.
-        "partialFingerprints": {"ordain/v1": _fingerprint(problem)},
+        "partialFingerprints": {"ordain/v1": fingerprint(problem)},
     }
 
 
@@ -64,5 +64,6 @@ def _uri(path: str) -> str:
     return "".join(chr(byte) if chr(byte) in _UNRESERVED else f"%{byte:02X}" for byte in data)
 
 
-def _fingerprint(problem: Problem) -> str:
+def fingerprint(problem: Problem) -> str:
+    """What stays the same while lines move."""
     return digest("problem/v1", [problem.file, problem.key, problem.code, problem.message])

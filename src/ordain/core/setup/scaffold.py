@@ -133,13 +133,13 @@ class Robots(Part, frozen=True, kw_only=True):
     bot: str
 
 
-def policy(repository: str, forge: str, people: Sequence[Person], robots: Robots) -> bytes:
+def policy(repository: str, branch: str, forge: str, people: Sequence[Person], robots: Robots) -> bytes:
     """A policy with reviewers in it, of whom each can approve what the others contributed, and the bot, who
     never can."""
     content = {
         "version": 1,
         "repository": repository,
-        "branch": "main",
+        "branch": branch,
         "forge": forge,
         "people": {
             **{

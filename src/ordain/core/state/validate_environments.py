@@ -20,6 +20,8 @@ RESERVED_ENVIRONMENTS = ("argocd", "flux", "ledger")
 RESERVED_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 # Environment, dash and model together name objects whose names become label values.
 LABEL_LIMIT = 63
+# A pin of what there is no record of also stops the verbs that would make one.
+UNPIN = "remove the pin, then: ordain run, and ordain release, which pins what it records"
 
 
 def environment_problems(declared: Declared) -> Iterator[Problem]:
@@ -71,17 +73,19 @@ def _pins(declared: Declared, name: str) -> Iterator[Problem]:
     models = instance.models.models
     for model, pin in sorted(instance.environments[name].models.items()):
         where: Path = ("models", model)
+        records = instance.releases.get(model, {})
         if model not in models:
             advice = did_you_mean(model, models) or f"remove the pin, or add the model to {MODELS}"
+            if records:  # it is no slip of the pen
+                advice = "remove the pin: a renamed model is another model, which `ordain release` pins anew"
             unknown = Fault("unknown-model", f"the model `{model}` is not in {MODELS}", advice)
             yield declared.at_key(file, where, unknown)
         else:
             for fault in _needs(model, models[model], instance.environments[name]):
                 yield declared.at_key(file, where, fault)
-        records = instance.releases.get(model, {})
         if pin.release not in records:
             there = ", ".join(str(number) for number in sorted(records)[-5:])
-            advice = f"the latest records are {there}" if there else "ordain run, then ordain release"
+            advice = f"the latest records are {there}" if there else UNPIN
             message = f"there is no record of {model}@{pin.release}"
             fault = Fault("unknown-release", message, advice)
             yield declared.at_value(file, (*where, "release"), fault)

@@ -33,7 +33,7 @@ class Clone(Struct, frozen=True, kw_only=True):
     Attributes:
         base: the base branch as this clone knows it. commit: its newest commit.
         ledger: the newest commit of the branch with manifests and ledger; None where there is none yet.
-        genesis: where trust begins.
+        genesis: where trust begins; empty where nothing is proven.
         records, state: the ledger at that commit, and what it folds to.
     """
 
@@ -85,6 +85,15 @@ def open_clone(root: Path, base: str | None = None) -> Clone:
     return replace(found, records=records, state=fold([(each.digest, each.entry) for each in records]))
 
 
+def unproven_clone(repository: Repository) -> Clone:
+    """A shallow clone for those who need no proof: what lies at its newest commit, and no ledger at all."""
+    commit = repository.resolve("HEAD")
+    return Clone(
+        repository=repository, states=States(repository, templates()), base=Point(name="HEAD", commit=commit),
+        commit=commit, ledger=None, genesis="",
+    )  # fmt: skip
+
+
 def check_memory(clone: Clone, records: Sequence[Record]) -> None:
     """Compare a proven ledger with what this clone has seen of it, and remember it.
 
@@ -105,7 +114,7 @@ def bare_clone(root: Path, base: str | None = None) -> Clone:
     repository = find_repository(root)
     if repository.is_shallow():
         raise UserError(
-            "this clone is shallow, so where trust begins can't be seen",
+            "this clone is shallow, so where trust begins can't be seen, and the ledger not be proven",
             where=str(repository.folder),
             fix="git fetch --unshallow",
         )

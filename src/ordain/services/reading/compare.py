@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ordain.adapters.git import Repository
+from ordain.adapters import files as disk
+from ordain.adapters.git import Repository, find_repository
 from ordain.core.gating.release import Release
 from ordain.core.metrics import METRICS
 from ordain.core.pipelines.pipeline import FOLDER
@@ -18,14 +19,19 @@ from ordain.core.releasing.measured import FILES, measured
 from ordain.core.reports import comparison as core
 from ordain.core.reports.comparison import Comparison, Run
 from ordain.core.state.declared import Instance, release_path
+from ordain.core.state.instance import is_state_path, read_instance
 from ordain.errors import UserError
-from ordain.services.judging.clone import Clone, open_clone
+from ordain.services.judging.clone import Clone, open_clone, unproven_clone
 from ordain.services.reading.measurements import outputs
 from ordain.services.training.staleness import Read, at_commit, in_working_tree
 
 HERE = "."
 WORKING_TREE = "working tree"
 NEWEST = 10
+SHALLOW = (
+    "this clone is shallow, so the ledger can't be proven: where releases run is not told, nor what the rest "
+    "of history recorded (git fetch --unshallow)"
+)
 _EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/([^/]+)")
 
 
@@ -50,21 +56,32 @@ def compare(root: Path, wanted: Wanted) -> Comparison:
     Raises:
         UserError: for a model, release, revision or metric that is not known here.
     """
-    clone = open_clone(root)
-    snapshot = clone.states.snapshot(clone.commit)
-    instance = clone.instance(clone.repository.find("HEAD")) or snapshot.instance
-    if instance is None:
-        raise snapshot.fault or UserError("the declared state can't be read", fix="ordain check")
-    _known(wanted, instance)
-    desk = Desk(clone, wanted.model, instance)
+    repository = find_repository(root)
+    clone = unproven_clone(repository) if repository.is_shallow() else open_clone(root)
+    desk = Desk(clone, wanted.model, _declared(clone))
+    _known(wanted, desk.metrics)
+    desk.notes += [] if clone.genesis else [SHALLOW]
     runs = [run for each in desk.sources(wanted) for run in desk.runs(each)]
-    metric = wanted.metric or instance.models.models[wanted.model].selection.metric
-    return core.comparison(wanted.model, metric, runs, desk.notes)
+    return core.comparison(wanted.model, wanted.metric or desk.metrics[wanted.model], runs, desk.notes)
 
 
-def _known(wanted: Wanted, instance: Instance) -> None:
+def _declared(clone: Clone) -> list[Instance]:
+    """What the working tree, its commit and the base branch declare, as far as it can be used."""
+    snapshot = clone.states.snapshot(clone.commit)
+    try:
+        here = read_instance(disk.read_state(clone.repository.folder, is_state_path))
+    except UserError:
+        here = None
+    found = (here, clone.instance(clone.repository.find("HEAD")), snapshot.instance)
+    usable = [each for each in found if each is not None]
+    if not usable:
+        raise snapshot.fault or UserError("the declared state can't be read", fix="ordain check")
+    return usable
+
+
+def _known(wanted: Wanted, models: Iterable[str]) -> None:
     for kind, name, known in (
-        ("model", wanted.model, sorted(instance.models.models)),
+        ("model", wanted.model, sorted(models)),
         ("metric", wanted.metric, sorted(METRICS)),
     ):
         if name is not None and name not in known:
@@ -73,14 +90,25 @@ def _known(wanted: Wanted, instance: Instance) -> None:
 
 
 class Desk:
-    """Where the runs of one model are read."""
+    """Where the runs of one model are read.
 
-    def __init__(self, clone: Clone, model: str, instance: Instance) -> None:
+    Args:
+        declared: the instances that say which models there are, the one that counts first.
+
+    Attributes:
+        metrics: by which each model is selected, or was when it was last released.
+    """
+
+    def __init__(self, clone: Clone, model: str, declared: Sequence[Instance]) -> None:
         self.clone, self.model = clone, model
         self.notes: list[str] = []
         self.experiments = experiments(clone.repository)
-        self.records = {each.number: each for each in clone.releases().values() if each.model == model}
-        self.records |= instance.releases.get(model, {})
+        recorded = sorted(clone.releases().values(), key=lambda each: each.number)
+        self.records = {each.number: each for each in recorded if each.model == model}
+        self.metrics = {each.model: each.champion.metric for each in recorded}
+        for instance in reversed(declared):
+            self.records |= instance.releases.get(model, {})
+            self.metrics |= {name: each.selection.metric for name, each in instance.models.models.items()}
 
     def sources(self, wanted: Wanted) -> list[str]:
         """What to read, each once."""
@@ -130,7 +158,7 @@ class Desk:
         """With parameters, intervals and cost, from the commit that recorded it, where that is proven."""
         repository, path = self.clone.repository, release_path(record.model, record.number)
         heads = dict.fromkeys([self.clone.commit, repository.resolve("HEAD")])
-        for commit in (each for head in heads for each in repository.changes(head, path, "A")):
+        for commit in (each for head in heads for each in self._adding(head, path)):
             read = at_commit(repository, commit)[0]
             proven = measured(record, outputs(self.model, FILES, read))
             found = core.folder(self._files(read)) if proven else None
@@ -140,6 +168,10 @@ class Desk:
                     run, intervals=proven.intervals, parameters=whole.parameters, seconds=whole.seconds
                 )
         return run
+
+    def _adding(self, head: str, path: str) -> Sequence[str]:
+        """The commits that added a record; where history is cut off, its newest commit stands for them."""
+        return self.clone.repository.changes(head, path, "A") if self.clone.genesis else (head,)
 
 
 def experiments(repository: Repository) -> dict[str, str]:

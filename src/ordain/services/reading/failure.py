@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec import Struct
+
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository
 from ordain.core.problems import Problem
@@ -14,24 +16,35 @@ from ordain.core.reports.report_failure import Failure
 from ordain.services.training.stopped import stopped
 
 
-def failure(clone: Repository, problems: Sequence[Problem], told: Path, unplanned: str) -> Failure:
+class Left(Struct, frozen=True, kw_only=True):
+    """Where jobs left what stopped them; neither need be there.
+
+    Attributes:
+        refused: the file of `ordain release --refused`. faults: the folder of `ordain data faults`.
+    """
+
+    refused: Path
+    faults: Path | None = None
+
+
+def failure(clone: Repository, problems: Sequence[Problem], left: Left, unplanned: str) -> Failure:
     """What can be said of the newest commit.
 
     Args:
         clone: at that commit, with the locks of its training jobs in place.
-        problems: of the declared state. told: the file of `ordain release --refused`, which need not be.
+        problems: of the declared state. left: by those jobs.
         unplanned: why there is no plan; empty when there is one.
 
     Raises:
-        UserError: when that file is damaged.
+        UserError: when a file of theirs is damaged.
     """
-    there = told.absolute().is_file()
-    data = disk.read_bytes(told.absolute(), disk.STATE_LIMIT) if there else b""
+    told = left.refused.absolute()
+    data = disk.read_bytes(told, disk.STATE_LIMIT) if told.is_file() else None
     found = Failure(
         commit=clone.resolve("HEAD"),
         problems=tuple(problems),
-        stopped=() if problems else stopped(clone),
-        refused=refused.decode(data, str(told)) if there else (),
+        stopped=() if problems else stopped(clone, left.faults),
+        refused=refused.decode(data, str(left.refused)) if data is not None else (),
         unplanned=unplanned,
     )
     return redacted_struct(found)  # a problem quotes what somebody wrote into a spec

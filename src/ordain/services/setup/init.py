@@ -38,15 +38,24 @@ from ordain.services.setup.init_forge import Around, Settled
 from ordain.services.training.regenerate import regenerate
 
 RECORD = ".ordain/scaffold.json"
+# Where every generated file of any version lies that may be removed again.
+GENERATED = (".github/", ".gitlab/", f"{schema.FOLDER}/", "stages/")
 # A digest that no image has: the cluster refuses it until a real one is written here.
 UNSET_IMAGE = f"registry.example/ordain/runtime{UNSET}"
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What `init` did: files written, generated files kept because they were edited, and its guesses."""
+    """What `init` did: files written, generated files kept because they were edited, and its guesses.
+
+    Attributes:
+        removed: files that an earlier version generated and this one does not. outlived: those of them that
+            were edited, and stay.
+    """
 
     written: tuple[str, ...]
     kept: tuple[str, ...]
+    removed: tuple[str, ...] = ()
+    outlived: tuple[str, ...] = ()
     guessed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -93,13 +102,13 @@ def initialise(folder: Path, asked: Request) -> Outcome:
     folder.mkdir(parents=True, exist_ok=True)
     repository = Repository(folder)
     if not (folder / ".git").exists():
-        repository.run("init", "--quiet", "--initial-branch=main")
+        repository.run("init", "--quiet", f"--initial-branch={around.branch}")
     owned = owned_files(repository, folder, asked, around)
     outcome, paths = write(folder, owned, amended, flags)
     notes = genesis(repository, paths)
     if fresh and not notes:
         notes = ("commit what was written: the first commit with a policy is the genesis",)
-    notes += connect(repository, asked)
+    notes += connect(repository, asked, around.branch)
     if fresh:
         guesses = (*around.guessed, *lonely(asked))
         outcome = msgspec.structs.replace(outcome, guessed=(*outcome.guessed, *guesses))
@@ -121,7 +130,7 @@ def write(
         changed |= additions
         guesses = drafted.guesses if init_model.FILES[0] in additions else ()
         large = init_model.left_to_dvc(drafted)
-    generated = generated_files(around.forge)
+    generated = generated_files(around)
     outcome = settle(folder, owned, generated, changed)
     paths = {*owned, *changed, *generated, RECORD, *draw_pipelines(folder)}
     return msgspec.structs.replace(
@@ -139,11 +148,11 @@ def lonely(asked: Request) -> tuple[str, ...]:
     return (f"{told} --reviewer, or in policy.yaml before you push the first commit",)
 
 
-def generated_files(forge: str) -> dict[str, bytes]:
+def generated_files(around: Settled) -> dict[str, bytes]:
     """Files that follow the Ordain version; with a forge, what trains is what its jobs install."""
     schemas = {f"{schema.FOLDER}/{name}": data for name, data in schema.schema_files().items()}
-    jobs = automation.files(forge, package.automation())
-    lock = package.training_lock() if forge == "local" else package.jobs_lock()
+    jobs = automation.files(around.forge, package.automation(), around.branch)
+    lock = package.training_lock() if around.forge == "local" else package.jobs_lock()
     return {**schemas, **package.stage_scripts(), TRAINING_LOCK: lock, **jobs}
 
 
@@ -173,7 +182,7 @@ def owned_files(repository: Repository, folder: Path, asked: Request, around: Se
         return {**files, "policy.yaml": asked.policy.read_bytes()}
     people = init_people.people(repository, asked.reviewers)
     keys = {name: ssh.generate(folder / f".ordain/local/{name}") for name in ("collector", "bot")}
-    drafted = scaffold.policy(around.repository, around.forge, people, scaffold.Robots(**keys))
+    drafted = scaffold.policy(around.repository, around.branch, around.forge, people, scaffold.Robots(**keys))
     return {**files, "policy.yaml": drafted}
 
 
@@ -188,16 +197,16 @@ def genesis(repository: Repository, paths: Iterable[str]) -> tuple[str, ...]:
     return (f"genesis {repository.resolve('HEAD')}: keep it for `ordain verify --root`",)
 
 
-def connect(repository: Repository, asked: Request) -> tuple[str, ...]:
+def connect(repository: Repository, asked: Request, base: str) -> tuple[str, ...]:
     """The remote `origin`: an address, or a bare repository that is made and pushed to."""
     address = asked.around.origin or (str(asked.origin.resolve()) if asked.origin else "")
     if not address or init_forge.origin_of(repository.folder) == address:
         return ()
     repository.run("remote", "add", "origin", address)
     if asked.origin is None:
-        return (f"origin {address}: `git push --set-upstream origin main` when it is there",)
-    repository.run("init", "--quiet", "--bare", "--initial-branch=main", address)
-    repository.run("push", "--quiet", "--set-upstream", "origin", "HEAD:main")
+        return (f"origin {address}: `git push --set-upstream origin {base}` when it is there",)
+    repository.run("init", "--quiet", "--bare", f"--initial-branch={base}", address)
+    repository.run("push", "--quiet", "--set-upstream", "origin", f"HEAD:{base}")
     return (f"origin {asked.origin}",)
 
 
@@ -228,7 +237,8 @@ def settle(
     generated: Mapping[str, bytes],
     changed: Mapping[str, bytes] | None = None,
 ) -> Outcome:
-    """Write what is missing or asked for, renew what is unedited, keep the rest.
+    """Write what is missing or asked for, renew what is unedited, remove it once it is none of ours any more,
+    and keep the rest.
 
     Args:
         root: the repository.
@@ -249,9 +259,29 @@ def settle(
             kept.append(path)
         if path in generated and path not in kept:
             record[path] = bytes_digest(data)
+    removed, outlived = _drop(root, record, generated)
     text = json.dumps(record, indent=2, sort_keys=True) + "\n"
     disk.write_atomic(disk.inside(root, RECORD), text.encode())
-    return Outcome(written=tuple(written), kept=tuple(kept))
+    return Outcome(written=tuple(written), kept=tuple(kept), removed=removed, outlived=outlived)
+
+
+def _drop(
+    root: Path, record: dict[str, str], generated: Mapping[str, bytes]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Take what is generated no more from the record and, where it is unedited, from the folder.
+
+    The jobs of one forge are no leftovers because the policy names another: whoever asked for them has them.
+    """
+    kinds = tuple(kind for kind in GENERATED if any(each.startswith(kind) for each in generated))
+    gone = sorted(each for each in record.keys() - generated.keys() if each.startswith(kinds))
+    there = {path: data for path in gone if (data := now(root, path)) is not None}
+    removed = tuple(path for path, data in there.items() if bytes_digest(data) == record[path])
+    for path in gone:
+        if path in removed:
+            disk.inside(root, path).unlink()
+        if path in removed or path not in there:
+            del record[path]
+    return removed, tuple(path for path in there if path not in removed)
 
 
 def _read_record(root: Path) -> dict[str, str]:

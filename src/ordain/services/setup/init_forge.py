@@ -16,7 +16,7 @@ from ordain.core.pipelines.dvcconfig import default_remote, plugin_of
 from ordain.core.pipelines.dvcfiles import CONFIG
 from ordain.core.setup.scaffold import REGISTRY
 from ordain.core.specs.governance import REPOSITORY_PATTERN, Policy
-from ordain.core.specs.parts import GIT_URL_PATTERN, URL_PATTERN
+from ordain.core.specs.parts import BRANCH_PATTERN, GIT_URL_PATTERN, URL_PATTERN
 from ordain.core.state.instance import load
 from ordain.core.state.validate_data import has_credentials
 from ordain.errors import UserError
@@ -45,12 +45,14 @@ class Settled(Struct, frozen=True, kw_only=True):
     """What holds.
 
     Attributes:
-        repository: the name in every approval. remote: DVC's; None when there is none.
+        repository: the name in every approval. branch: the base branch.
+        remote: DVC's; None when there is none.
         gitops: the entry of models.yaml, or None. guessed: sentences on what nobody said.
     """
 
     forge: Forge
     repository: str
+    branch: str
     registry: str
     gitops: dict[str, Any] | None
     remote: str | None
@@ -70,17 +72,22 @@ def settle(folder: Path, asked: Around, bare: Path | None, policy_file: Path | N
         policy_file: the policy to start from, where none is there yet.
 
     Raises:
-        UserError: for a name, an address or a registry that is none; for a forge without a repository.
+        UserError: for a name, an address or a registry that is none; for a forge without a repository; for a
+            policy that can't be read.
     """
     origin = gitnames.url(asked.origin) if asked.origin else origin_of(folder)
     found = _ORIGIN.fullmatch(origin) if is_address(origin) else None
-    policy = declared_policy(folder) or given_policy(policy_file)
+    policy = _policy(folder, policy_file)
     forge = asked.forge or (policy.forge if policy else HOSTS.get(found["host"] if found else "", "local"))
     guessed = [] if asked.forge else [f"the forge is {forge}"]
     name = asked.repository or (policy.repository if policy else _name(folder, forge, found))
     if forge != "local" and not asked.repository:
         guessed.append(f"the repository is {name}")
     _check(name, REPOSITORY_PATTERN, "--repository", "write OWNER/NAME")
+    branch = policy.branch if policy else trunk(folder)
+    _check(branch, BRANCH_PATTERN, "the base branch", "give it a plain name: git branch -m main")
+    if branch != "main" and not policy:
+        guessed.append(f"the base branch is {branch}")
     registry = asked.registry or REGISTRY
     _check(registry, _REGISTRY.pattern, "--registry", "write HOST/PATH, such as ghcr.io/acme/models")
     if not asked.registry:
@@ -89,10 +96,33 @@ def settle(folder: Path, asked: Around, bare: Path | None, policy_file: Path | N
     remote = asked.remote or (str(bare.resolve().with_suffix(".dvc")) if bare and forge == "local" else None)
     if remote is not None:
         _check_remote(remote)
-    gitops = _gitops(asked.gitops, forge, name, origin)
+    gitops = _gitops(asked.gitops, forge, (name, branch), origin)
     return Settled(
-        forge=forge, repository=name, registry=registry, gitops=gitops, remote=remote, guessed=tuple(guessed)
-    )
+        forge=forge, repository=name, branch=branch, registry=registry, gitops=gitops, remote=remote,
+        guessed=tuple(guessed),
+    )  # fmt: skip
+
+
+def _policy(folder: Path, given: Path | None) -> Policy | None:
+    """The policy that is there, or is to be; whose jobs belong here depends on it."""
+    found = declared_policy(folder)
+    if found is None and disk.inside(folder, "policy.yaml").is_file():
+        what = "the policy can't be read, so nobody knows whose jobs belong here"
+        raise UserError(what, where="policy.yaml", fix="ordain check")
+    return found or given_policy(given)
+
+
+def trunk(folder: Path) -> str:
+    """The branch that a repository merges into: the origin's, or `main` or `master`, or where it stands."""
+    if not (folder / ".git").exists():
+        return "main"
+    repository = Repository(folder)
+    words = ("symbolic-ref", "--quiet", "--short")
+    theirs = repository.line(*words, "refs/remotes/origin/HEAD", fine=(0, 1, 128))
+    if theirs:
+        return theirs.removeprefix("origin/")
+    there = [each for each in ("main", "master") if repository.find(f"refs/heads/{each}")]
+    return there[0] if there else repository.line(*words, "HEAD", fine=(0, 1, 128)) or "main"
 
 
 def _name(folder: Path, forge: Forge, found: re.Match[str] | None) -> str:
@@ -174,9 +204,11 @@ def _check_remote(text: str) -> None:
         raise UserError("the address of the DVC remote carries a credential", where="--remote", fix=fix)
 
 
-def _gitops(tool: Gitops | None, forge: Forge, name: str, origin: str) -> dict[str, Any] | None:
+def _gitops(tool: Gitops | None, forge: Forge, where: tuple[str, str], origin: str) -> dict[str, Any] | None:
+    """The entry of models.yaml. `where`: the repository's name and its base branch."""
     if tool is None:
         return None
+    name, branch = where
     found = _ORIGIN.fullmatch(origin) if is_address(origin) else None
     host = {"github": "github.com", "gitlab": "gitlab.com"}.get(forge, "")
     page = f"https://{found['host']}/{found['name']}" if found else f"https://{host}/{name}"
@@ -186,4 +218,4 @@ def _gitops(tool: Gitops | None, forge: Forge, name: str, origin: str) -> dict[s
             f"give it with --origin URL; or leave --gitops out now, and later: ordain init . --gitops {tool}"
         )
         raise UserError(f"{tool} needs an address that a cluster can read", where="--gitops", fix=fix)
-    return {"repository": address, "branch": "main" if forge == "local" else "live", tool: {}}
+    return {"repository": address, "branch": branch if forge == "local" else "live", tool: {}}

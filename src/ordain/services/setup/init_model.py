@@ -16,6 +16,7 @@ from ordain.core.setup import scaffold
 from ordain.core.specs.parts import NAME_PATTERN, PATH_PATTERN
 from ordain.core.specs.spec import Spec
 from ordain.core.state.instance import Instance
+from ordain.core.yaml.yamldoc import read_yaml
 from ordain.errors import UserError
 
 if TYPE_CHECKING:
@@ -224,9 +225,9 @@ def declarations(texts: Mapping[str, bytes], drafted: Drafted) -> dict[str, byte
         ("params.yaml", "candidates", scaffold.candidates_block(draft.task)),
     )
     for path, key, block in additions:
-        text = texts[path].decode("utf-8")
-        if re.search(rf"^  (['\"]?){re.escape(draft.name)}\1:", text, re.MULTILINE):
+        if (key, draft.name) in read_yaml(path, texts[path]).keys:
             continue
+        text = texts[path].decode("utf-8")
         try:
             changed[path] = scaffold.add_entry(text, key, draft.name, block).encode()
         except ValueError as error:

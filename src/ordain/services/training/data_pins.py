@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,6 +16,7 @@ from ordain.adapters.working_tree import content
 from ordain.core.data import pins
 from ordain.core.pipelines.dvcfiles import tracked_md5
 from ordain.core.pipelines.pipeline import FOLDER, UP
+from ordain.core.specs.spec import Spec
 from ordain.core.state.instance import Instance, is_state_path, read_instance
 from ordain.errors import UserError
 from ordain.services.training.run import chosen
@@ -64,16 +65,29 @@ def held_to_contract(root: Path, instance: Instance, state: SourceState) -> Sour
     if state.state == "same" or (path is not None and not disk.inside(root, path).is_file()):
         return state
     from ordain.adapters.datasource import read_source
+
+    try:
+        error = breach(read_source(root, spec.data.source, state.pin), spec)
+    except UserError as unreadable:
+        error = unreadable
+    return replace(state, faults=str(error)) if error else state
+
+
+def breach(table: Any, spec: Spec) -> UserError | None:
+    """What the stages `ingest` and `contract` end with; None when the data passes both.
+
+    Args:
+        table: of `adapters.datasource.read_source`.
+    """
     from ordain.adapters.scratch import as_rows
     from ordain.learn import contract
     from ordain.learn.ingest import ingest
 
     try:
-        rows = as_rows(ingest(read_source(root, spec.data.source, state.pin), spec.data))
-        contract.check(rows, contract.Checked(task=spec.task, data=spec.data))
+        contract.check(as_rows(ingest(table, spec.data)), contract.Checked(task=spec.task, data=spec.data))
     except UserError as error:
-        return replace(state, faults=str(error))
-    return state
+        return error
+    return None
 
 
 def pin(root: Path, models: Sequence[str]) -> tuple[SourceState, ...]:
