@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ordain.core.data import batchfiles
 from ordain.core.data.addresses import remote
 from ordain.core.specs.deployment import (
     DATA_FOLDER,
@@ -129,7 +130,7 @@ def _batch(batch: Batch, path: Path) -> Iterator[Finding]:
         elif batch.shards == 1 and SHARD in url:
             message = f"{SHARD} is the number of a part, and there is one part only"
             yield where, Fault("shard-without-shards", message, "say how many in `shards`, or remove it")
-    if batch.input == batch.output:
+    if batch.input in batchfiles.written(batch.output):
         message = "the output would replace the input"
         yield (*path, "output"), Fault("repeated", message, "write somewhere else")
 
