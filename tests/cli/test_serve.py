@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,28 @@ def test_options_come_once_per_artifact_or_not_at_all(
 ) -> None:
     with pytest.raises(click.UsageError, match="once per artifact"):
         sources_of([Located(Path("a")), Located(Path("b"))], names, digests, {})
+
+
+@pytest.mark.parametrize(
+    ("words", "environment"),
+    [
+        (("--digest", ""), {}),
+        (("--digest", ""), POD),
+        (("--digest", " "), POD),
+        ((), {"ORDAIN_ARTIFACT": ""}),
+    ],
+)
+@pytest.mark.parametrize("verb", [("serve", "x"), ("score", "x", "in.csv", "out.csv")])
+def test_an_empty_digest_is_no_way_round_verification(
+    verb: tuple[str, ...], words: tuple[str, ...], environment: dict[str, str]
+) -> None:
+    """What a shell makes of an unset variable must not switch the check off."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *verb, *words],
+        capture_output=True, text=True, timeout=30, check=False, env={**os.environ, **environment},
+    )  # fmt: skip
+    assert done.returncode == 64
+    assert "the approved digest is empty" in done.stderr
 
 
 def test_usage_errors_end_with_64() -> None:

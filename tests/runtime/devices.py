@@ -41,11 +41,12 @@ class Device(NamedTuple):
         return self.packed(parts, digest_of_files(files(task)), number, policy)
 
     def packed(
-        self, parts: Mapping[str, bytes], artifact: str, number: int = 1, policy: Any = "reject"
+        self, parts: Mapping[str, bytes], artifact: str, number: int = 1, policy: Any = "reject", **other: str
     ) -> Path:
-        """A signed bundle of these files."""
+        """A signed bundle of these files; `other` says whose and where for, if not toy's for production."""
+        target = {"model": "toy", "environment": "production"} | other
         contents = Contents(
-            model="toy", release=number, environment="production", artifact=artifact,
+            model=target["model"], release=number, environment=target["environment"], artifact=artifact,
             record=DIGEST, intent=DIGEST, invalid_input=policy,
         )  # fmt: skip
         sign = signer(self.key, NAMESPACE)

@@ -1,7 +1,8 @@
 """JSON Schemas of the Open Inference Protocol's answers, written from its prose.
 
-The protocol's own OpenAPI file covers versioned paths only and has an example that breaks its schema, so
-it cannot be the judge. Nothing optional is required here, and what the prose gives a type has it.
+Stricter than the published documents (`documents`): nothing optional is required here, what the prose gives
+a type has it, and there is nothing else. Comments name the section of `inference_rest.md` in
+kserve/open-inference-protocol that each is from.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+# Tensor Data Types.
 NUMBERS = ["UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64"]
 DATATYPE = {"enum": ["BOOL", *NUMBERS, "BYTES"]}
 TEXT = {"type": "string", "minLength": 1}
+# Parameters.
 PARAMETERS = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
 
 
@@ -26,6 +29,7 @@ def record(required: dict[str, Any], optional: dict[str, Any] | None = None) -> 
     }
 
 
+# Model Metadata: $metadata_tensor.
 METADATA_TENSOR = record(
     {
         "name": TEXT,
@@ -35,7 +39,9 @@ METADATA_TENSOR = record(
     {"parameters": {"type": "object"}},
 )
 SHAPE = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1}
+# Server Metadata Response JSON Object.
 SERVER = record({"name": TEXT, "version": TEXT, "extensions": {"type": "array", "items": TEXT}})
+# Model Metadata Response JSON Object.
 MODEL = record(
     {
         "name": TEXT,
@@ -45,14 +51,20 @@ MODEL = record(
     },
     {"versions": {"type": "array", "items": TEXT}, "parameters": PARAMETERS},
 )
+# Server Live Response JSON Object.
 LIVE = record({"live": {"type": "boolean"}})
+# Server Ready: its body says `live`; KServe and its client look for `ready`.
 READY = record({"ready": {"type": "boolean"}}, {"live": {"type": "boolean"}})
+# Model Ready Response JSON Object.
 MODEL_READY = record({"name": TEXT, "ready": {"type": "boolean"}}, {"version": TEXT})
+# … Response JSON Error Object, the same for every call.
 ERROR = record({"error": TEXT})
+# Response Output; data may follow in binary.
 OUTPUT = record(
     {"name": TEXT, "shape": SHAPE, "datatype": DATATYPE},
     {"data": {"type": "array"}, "parameters": PARAMETERS},
 )
+# Inference Response JSON Object.
 INFER = record(
     {"model_name": TEXT, "outputs": {"type": "array", "items": OUTPUT}},
     {"model_version": TEXT, "id": TEXT, "parameters": PARAMETERS},

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from ordain.adapters.resources import edge_programs
 from ordain.adapters.ssh import generate
+from ordain.core.artifacts.artifact import digest_of_files
 from ordain.core.artifacts.bundle import NAMESPACE
 from ordain.core.artifacts.signature import Task
 from ordain.runtime.admission import Admission, InvalidInput
@@ -155,6 +156,48 @@ def test_archives_that_no_bundle_is(device: Device, outside: Path, kind: str) ->
     done = device.run(outside, str(archive))
     assert done.returncode == 1
     assert done.stderr.startswith("refused: ")
+
+
+@pytest.mark.parametrize("form", ["old", "0.1", "1.0", "many"])
+def test_an_archive_that_expands_is_refused_before_it_does(device: Device, outside: Path, form: str) -> None:
+    """A few bytes that stand for gigabytes would cost the device its memory before any signature is read."""
+    archive, size = device.folder / "sparse.tar", 2**33
+    with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as made:
+        info = tarfile.TarInfo("toy/model.onnx")
+        if form == "old":
+            info.type = tarfile.GNUTYPE_SPARSE
+        elif form == "0.1":
+            info.pax_headers = {"GNU.sparse.map": "0,0", "GNU.sparse.size": str(size)}
+        elif form == "1.0":
+            info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}
+            info.pax_headers["GNU.sparse.realsize"] = str(size)
+            info.size = 512
+        else:
+            info.size = 2**31 + 1
+        made.addfile(info, io.BytesIO(b"0\n".ljust(512, b"\0")) if form == "1.0" else None)
+    done = device.run(outside, str(archive))
+    assert done.returncode == 1
+    assert "something that no bundle has" in done.stderr
+
+
+@pytest.mark.parametrize("other", [{"model": "fraud"}, {"environment": "staging"}])
+def test_another_models_bundle_takes_no_place_unasked(
+    device: Device, outside: Path, other: dict[str, str]
+) -> None:
+    """Somebody who feeds the device, and has no key, would otherwise put any signed bundle in any place."""
+    place = device.folder / "srv"
+    assert device.run(outside, str(device.bundle()), "--install", str(place)).returncode == 0
+    mine = (place / "current").readlink()
+    archive = device.packed({**files(), **edge_programs()}, digest_of_files(files()), 2, **other)
+    done = device.run(outside, str(archive), "--install", str(place))
+    assert done.returncode == 1
+    assert "holds toy for production" in done.stderr
+    assert "--replace" in done.stderr
+    assert (place / "current").readlink() == mine
+    assert not (place / "previous").exists()
+    done = device.run(outside, str(archive), "--install", str(place), "--replace")
+    assert done.returncode == 0, done.stderr
+    assert (place / "previous").readlink() == mine
 
 
 @pytest.mark.parametrize("kind", ["stranger", "other purpose", "no list"])

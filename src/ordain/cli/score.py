@@ -12,13 +12,14 @@ from typing import Any
 import click
 
 from ordain.cli.console import Console, common_options
+from ordain.cli.digests import check_told
 
 
 @click.command()
 @click.argument("artifact", type=click.Path(path_type=Path))
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
-@click.option("--digest", default="", envvar="ORDAIN_ARTIFACT", show_envvar=True, help="The approved digest.")
+@click.option("--digest", envvar="ORDAIN_ARTIFACT", show_envvar=True, help="The approved digest.")
 @click.option(
     "--keep", multiple=True, help="A column of IN that OUT repeats, such as an id; may be given again."
 )
@@ -53,6 +54,7 @@ def command(artifact: Path, source: str, target: str, **options: Any) -> None:
       ordain score pipelines/churn/artifact customers.parquet scores.parquet --keep customer_id
       ordain score models/churn s3://lake/in.csv.gz s3://lake/scores.parquet
     """
+    check_told(options["digest"], os.environ.get("ORDAIN_ARTIFACT"))
     # Arrow reads it once, at its import: its own pool keeps what it has had, the system's gives it back.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     from ordain.adapters.places import place_of
@@ -69,7 +71,7 @@ def command(artifact: Path, source: str, target: str, **options: Any) -> None:
         executor=options["executor"],
     )
     pod = Pod(
-        digest=options["digest"],
+        digest=options["digest"] or "",
         release=os.environ.get("ORDAIN_RELEASE", ""),
         intent=os.environ.get("ORDAIN_INTENT", ""),
         environment=os.environ.get("ORDAIN_ENVIRONMENT", ""),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ordain.cli.console import Console, FiniteRange, common_options
+from ordain.cli.digests import check_told
 
 if TYPE_CHECKING:
     from ordain.ports import Registry
@@ -157,6 +158,7 @@ def sources_of(
         if given and len(given) != len(places):
             raise click.UsageError(f"give {option} once per artifact, or not at all")
     alone = environment if len(places) == 1 else {}
+    check_told(*digests, alone.get("ORDAIN_ARTIFACT"))
     return tuple(
         Source(
             path=each.path,

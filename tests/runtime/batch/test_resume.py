@@ -214,3 +214,15 @@ def test_partitions_that_another_batch_took_away(folder: Path, table: Path, tmp_
     with pytest.raises(RetryLater, match="done first"):
         run(folder, table, target, partition=100, keep=("id",), seen=other)
     assert run(folder, table, target, partition=100, keep=("id",)).rows == 250
+
+
+def test_a_batch_without_its_rejects_is_done_again(
+    folder: Path, table: Path, wanted: dict[str, bytes], tmp_path: Path
+) -> None:
+    """The report names the file, so it has to be there."""
+    target = tmp_path / "out.csv"
+    for _ in range(2):
+        report = run(folder, table, target, partition=100, keep=("id",))
+        assert report.rejected == 1
+        assert {name: (tmp_path / name).read_bytes() for name in wanted} == wanted
+        target.with_name("out.csv.rejects.jsonl").unlink()

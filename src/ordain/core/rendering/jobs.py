@@ -193,7 +193,9 @@ def _job(unit: Unit, job: Scheduled, reach: Mapping[str, Any], component: str, *
             **configured(reach["credentials"]),
             **reach.get("variables", {}),
         },
-        "resources": container_resources(unit, model_kibibytes(unit) if unit.appended else 0),
+        "resources": container_resources(
+            unit, unit.deploy.resources, model_kibibytes(unit) if unit.appended else 0
+        ),
         **own,
     }
     return JobValues(**fields)  # type: ignore[arg-type]  # every field is set above by its own name

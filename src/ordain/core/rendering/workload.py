@@ -8,11 +8,13 @@ from msgspec.structs import replace
 
 from ordain.core.artifacts.artifact import FILES
 from ordain.core.gating.release import Release
+from ordain.core.rendering.quantities import kibibytes, of_container, quantity
 from ordain.core.specs.bounds import Bounds
-from ordain.core.specs.deployment import Deploy, Monitoring, Quantities
+from ordain.core.specs.deployment import Deploy, Monitoring, Resources
 from ordain.core.specs.governance import Environment
 from ordain.core.specs.identity import Target
 from ordain.core.specs.predictionlog import PredictionLog
+from ordain.core.specs.workers import resources_of
 from ordain.core.value import Value
 
 USER = 10001
@@ -25,7 +27,6 @@ COPIER = "/usr/bin/busybox"
 COPIER_KIBIBYTES = 8 * 1024
 # Five files of 8 MiB at most (`runtime.sinks.Rotation`), and one to spare.
 LOG_KIBIBYTES = 48 * 1024
-_KIBIBYTES = {"Ki": 1, "Mi": 1024, "Gi": 1024 * 1024}
 
 Form = Literal["rest", "canary", "kserve", "edge", "batch"]
 # The component of the pods of each form, which their selector names.
@@ -102,7 +103,7 @@ def artifact_image(unit: Unit) -> str:
 def model_values(unit: Unit) -> dict[str, object]:
     """What the templates of one model may name, by those names."""
     model, deploy, environment = unit.target.model, unit.deploy, unit.environment
-    limit = _kibibytes(deploy.resources.limits.ephemeral_storage)
+    limit = kibibytes(deploy.resources.limits.ephemeral_storage)
     copied = _copied(unit) if deploy.model_delivery == "init-container" else None
     selector = pod_selector(model, COMPONENTS.get(unit.form, "server"))
     labels = {**selector, **unit_labels(unit)}
@@ -127,16 +128,16 @@ def model_values(unit: Unit) -> dict[str, object]:
         "copied": copied,
         "resources": _resources(unit),
         "confinement": _confinement(unit),
-        "log_limit": _quantity(_log_kibibytes(unit)) if _log_kibibytes(unit) else None,
+        "log_limit": quantity(_log_kibibytes(unit)) if _log_kibibytes(unit) else None,
         "log": unit.log,
-        "networks": unit.log.allow_to if unit.log else (),
+        "networks": _networks(unit),
         "credentials_folder": CREDENTIALS_FOLDER,
         "salt_folder": SALT_FOLDER,
         "edge": deploy.edge if unit.form == "edge" else None,
         "kserve": unit.form == "kserve",
         "knative": unit.knative,
         "deployment_mode": "Knative" if unit.knative else "Standard",
-        "tmp_limit": _quantity(max(limit // 2, 1)),  # Kubernetes takes 0 for no limit
+        "tmp_limit": quantity(max(limit // 2, 1)),  # Kubernetes takes 0 for no limit
     }
 
 
@@ -171,7 +172,10 @@ def _annotations(unit: Unit) -> dict[str, str]:
 def _arguments(unit: Unit) -> tuple[str, ...]:
     model, deploy = unit.target.model, unit.deploy
     words = (f"{MODELS}/{model}", "--name", model, "--host", "0.0.0.0")  # noqa: S104 - a pod's own address
-    return (*words, "--port", str(deploy.port), "--invalid-input", deploy.invalid_input)
+    workers = ("--workers", str(deploy.workers)) if deploy.workers > 1 else ()
+    traces = ("--traces",) if deploy.traces else ()
+    chosen = ("--port", str(deploy.port), "--invalid-input", deploy.invalid_input)
+    return (*words, *chosen, *workers, *traces)
 
 
 def _variables(unit: Unit) -> dict[str, str]:
@@ -183,6 +187,8 @@ def _variables(unit: Unit) -> dict[str, str]:
             variables["ORDAIN_LOG_SALT_FILE"] = f"{SALT_FOLDER}/salt"
     elif unit.monitoring.prediction_log:
         variables["ORDAIN_PREDICTION_LOG"] = PREDICTION_LOG
+    if unit.deploy.traces:
+        variables["OTEL_EXPORTER_OTLP_ENDPOINT"] = unit.deploy.traces.endpoint
     return variables
 
 
@@ -204,6 +210,13 @@ def identity_variables(unit: Unit) -> dict[str, str]:
         "ORDAIN_RELEASE": unit.release.ref.label,
         "ORDAIN_ARTIFACT": unit.release.artifact,
     }
+
+
+def _networks(unit: Unit) -> tuple[str, ...]:
+    """What a server may reach: its log, and the collector of its traces."""
+    log = unit.log.allow_to if unit.log else ()
+    traces = unit.deploy.traces.allow_to if unit.deploy.traces else ()
+    return tuple(dict.fromkeys((*log, *traces)))
 
 
 def _callers(environment: Environment) -> tuple[str, ...]:
@@ -231,35 +244,27 @@ def _confinement(unit: Unit) -> dict[str, object]:
 
 def _resources(unit: Unit) -> dict[str, dict[str, str]]:
     """What a server asks for and may use, its log included."""
-    return container_resources(unit, _log_kibibytes(unit))
+    return container_resources(unit, resources_of(unit.deploy), _log_kibibytes(unit))
 
 
 def _log_kibibytes(unit: Unit) -> int:
-    """Room for the log of a pod that keeps it."""
-    return LOG_KIBIBYTES if unit.monitoring.prediction_log and not unit.log else 0
+    """Room for the log of a pod that keeps it: files of its own for each process."""
+    return LOG_KIBIBYTES * unit.deploy.workers if unit.monitoring.prediction_log and not unit.log else 0
 
 
-def container_resources(unit: Unit, extra: int = 0) -> dict[str, dict[str, str]]:
+def container_resources(unit: Unit, resources: Resources, extra: int = 0) -> dict[str, dict[str, str]]:
     """Requests and limits. The volumes that Ordain adds count as storage of the pod, so they come on top
     of what the spec gives the process; otherwise the kubelet would evict a pod for its own log.
 
     Args:
+        unit: the model. resources: of the process.
         extra: KiB of volumes beside those of a copied model.
     """
     if unit.deploy.model_delivery == "init-container":
         extra += model_kibibytes(unit) + COPIER_KIBIBYTES
-    resources = unit.deploy.resources
     return {
-        "requests": _quantities(resources.requests, extra),
-        "limits": _quantities(resources.limits, extra),
-    }
-
-
-def _quantities(quantities: Quantities, extra: int) -> dict[str, str]:
-    return {
-        "cpu": quantities.cpu,
-        "memory": quantities.memory,
-        "ephemeral-storage": _quantity(_kibibytes(quantities.ephemeral_storage) + extra),
+        "requests": of_container(resources.requests, extra),
+        "limits": of_container(resources.limits, extra),
     }
 
 
@@ -272,8 +277,8 @@ def _copied(unit: Unit) -> Copied:
     return Copied(
         lend=(COPIER, "cp", COPIER, "/tools/busybox"),
         fetch=("/tools/busybox", "cp", *sources, "/model/"),
-        limit=_quantity(model_kibibytes(unit)),
-        tools_limit=_quantity(COPIER_KIBIBYTES),
+        limit=quantity(model_kibibytes(unit)),
+        tools_limit=quantity(COPIER_KIBIBYTES),
     )
 
 
@@ -289,11 +294,3 @@ def copied_for_job(unit: Unit) -> Copied | None:
 def model_kibibytes(unit: Unit) -> int:
     """Room for the artifact, in whole MiB and one to spare."""
     return (-(-unit.release.artifact_bytes // 2**20) + 1) * 1024
-
-
-def _kibibytes(quantity: str) -> int:
-    return int(quantity[:-2]) * _KIBIBYTES[quantity[-2:]]
-
-
-def _quantity(kibibytes: int) -> str:
-    return f"{kibibytes // 1024}Mi" if kibibytes % 1024 == 0 else f"{kibibytes}Ki"

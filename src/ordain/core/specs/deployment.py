@@ -133,6 +133,23 @@ class Edge(Part, frozen=True, kw_only=True):
     )
 
 
+class Traces(Part, frozen=True, kw_only=True):
+    """Where a server sends a span of each scoring request; its image needs the extra `traces`."""
+
+    endpoint: Annotated[
+        str,
+        matching(
+            r"^https://[A-Za-z0-9.-]+(/[A-Za-z0-9._~-]+)*(?!\n)$",
+            "an address such as https://otel.example.org, without a port",
+            max_length=500,
+            description="OTLP over HTTP, with TLS on port 443.",
+        ),
+    ]
+    allow_to: Annotated[
+        tuple[Cidr, ...], Meta(min_length=1, description="Networks in which it is, with DNS.")
+    ]
+
+
 class Deploy(Part, frozen=True, kw_only=True):
     """How the release runs."""
 
@@ -162,6 +179,15 @@ class Deploy(Part, frozen=True, kw_only=True):
     canary: Canary = Canary()
     batch: Annotated[Batch | None, Meta(description="Required by mode `batch`.")] = None
     edge: Edge = Edge()
+    workers: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=64,
+            description="Serving processes of a pod; resources left at their default are for each.",
+        ),
+    ] = 1
+    traces: Annotated[Traces | None, Meta(description="Default: no traces are sent.")] = None
 
 
 class LabelSource(Part, frozen=True, kw_only=True):

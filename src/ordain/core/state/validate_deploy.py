@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ordain.core.data import batchfiles
 from ordain.core.data.addresses import remote
 from ordain.core.specs.deployment import (
     DATA_FOLDER,
@@ -20,6 +21,7 @@ from ordain.core.specs.deployment import (
 )
 from ordain.core.specs.predictionlog import PredictionLog
 from ordain.core.specs.windows import Cut, alarm_of, window_of
+from ordain.core.specs.workers import resources_of
 from ordain.core.state.validate_data import Finding, has_credentials
 from ordain.core.yaml.yamldoc import Path
 from ordain.core.yaml.yamlscalars import Fault
@@ -43,7 +45,8 @@ def deploy_faults(deploy: Deploy, path: Path) -> Iterator[Finding]:
     if low > high:
         message = f"`min` {low} is greater than `max` {high}"
         yield (*path, "replicas", "min"), Fault("min-above-max", message)
-    requests, limits = _amounts(deploy.resources.requests), _amounts(deploy.resources.limits)
+    resources = resources_of(deploy)
+    requests, limits = _amounts(resources.requests), _amounts(resources.limits)
     for name, (amount, written) in requests.items():
         if amount > limits[name][0]:
             message = f"the request {written} is greater than the limit {limits[name][1]}"
@@ -109,6 +112,10 @@ def _forms(deploy: Deploy, path: Path) -> Iterator[Finding]:
     if deploy.mode != "batch" and deploy.batch is not None:
         message = f"mode `{deploy.mode}` runs no batch"
         yield (*path, "batch"), Fault("other-mode", message, "set `mode: batch`, or remove it")
+    for key, said in (("workers", deploy.workers > 1), ("traces", deploy.traces is not None)):
+        if deploy.mode == "batch" and said:
+            message = f"`{key}` is for a server, and mode `batch` has none"
+            yield (*path, key), Fault("other-mode", message, f"remove `{key}`")
     for key, value in (("platform", deploy.platform), ("rollout", deploy.rollout)):
         if deploy.mode != "rest" and value in ("kserve", "canary"):
             message = f"`{key}: {value}` is for mode `rest`, and this is mode `{deploy.mode}`"
@@ -129,7 +136,7 @@ def _batch(batch: Batch, path: Path) -> Iterator[Finding]:
         elif batch.shards == 1 and SHARD in url:
             message = f"{SHARD} is the number of a part, and there is one part only"
             yield where, Fault("shard-without-shards", message, "say how many in `shards`, or remove it")
-    if batch.input == batch.output:
+    if batch.input in batchfiles.written(batch.output):
         message = "the output would replace the input"
         yield (*path, "output"), Fault("repeated", message, "write somewhere else")
 

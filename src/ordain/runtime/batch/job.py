@@ -12,6 +12,7 @@ import msgspec
 import pyarrow as pa
 
 from ordain.adapters.places import Place
+from ordain.core.data.batchfiles import REJECTS, REPORT, plain, written
 from ordain.errors import RetryLater, UserError
 from ordain.runtime.batch.admitting import Admission, Chunk
 from ordain.runtime.batch.executors import Choice, Executors
@@ -87,11 +88,12 @@ class _Run:
     def __init__(self, release: Released, batch: Batch) -> None:
         self._identity, self._signature, self._batch = release.identity, release.signature, batch
         self._kind = format_of(batch.target)
-        if not batch.target.name.lower().endswith(f".{self._kind}"):
+        if not plain(batch.target.name):
             raise UserError(
                 "output is written plain", where=batch.target.shown, fix=f"let the name end in .{self._kind}"
             )
-        if batch.source.same(batch.target):
+        names = written(batch.target.name)
+        if any(batch.source.same(batch.target.beside(name)) for name in names):
             raise UserError(
                 "the output would replace the input", where=batch.target.shown, fix="write elsewhere"
             )
@@ -111,9 +113,9 @@ class _Run:
         self.work = Work(batch.target, facts, self._kind)
 
     def earlier_report(self) -> Report | None:
-        """The report of this very batch, when its output is still there."""
-        place, target = self._beside("report.json"), self._batch.target
-        if not (place.exists() and target.exists()):
+        """The report of this very batch, when all that it wrote is still there."""
+        place, target = self._beside(REPORT), self._batch.target
+        if not all(each.exists() for each in (place, target, self._beside(REJECTS))):
             return None
         try:
             report = msgspec.json.decode(place.read(REPORT_BYTES), type=Report)
@@ -159,7 +161,7 @@ class _Run:
     def publish(self, parts: list[Part], resumed: int, choice: Choice, began: float) -> Report:
         """Put the partitions together: rejects, then scores, then the report that says all is there."""
         target, numbers = self._batch.target, range(len(parts))
-        rejects = self._beside("rejects.jsonl")
+        rejects = self._beside(REJECTS)
         with rejects.writing() as stream:
             copy([self.work.rejects(number) for number in numbers], stream)
         with target.writing() as stream:
@@ -182,7 +184,7 @@ class _Run:
             rows_per_second=round((rows - resumed) / max(seconds, 1e-9)), bytes=target.size(),
         )  # fmt: skip
         text = msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
-        self._beside("report.json").write(text)
+        self._beside(REPORT).write(text)
         return report
 
     def _beside(self, suffix: str) -> Place:

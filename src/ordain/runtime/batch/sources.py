@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from ordain.adapters.places import Place
 from ordain.core.artifacts.signature import Signature
+from ordain.core.data import batchfiles
 from ordain.errors import UserError
 from ordain.runtime.admission import Policy
 from ordain.runtime.batch.admitting import Chunk, check_columns
@@ -20,8 +21,6 @@ CHUNK = 2**13
 CHUNK_BYTES = 64 * 2**20
 LINE_BYTES = 2**20
 BUFFER = 2**18
-_PACKED = (".gz", ".bz2", ".xz", ".zst")
-_FORMATS = {"parquet": "parquet", "pq": "parquet", "csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl"}
 _FAULTS = (pa.ArrowException, OSError, EOFError, UnicodeDecodeError)
 
 
@@ -55,10 +54,8 @@ def format_of(place: Place) -> str:
     Raises:
         UserError: for another ending.
     """
-    name = place.name.lower()
-    bare = next((name.removesuffix(end) for end in _PACKED if name.endswith(end)), name)
-    found = _FORMATS.get(bare.rpartition(".")[2])
-    if found is None or (found == "parquet" and bare != name):
+    found = batchfiles.format_of(place.name)
+    if found is None:
         raise UserError(
             "the name does not say which format it is",
             where=place.shown,

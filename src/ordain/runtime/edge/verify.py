@@ -8,8 +8,9 @@ FILE lists the keys that may sign, as OpenSSH's `allowed_signers`; it comes with
 bundle. Keep a copy of this program there too: the one in a bundle is covered by the signature that it
 checks, so it finds accidents, not an attacker who replaced it.
 
-DIR holds one folder a bundle, and the symlinks `current` and `previous`. A bundle that fails its check
-leaves both as they were.
+DIR is the place of one model in one environment, and refuses another's bundle unless --replace is said. It
+holds one folder a bundle, and the symlinks `current` and `previous`. A bundle that fails its check leaves
+both as they were.
 """
 
 from __future__ import annotations
@@ -61,13 +62,19 @@ def verify(bundle: Path, signers: Path) -> tuple[dict[str, object], dict[str, by
     return manifest, files
 
 
-def install(bundle: Path, signers: Path, place: Path) -> Path:
+def install(bundle: Path, signers: Path, place: Path, replace: bool = False) -> Path:
     """Verify a bundle, unpack it beside the others, try it, and only then make it `current`.
+
+    Args:
+        bundle: an archive or a folder. signers: the keys that may sign. place: of one model.
+        replace: whether it may take the place of another model, or of another environment's.
 
     Returns:
         the folder that `current` leads to.
     """
-    _, files = verify(bundle, signers)
+    manifest, files = verify(bundle, signers)
+    if not replace:
+        _check_place(place, manifest)
     place.mkdir(parents=True, exist_ok=True)
     name = hashlib.sha256(files[MANIFEST]).hexdigest()[:16]
     folder = place / name
@@ -89,6 +96,17 @@ def install(bundle: Path, signers: Path, place: Path) -> Path:
         )
     _switch(place, name)
     return folder
+
+
+def _check_place(place: Path, manifest: dict[str, object]) -> None:
+    """Refuse what is signed, but for another place; one that holds nothing readable takes anything."""
+    try:
+        current = json.loads((place / "current" / MANIFEST).read_bytes())
+        held, given = (f"{each['model']} for {each['environment']}" for each in (current, manifest))
+    except (OSError, ValueError, TypeError, KeyError):
+        return
+    if held != given:
+        raise RefusedError(f"{place} holds {held}, and this is {given}; --replace puts it there")
 
 
 def _switch(place: Path, name: str) -> None:
@@ -148,12 +166,18 @@ def _check_signature(manifest: bytes, signature: bytes, signers: Path) -> None:
 
 
 def _read_archive(path: Path) -> dict[str, bytes]:
-    """The files of an archive: plain files in one folder, and nothing else; nothing is written."""
+    """The files of an archive: plain files in one folder, and nothing else; nothing is written.
+
+    Sparse files are refused: a few bytes of them stand for any number. So memory is bounded by the archive.
+    """
     files: dict[str, bytes] = {}
+    total = 0
     with tarfile.open(path, "r:") as archive:
         for member in archive:
             name = member.name.rpartition("/")[2]
-            if not member.isreg() or member.size > LIMIT or not _known(name) or name in files:
+            total += member.size
+            plain = member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not member.issparse()
+            if not plain or total > LIMIT or not _known(name) or name in files:
                 raise RefusedError("the archive holds something that no bundle has")
             stream = archive.extractfile(member)
             files[name] = stream.read() if stream else b""
@@ -178,10 +202,13 @@ def main() -> int:
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--signers", type=Path, default=Path(os.environ.get("ORDAIN_SIGNERS", SIGNERS)))
     parser.add_argument("--install", type=Path, metavar="DIR")
+    parser.add_argument("--replace", action="store_true", help="put it in the place of another model")
     words = parser.parse_args()
     try:
         manifest, _ = verify(words.bundle, words.signers)
-        folder = install(words.bundle, words.signers, words.install) if words.install else words.bundle
+        folder = words.bundle
+        if words.install:
+            folder = install(words.bundle, words.signers, words.install, words.replace)
     except Exception as error:  # noqa: BLE001 - whatever it is, this is no bundle that may run
         print(f"refused: {error}", file=sys.stderr)
         return 1
