@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from ordain.core.approvals.approval import POLICY_TARGET, Evidence, pending, policy_subject
 from ordain.core.approvals.judge import action_of, judge
+from ordain.core.approvals.merits import COMPARISON
 from ordain.core.approvals.step import Step
 from ordain.core.decisions import Decision, Deployed, LedgerState, Pending
 from ordain.core.gating.release import Release
@@ -19,7 +20,7 @@ from ordain.core.rendering.desired import Desired
 from ordain.core.specs.governance import SHARED, Key, Policy, Rule, Waiver
 from ordain.core.specs.governance import Person as Member
 from ordain.core.specs.identity import Target, Transition, training_slice
-from ordain.core.specs.spec import SizeGate
+from ordain.core.specs.spec import NonInferiorityGate, SizeGate
 from ordain.core.state.declared import Instance
 from tests.core import fleet as fleets
 from tests.core.fleet import ARTIFACT, PLAIN, POLICY, SPEC, STAGING, fleet
@@ -91,6 +92,7 @@ def step(target: Target = CHURN, verdicts: tuple[Verdict, ...] = PASSED, **chang
         "evidence": (),
         "today": TODAY,
         "present": lambda _: True,
+        "judging": COMPARISON,
     }
     made = Step(**{**fields, **changes})
     waiting = {
@@ -411,6 +413,48 @@ def test_what_ran_is_not_held_against_gates_that_were_declared_since() -> None:
     silent = record("churn", verdicts=PASSED[:1])
     found = by(step(verdicts=PASSED[:1], state=state_of(ran={CHURN: {1: silent.digest}})), "ravi")
     assert refusal(found)[0] == Reason.GATE_INSUFFICIENT
+
+
+COMPARING = replace(
+    SIZED, gates=replace(SIZED.gates, non_inferiority=NonInferiorityGate(metric="roc_auc", margin=0.02))
+)
+UNCOMPARED = fleets.record(
+    "churn", 2, training_slice=training_slice(COMPARING, {}, 0), verdicts=PASSED, artifact=fleets.OTHER
+)
+RUNNING = wanted(PRODUCTION, record("churn", verdicts=PASSED))
+
+
+def compared(**changes: Any) -> Step:
+    """A step that deploys a record that was compared with nothing, where that gate is declared."""
+    environments = {"staging": STAGING, "production": PLAIN}
+    instance = replace(fleet({"churn": COMPARING}, environments), policy=RULED)
+    fields: dict[str, Any] = {
+        "instance": replace(instance, releases={"churn": {2: UNCOMPARED}}),
+        "wanted": {CHURN: wanted(CHURN, UNCOMPARED), PRODUCTION: RUNNING},
+        "state": state_of(RUNNING),
+    }
+    return by(step(**{**fields, **changes}), "ravi")
+
+
+def test_what_was_compared_with_nothing_while_another_release_runs_is_insufficient() -> None:
+    reason, detail = refusal(compared())
+    assert (reason, "non_inferiority.roc_auc" in detail) == (Reason.GATE_INSUFFICIENT, True)
+    waiver = replace(WAIVER, gate="non_inferiority.roc_auc")
+    decision = decide(compared(policy=replace(RULED, waivers=(waiver,))))
+    assert (decision.approved, decision.waivers) == (True, (waiver,))
+
+
+def test_what_has_nothing_to_be_compared_with_or_ran_before_needs_no_comparison() -> None:
+    other = Target(environment="staging", model="fraud")
+    for running in ((), (wanted(other, record("fraud")),), (replace(RUNNING, release=None),)):
+        asked = {each.target: each for each in (*running, wanted(CHURN, UNCOMPARED))}
+        found = compared(state=state_of(*running), wanted=asked)
+        assert decide(found).approved
+    assert decide(compared(state=state_of(RUNNING, ran={CHURN: {2: UNCOMPARED.digest}}))).approved
+
+
+def test_before_comparisons_were_asked_for_none_was() -> None:
+    assert decide(compared(judging=COMPARISON - 1)).approved
 
 
 def test_what_was_made_of_another_declaration_runs_nowhere_at_first() -> None:
