@@ -9,8 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from ordain.core.approvals.approval import POLICY_TARGET, Evidence, pending, policy_subject
-from ordain.core.approvals.judge import action_of, judge
+from ordain.core.approvals.judge import BACKWARDS, action_of, judge
 from ordain.core.approvals.merits import COMPARISON
+from ordain.core.approvals.moves import TOGETHER
 from ordain.core.approvals.step import Step
 from ordain.core.decisions import Decision, Deployed, LedgerState, Pending
 from ordain.core.gating.release import Release
@@ -541,6 +542,74 @@ def test_going_back_is_a_rollback_only_to_another_release_that_ran() -> None:
     assert [action_of(each, ahead) for each in waiting(ahead)] == ["change"]
     same = step(state=state_of(replace(one, subject=OLD), subjects=ran), **options)
     assert [action_of(each, same) for each in waiting(same)] == ["change"]
+    forth = step(state=state_of(one, subjects=ran), wanted={CHURN: two}, **options)
+    assert [action_of(each, forth) for each in waiting(forth)] == ["change"]
+    before = replace(forth, judging=BACKWARDS - 1)
+    assert [action_of(each, before) for each in waiting(before)] == ["rollback"]
+    bare = step(state=state_of(replace(two, release=None), subjects=ran), **options)
+    assert [action_of(each, bare) for each in waiting(bare)] == ["change"]
+
+
+HERE, THERE = "ml-staging", "ml-moved"
+
+
+def placed(target: Target, namespace: str) -> Desired:
+    """What runs or is wanted in a namespace: a release of a model, or what an environment shares."""
+    release = None if target == SHARED_TARGET else record("churn", verdicts=PASSED)
+    found = wanted(target, release)
+    return replace(found, namespace=namespace, subject=f"{found.subject} in {namespace}")
+
+
+def moving(*there: Target, **changes: Any) -> dict[str, tuple[bool, str]]:
+    """Verdicts where churn and what staging shares run, `there` is wanted elsewhere and ravi approves all
+    but churn's owner's place."""
+    rules = (
+        Rule(approvals={"reviewer": 1}),
+        Rule(models=("churn",), approvals={"reviewer": 1, "officer": 1}),
+    )
+    asked = {each: placed(each, THERE) for each in there}
+    running = [placed(SHARED_TARGET, HERE), placed(CHURN, HERE)]
+    state = LedgerState(
+        deployed={
+            each.target: Deployed(target=each.target, subject=each.subject, intent="", files="f",
+                                  release=each.release, since=1, source="s", namespace=each.namespace)
+            for each in running
+        },
+        policy=policy_subject(replace(RULED, rules=rules)),
+        ran={CHURN: {1: record("churn", verdicts=PASSED).digest}},
+    )  # fmt: skip
+    people = changes.pop("people", ("ravi",))
+    fields = {"state": state, "wanted": asked, "policy": replace(RULED, rules=rules), **changes}
+    found = step(**fields)
+    instance = replace(found.instance, policy=replace(RULED, rules=rules))
+    decisions = judge(by(replace(found, instance=instance), *people))
+    return {each.transition.model: (each.approved, each.reason) for each in decisions}
+
+
+def test_an_environment_moves_to_another_namespace_as_a_whole() -> None:
+    missing = (False, Reason.APPROVALS_MISSING)
+    assert moving(SHARED_TARGET, CHURN) == {SHARED: missing, "churn": missing}
+    both = {SHARED: (True, Reason.APPROVED), "churn": (True, Reason.APPROVED)}
+    assert moving(SHARED_TARGET, CHURN, people=("ravi", "mei")) == both
+    alone = moving(SHARED_TARGET, CHURN, judging=TOGETHER - 1)
+    assert alone == {SHARED: (True, Reason.APPROVED), "churn": missing}
+
+
+def test_what_guards_a_model_goes_only_with_it() -> None:
+    missing = (False, Reason.APPROVALS_MISSING)
+    assert moving() == {SHARED: missing, "churn": missing}
+    assert {each for each, _ in moving(people=("ravi", "mei")).values()} == {True}
+
+
+def test_a_model_does_not_move_without_what_guards_it() -> None:
+    unproven = {SHARED_TARGET: Pending(target=SHARED_TARGET, unproven=("c" * 40,))}
+    found = moving(SHARED_TARGET, CHURN, people=("ravi", "mei"), gathered=unproven)
+    assert found == dict.fromkeys((SHARED, "churn"), (False, Reason.AUTHOR_UNPROVEN))
+
+
+def test_what_nobody_asked_to_move_keeps_the_rest_where_it_is() -> None:
+    asked = {CHURN: placed(CHURN, HERE), SHARED_TARGET: placed(SHARED_TARGET, THERE)}
+    assert moving(wanted=asked) == {SHARED: (False, Reason.APPROVALS_MISSING)}
 
 
 def test_a_step_without_a_readable_parent_is_judged_all_the_same() -> None:
