@@ -21,6 +21,7 @@ from ordain.errors import UserError
 from ordain.services.judging.clone import open_clone
 from ordain.services.judging.workspace import at_base, governed
 from ordain.services.proofs.verify import verify
+from ordain.services.reading.audit import audit
 from ordain.services.reconciling.order import Outcome, Place
 from ordain.services.releases.gc import sweep
 from ordain.services.releases.release import History
@@ -258,6 +259,22 @@ def test_an_approved_base_branch_is_judged_from_the_next_step_on(running: World)
     assert (clone.base.name, len(clone.entries)) == ("origin/trunk", 3)
     assert failures(running.enter("ada"), running) == []
     assert governed(Repository(running.enter("ada"))).branch == "trunk"
+
+
+def test_an_audit_at_a_commit_of_the_ledgers_branch_says_what_ran_then(hosted: World) -> None:
+    where = fresh(hosted, "mei")
+    hosted.git("mei", "fetch", "-q", "origin", "live:refs/remotes/origin/live")
+
+    def ran(at: str) -> list[str | None]:
+        return [each.release for each in audit(where, at, None).events if each.release]
+
+    assert ran("origin/live") == ran("origin/main") == ["churn@2"]
+    assert ran("origin/live~1") == ["churn@1"]
+    hosted.git("mei", "checkout", "-q", "--orphan", "unrelated")
+    hosted.git("mei", "rm", "-q", "-r", "-f", ".")
+    hosted.git("mei", "commit", "-q", "--allow-empty", "-m", "Nothing")
+    with pytest.raises(UserError, match="no commit of"):
+        ran("unrelated")
 
 
 def test_a_stale_clone_finds_what_moved(hosted: World) -> None:

@@ -9,7 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from ordain.core.approvals.approval import POLICY_TARGET, Evidence, pending, policy_subject
-from ordain.core.approvals.judge import action_of, judge
+from ordain.core.approvals.judge import BACKWARDS, action_of, judge
+from ordain.core.approvals.merits import COMPARISON
+from ordain.core.approvals.moves import TOGETHER
 from ordain.core.approvals.step import Step
 from ordain.core.decisions import Decision, Deployed, LedgerState, Pending
 from ordain.core.gating.release import Release
@@ -19,7 +21,7 @@ from ordain.core.rendering.desired import Desired
 from ordain.core.specs.governance import SHARED, Key, Policy, Rule, Waiver
 from ordain.core.specs.governance import Person as Member
 from ordain.core.specs.identity import Target, Transition, training_slice
-from ordain.core.specs.spec import SizeGate
+from ordain.core.specs.spec import NonInferiorityGate, SizeGate
 from ordain.core.state.declared import Instance
 from tests.core import fleet as fleets
 from tests.core.fleet import ARTIFACT, PLAIN, POLICY, SPEC, STAGING, fleet
@@ -91,6 +93,7 @@ def step(target: Target = CHURN, verdicts: tuple[Verdict, ...] = PASSED, **chang
         "evidence": (),
         "today": TODAY,
         "present": lambda _: True,
+        "judging": COMPARISON,
     }
     made = Step(**{**fields, **changes})
     waiting = {
@@ -413,6 +416,48 @@ def test_what_ran_is_not_held_against_gates_that_were_declared_since() -> None:
     assert refusal(found)[0] == Reason.GATE_INSUFFICIENT
 
 
+COMPARING = replace(
+    SIZED, gates=replace(SIZED.gates, non_inferiority=NonInferiorityGate(metric="roc_auc", margin=0.02))
+)
+UNCOMPARED = fleets.record(
+    "churn", 2, training_slice=training_slice(COMPARING, {}, 0), verdicts=PASSED, artifact=fleets.OTHER
+)
+RUNNING = wanted(PRODUCTION, record("churn", verdicts=PASSED))
+
+
+def compared(**changes: Any) -> Step:
+    """A step that deploys a record that was compared with nothing, where that gate is declared."""
+    environments = {"staging": STAGING, "production": PLAIN}
+    instance = replace(fleet({"churn": COMPARING}, environments), policy=RULED)
+    fields: dict[str, Any] = {
+        "instance": replace(instance, releases={"churn": {2: UNCOMPARED}}),
+        "wanted": {CHURN: wanted(CHURN, UNCOMPARED), PRODUCTION: RUNNING},
+        "state": state_of(RUNNING),
+    }
+    return by(step(**{**fields, **changes}), "ravi")
+
+
+def test_what_was_compared_with_nothing_while_another_release_runs_is_insufficient() -> None:
+    reason, detail = refusal(compared())
+    assert (reason, "non_inferiority.roc_auc" in detail) == (Reason.GATE_INSUFFICIENT, True)
+    waiver = replace(WAIVER, gate="non_inferiority.roc_auc")
+    decision = decide(compared(policy=replace(RULED, waivers=(waiver,))))
+    assert (decision.approved, decision.waivers) == (True, (waiver,))
+
+
+def test_what_has_nothing_to_be_compared_with_or_ran_before_needs_no_comparison() -> None:
+    other = Target(environment="staging", model="fraud")
+    for running in ((), (wanted(other, record("fraud")),), (replace(RUNNING, release=None),)):
+        asked = {each.target: each for each in (*running, wanted(CHURN, UNCOMPARED))}
+        found = compared(state=state_of(*running), wanted=asked)
+        assert decide(found).approved
+    assert decide(compared(state=state_of(RUNNING, ran={CHURN: {2: UNCOMPARED.digest}}))).approved
+
+
+def test_before_comparisons_were_asked_for_none_was() -> None:
+    assert decide(compared(judging=COMPARISON - 1)).approved
+
+
 def test_what_was_made_of_another_declaration_runs_nowhere_at_first() -> None:
     found = by(step(), "ravi")
     other = replace(found.instance, models=fleet({"churn": SPEC}, {"staging": STAGING}).models)
@@ -497,6 +542,74 @@ def test_going_back_is_a_rollback_only_to_another_release_that_ran() -> None:
     assert [action_of(each, ahead) for each in waiting(ahead)] == ["change"]
     same = step(state=state_of(replace(one, subject=OLD), subjects=ran), **options)
     assert [action_of(each, same) for each in waiting(same)] == ["change"]
+    forth = step(state=state_of(one, subjects=ran), wanted={CHURN: two}, **options)
+    assert [action_of(each, forth) for each in waiting(forth)] == ["change"]
+    before = replace(forth, judging=BACKWARDS - 1)
+    assert [action_of(each, before) for each in waiting(before)] == ["rollback"]
+    bare = step(state=state_of(replace(two, release=None), subjects=ran), **options)
+    assert [action_of(each, bare) for each in waiting(bare)] == ["change"]
+
+
+HERE, THERE = "ml-staging", "ml-moved"
+
+
+def placed(target: Target, namespace: str) -> Desired:
+    """What runs or is wanted in a namespace: a release of a model, or what an environment shares."""
+    release = None if target == SHARED_TARGET else record("churn", verdicts=PASSED)
+    found = wanted(target, release)
+    return replace(found, namespace=namespace, subject=f"{found.subject} in {namespace}")
+
+
+def moving(*there: Target, **changes: Any) -> dict[str, tuple[bool, str]]:
+    """Verdicts where churn and what staging shares run, `there` is wanted elsewhere and ravi approves all
+    but churn's owner's place."""
+    rules = (
+        Rule(approvals={"reviewer": 1}),
+        Rule(models=("churn",), approvals={"reviewer": 1, "officer": 1}),
+    )
+    asked = {each: placed(each, THERE) for each in there}
+    running = [placed(SHARED_TARGET, HERE), placed(CHURN, HERE)]
+    state = LedgerState(
+        deployed={
+            each.target: Deployed(target=each.target, subject=each.subject, intent="", files="f",
+                                  release=each.release, since=1, source="s", namespace=each.namespace)
+            for each in running
+        },
+        policy=policy_subject(replace(RULED, rules=rules)),
+        ran={CHURN: {1: record("churn", verdicts=PASSED).digest}},
+    )  # fmt: skip
+    people = changes.pop("people", ("ravi",))
+    fields = {"state": state, "wanted": asked, "policy": replace(RULED, rules=rules), **changes}
+    found = step(**fields)
+    instance = replace(found.instance, policy=replace(RULED, rules=rules))
+    decisions = judge(by(replace(found, instance=instance), *people))
+    return {each.transition.model: (each.approved, each.reason) for each in decisions}
+
+
+def test_an_environment_moves_to_another_namespace_as_a_whole() -> None:
+    missing = (False, Reason.APPROVALS_MISSING)
+    assert moving(SHARED_TARGET, CHURN) == {SHARED: missing, "churn": missing}
+    both = {SHARED: (True, Reason.APPROVED), "churn": (True, Reason.APPROVED)}
+    assert moving(SHARED_TARGET, CHURN, people=("ravi", "mei")) == both
+    alone = moving(SHARED_TARGET, CHURN, judging=TOGETHER - 1)
+    assert alone == {SHARED: (True, Reason.APPROVED), "churn": missing}
+
+
+def test_what_guards_a_model_goes_only_with_it() -> None:
+    missing = (False, Reason.APPROVALS_MISSING)
+    assert moving() == {SHARED: missing, "churn": missing}
+    assert {each for each, _ in moving(people=("ravi", "mei")).values()} == {True}
+
+
+def test_a_model_does_not_move_without_what_guards_it() -> None:
+    unproven = {SHARED_TARGET: Pending(target=SHARED_TARGET, unproven=("c" * 40,))}
+    found = moving(SHARED_TARGET, CHURN, people=("ravi", "mei"), gathered=unproven)
+    assert found == dict.fromkeys((SHARED, "churn"), (False, Reason.AUTHOR_UNPROVEN))
+
+
+def test_what_nobody_asked_to_move_keeps_the_rest_where_it_is() -> None:
+    asked = {CHURN: placed(CHURN, HERE), SHARED_TARGET: placed(SHARED_TARGET, THERE)}
+    assert moving(wanted=asked) == {SHARED: (False, Reason.APPROVALS_MISSING)}
 
 
 def test_a_step_without_a_readable_parent_is_judged_all_the_same() -> None:

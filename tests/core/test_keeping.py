@@ -48,7 +48,15 @@ def deployed(release: Release | None, target: Target = CHURN) -> Deployed:
 
 def state(running: Release | None, *ran: int) -> LedgerState:
     found = {SHARED: deployed(None, SHARED)}
-    return LedgerState(deployed={**found, CHURN: deployed(running)}, ran={CHURN: dict.fromkeys(ran, "r")})
+    there = {**found, CHURN: deployed(running)}
+    return LedgerState(head="h", deployed=there, ran={CHURN: dict.fromkeys(ran, "r")})
+
+
+def test_without_a_ledger_every_record_keeps_its_artifact() -> None:
+    records = [released(number) for number in (1, 2, 3)]
+    found = keep(Ledger(entries=(), state=LedgerState()), records, {}, HERE)
+    assert list(found) == [artifact(number) for number in (1, 2, 3)]
+    assert "no ledger is here" in found[artifact(1)].reasons[0]
 
 
 def kept(
@@ -108,7 +116,7 @@ def test_what_runs_its_baseline_and_what_may_come_back_are_kept() -> None:
 
 def test_an_open_request_keeps_what_it_pins_and_the_newest() -> None:
     records = [released(5), released(6, baseline=5), released(7)]
-    found = kept(LedgerState(), [], {"feature": tip(6, *records)})
+    found = kept(LedgerState(head="h"), [], {"feature": tip(6, *records)})
     assert reasons(found, 6) == ("pinned in staging on feature",)
     assert reasons(found, 5) == ("baseline of churn@6",)
     assert reasons(found, 7) == ("newest release on feature",)

@@ -20,6 +20,7 @@ from ordain.core.releasing.releasing import (
     Judgement,
     deployed_baseline,
     is_same,
+    lacks_comparison,
     next_number,
     numbers_in_use,
     promotion_order,
@@ -187,6 +188,8 @@ BASELINES: list[tuple[LedgerState | None, dict[str, Any], int | None]] = [
     (ledger(staging=3), {"production": {"churn": 1}}, 3),
     (ledger(staging=3, production=2), {}, 2),
     (ledger(staging=3, production=None), {}, 3),
+    (ledger(staging=3, island=2), {}, 3),
+    (ledger(island=2), {}, 2),
 ]
 
 
@@ -238,6 +241,44 @@ def test_what_does_not_change_the_champion(change: dict[str, Any]) -> None:
 @pytest.mark.parametrize("change", OTHER.values(), ids=OTHER.keys())
 def test_what_does(change: dict[str, Any]) -> None:
     assert not is_same(RECORD, msgspec.structs.replace(EVIDENCE, **change))
+
+
+ALONE = record_of(EVIDENCE, Judgement(notes=("no baseline yet",)), 2)
+RAN = {Target(environment="staging", model="churn"): {2: ALONE.digest}}
+
+
+@pytest.mark.parametrize(
+    ("record", "state", "lacking"),
+    [
+        (ALONE, ledger(), False),
+        (ALONE, ledger(production=1), True),
+        (ALONE, ledger(island=1), True),
+        (ALONE, ledger(production=None), False),
+        (ALONE, LedgerState(deployed=ledger(production=1).deployed, ran=RAN), False),
+        (RECORD, ledger(production=1), False),
+        (ALONE, None, False),
+    ],
+)
+def test_a_record_lacks_the_comparison_that_was_to_be_had(
+    instance: Instance, record: Release, state: LedgerState | None, lacking: bool
+) -> None:
+    assert lacks_comparison(record, with_pins(instance, staging=environment()), state) == lacking
+
+
+def test_without_a_ledger_a_record_is_not_compared_with_itself(instance: Instance) -> None:
+    declared = with_pins(instance, staging=environment(churn=2))
+    pinned = declared.releases["churn"][2]
+    alone = msgspec.structs.replace(pinned, verdicts=()).closed()
+    declared = msgspec.structs.replace(declared, releases={"churn": {1: pinned, 2: alone}})
+    assert not lacks_comparison(alone, declared, None)
+    assert lacks_comparison(alone, with_pins(declared, staging=environment(churn=1)), None)
+
+
+def test_where_no_comparison_is_declared_none_is_lacking(instance: Instance) -> None:
+    spec = instance.models.models["churn"]
+    plain = msgspec.structs.replace(spec, gates=msgspec.structs.replace(spec.gates, non_inferiority=None))
+    models = msgspec.structs.replace(instance.models, models={"churn": plain})
+    assert not lacks_comparison(ALONE, msgspec.structs.replace(instance, models=models), ledger(production=1))
 
 
 def test_a_refusal_lists_every_gate_and_both_ways_forward() -> None:

@@ -169,6 +169,25 @@ def test_a_misnamed_file_is_not_simply_never_read(repository: Path) -> None:
     assert problem.suggestion == "git mv models.yml models.yaml"
 
 
+def test_the_base_branch_is_the_one_that_approved_policies_name(clone: Path) -> None:
+    service = "manifests/staging/churn/service.yaml"
+    policy = (clone / "policy.yaml").read_bytes() + b"\nbranch: elsewhere\n"
+    write(clone, {service: b"a: 2\n", "policy.yaml": policy})
+    commit(clone, "Other manifests, and another branch to hold them against")
+    git(clone, "push", "--quiet", "origin", "HEAD:elsewhere")
+    git(clone, "fetch", "--quiet", "origin")
+    assert found(clone) == [(service, "manifests-edited")]
+
+
+def test_a_branch_is_named_without_its_ref(repository: Path) -> None:
+    policy = repository / "policy.yaml"
+    policy.write_text(policy.read_text() + "\nbranch: refs/heads/main\nlive: refs/heads/live\n")
+    told = [each for each in check(repository).problems if each.code == "branch-as-ref"]
+    assert [(each.file, each.suggestion) for each in told] == [
+        ("policy.yaml", "give the name without refs/heads/")
+    ] * 2
+
+
 def test_a_record_never_changes(clone: Path) -> None:
     path = "releases/churn/1.yaml"
     write(clone, {path: b"version: 1\n"})

@@ -17,6 +17,7 @@ from ordain.cli.main import ordain
 from ordain.core.artifacts.artifact import build_layout
 from ordain.core.canonical import bytes_digest
 from ordain.errors import UserError
+from ordain.services.reconciling.order import Place
 from ordain.services.releases.gc import sweep
 from tests.adapters.test_artifacts import files
 from tests.services.world import record
@@ -76,6 +77,24 @@ def test_only_what_nothing_needs_is_garbage(running: World, store: Store) -> Non
     gone = sweep(where, store, remove=True)
     assert (gone.removed, gone.freed, len(store.digests())) == (True, 2, 3)
     assert sweep(where, store, remove=True).garbage == ()
+
+
+def test_a_ledger_that_lies_elsewhere_may_need_every_release(world: World, tmp_path: Path) -> None:
+    goal = Place(world.order().source.address, "elsewhere")
+    found = Store(tmp_path / "store")
+    for number in (1, 2):
+        branch = world.release("dana", "churn", number)
+        world.approve(branch, "ravi")
+        world.merge(branch)
+        assert world.reconcile(target=goal).entries
+        world.git("dana", "push", "-q", "origin", f":{branch}")
+        listed(found, record("churn", number).artifact)
+    where = clone(world)
+    world.run(where, "git", "fetch", "-q", "--prune", "origin", who="mei")
+    seen = sweep(where, found, remove=True)
+    assert (len(seen.kept), seen.garbage) == (2, ())
+    reasons = {each.releases: each.reasons for each in seen.kept}
+    assert any("no ledger is here" in each for each in reasons["churn@1",])
 
 
 def test_an_unproven_ledger_removes_nothing(running: World, store: Store) -> None:

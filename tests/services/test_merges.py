@@ -125,6 +125,19 @@ def test_different_models_merge_by_themselves(
         assert (where / f"releases/{model}/{number}.yaml").exists()
 
 
+def test_neighbours_added_at_once_conflict_where_people_write_and_each_remedy_is_named(fleet: World) -> None:
+    requests(fleet, ("uplift", 1), ("upsell", 1))
+    torn = conflicted(fleet)
+    written = {"models.yaml", "params.yaml", STAGING}
+    assert torn <= {*written, "dvc.yaml", "dvc.lock"}
+    found = said(fleet.enter("ravi"))
+    assert torn <= set(found)
+    assert {found[each].partition(" where")[0] for each in torn & written} == {
+        "resolve the conflict: keep both sides"
+    }
+    assert {found[each].partition(",")[0] for each in torn - written} <= {"ordain run"}
+
+
 def test_one_model_trained_twice_says_what_to_rerun(fleet: World) -> None:
     requests(fleet, ("churn", 2), ("churn", 2))
     where = fleet.enter("ravi")

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from ordain.adapters import webhooks
+from ordain.adapters import bounded_server
 from ordain.adapters.forges.place import Token, place_of
 from ordain.adapters.forges.telling import Teller
 from ordain.adapters.webhooks import Hooks
@@ -158,9 +158,9 @@ def test_what_is_malformed_or_too_large_is_refused(forge: StandIn, sent: bytes, 
 def test_the_slow_and_the_many_do_not_keep_others_out(
     forge: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhooks, "PATIENCE", 1.0)
+    monkeypatch.setattr(bounded_server, "PATIENCE", 1.0)
     with listening(receiver(forge, Clock())) as address, ExitStack() as stack:
-        slow = [socket.create_connection(address, timeout=20) for _ in range(webhooks.CONNECTIONS)]
+        slow = [socket.create_connection(address, timeout=20) for _ in range(bounded_server.CONNECTIONS)]
         for each in slow:
             stack.enter_context(each)
             each.sendall(HEAD + b"Content-Length: 100\r\n\r\n[")

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
 
 from ordain.adapters.git import Repository
 from ordain.adapters.git.batch import Batch
 from ordain.adapters.git.command import Command
+from ordain.adapters.round_metrics import MetricsServer, RoundMetrics
 from ordain.adapters.stopping import Stopping
+from ordain.cli.reconcile import command
 from ordain.core.ledger.ledger import decode
 from ordain.errors import RetryLater, UserError
 from ordain.services.reconciling.order import Outcome
@@ -130,6 +137,72 @@ def watching(world: World) -> Iterator[Watching]:
     yield found
     found.process.kill()
     found.end()
+
+
+def asked(address: str, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"{address}{path}", timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_rounds_are_told_to_prometheus_and_to_a_kubelet(world: World) -> None:
+    world.approve(branch := world.release("dana", "churn", 1), "ravi")
+    world.merge(branch)
+    watching = Watching(world, "--metrics-port", "0")
+    try:
+        address = watching.until("metrics on http://127.0.0.1:").split()[-1].removesuffix("/metrics")
+        watching.until("pushed")
+        assert asked(address, "/livez")[0] == 200
+        assert asked(address, "/elsewhere")[0] == 404
+        until(lambda: asked(address, "/readyz")[0] == 200)
+        away = world.origin.rename(world.root / "away.git")
+        until(lambda: asked(address, "/readyz")[0] == 503)
+        away.rename(world.origin)
+        until(lambda: asked(address, "/readyz")[0] == 200)
+        found = {
+            (each.name, *each.labels.values()): each.value
+            for family in text_string_to_metric_families(asked(address, "/metrics")[1])
+            for each in family.samples
+        }
+        assert found["ordain_reconcile_rounds_total", "good"] >= 2
+        bad = "failed", "busy"
+        assert sum(found["ordain_reconcile_rounds_total", each] for each in bad) >= 1
+        assert found["ordain_reconcile_decisions_total", "applied"] >= 1
+        assert found["ordain_reconcile_decisions_total", "refused"] >= 0
+        rounds = sum(found["ordain_reconcile_rounds_total", each] for each in ("good", *bad))
+        assert found["ordain_reconcile_round_duration_seconds_count",] >= rounds
+        assert 0 <= found["ordain_reconcile_seconds_since_good_round",] < 60
+        watching.process.send_signal(signal.SIGTERM)
+        assert watching.end() == 0
+    finally:
+        watching.process.kill()
+        watching.end()
+
+
+def until(found: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 60
+    while not found():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
+def test_before_the_first_good_round_there_is_no_time_since() -> None:
+    metrics = RoundMetrics()
+    sample = metrics.registry.get_sample_value
+    assert math.isnan(sample("ordain_reconcile_seconds_since_good_round") or 0)
+    with MetricsServer(("127.0.0.1", 0), metrics) as server:
+        port = server.server_address[1]
+        assert asked(f"http://127.0.0.1:{port}", "/readyz")[0] == 503
+        with pytest.raises(UserError, match="cannot listen"):
+            MetricsServer(("127.0.0.1", port), metrics)
+
+
+def test_metrics_are_for_watching() -> None:
+    done = CliRunner().invoke(command, ["--key", __file__, "--metrics-port", "0"])
+    assert done.exit_code == 2
+    assert "--watch" in done.output
 
 
 def test_merges_are_reconciled_as_they_come_and_an_origin_that_is_away_is_told(

@@ -266,6 +266,22 @@ def test_a_second_run_changes_nothing(work: Callable[[], Path]) -> None:
     assert snapshot(root) == before
 
 
+def test_a_record_that_was_compared_with_nothing_is_made_again_once_another_runs(
+    work: Callable[[], Path], trees: Trees, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = work()
+    go(root)
+    switch(root, trees["other"])
+    go(root)
+    deploy(root, monkeypatch, 1)
+    done = go(root)
+    assert (done.release, done.recorded, done.baseline) == ("churn@3", True, "churn@1")
+    old, new = record(root, 2), record(root, 3)
+    assert (old.artifact, old.baseline) == (new.artifact, None)
+    assert [each.gate for each in set(new.verdicts) - set(old.verdicts)] == ["non_inferiority.roc_auc"]
+    assert go(root).written == ()
+
+
 def test_two_people_get_the_same_record(work: Callable[[], Path], trees: Trees, tmp_path: Path) -> None:
     root = work()
     go(root)

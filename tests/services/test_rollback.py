@@ -74,7 +74,21 @@ def test_rolling_back_twice_goes_further_back(promoted: World) -> None:
     assert promoted.rollback("dana", "staging").release == 2
     promoted.deploy("rollback/churn-staging-1", "ravi")
     assert promoted.rollback("dana", "staging").release == 1
-    assert promoted.rollback("dana", "staging", 3).release == 3
+    assert promoted.rollback("dana", "staging", 1).release == 1
+
+
+def test_what_was_withdrawn_comes_back_by_no_quicker_rule(promoted: World) -> None:
+    promoted.deploy(promoted.rollback("dana", "production").branch, "ravi")
+    with pytest.raises(UserError, match="no way back"):
+        promoted.rollback("dana", "production", 2)
+    where = promoted.branch("dana", "forth")
+    place = where / "environments/production.yaml"
+    place.write_text(place.read_text().replace("release: 1", "release: 2"))
+    promoted.commit("dana", "Churn@2 again")
+    outcome = promoted.deploy(promoted.push("dana"), "ravi")
+    (decision,) = [each for entry in outcome.entries for each in entry.decisions]
+    assert (decision.action, decision.reason) == ("change", Reason.STALE_APPROVAL)  # of mei, the first time
+    assert decision.missing == {"risk-officer": 1}
 
 
 def test_what_never_ran_cannot_come_back(running: World) -> None:

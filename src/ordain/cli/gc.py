@@ -21,8 +21,9 @@ def command(*, remove: bool, as_json: bool, quiet: bool, root: Path) -> None:
 
     What runs, the baseline that it was judged against, every release that an environment may go back to,
     and whatever a branch or a working tree of this repository pins is never garbage. A branch that can't be
-    read keeps everything that it could name. `git fetch` first: a branch that is not here can't be asked,
-    and neither can another clone that shares the store.
+    read keeps everything that it could name; where no ledger is found, every record keeps its artifact.
+    `git fetch` first: a branch that is not here can't be asked, and neither can another clone that shares
+    the store.
 
     \b
     Examples:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from ordain.cli.keys import KeyFile
 from ordain.errors import RetryLater, UserError
 
 if TYPE_CHECKING:
+    from ordain.adapters.round_metrics import RoundMetrics
     from ordain.services.reconciling.order import Order, Outcome
 
 
@@ -40,9 +42,26 @@ if TYPE_CHECKING:
     type=FiniteRange(0.1, 86400),
     help="Seconds between rounds of --watch; after failures twice as many each time, at most 900 or this.",
 )
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    help="With --watch: serve /metrics, /livez and /readyz on this port; 0: any free one.",
+)
+@click.option(
+    "--metrics-host", default="127.0.0.1", show_default=True, help="Address that --metrics-port listens on."
+)
 @clone_options
 def command(
-    *, key: Path, target: str | None, watching: bool, interval: float, as_json: bool, quiet: bool, root: Path
+    *,
+    key: Path,
+    target: str | None,
+    watching: bool,
+    interval: float,
+    metrics_port: int | None,
+    metrics_host: str,
+    as_json: bool,
+    quiet: bool,
+    root: Path,
 ) -> None:
     """Turn approved state into manifests and ledger, in one push without force.
 
@@ -60,7 +79,7 @@ def command(
     Examples:
       ordain reconcile --key /run/secrets/collector
       ordain reconcile --target '#live'
-      ordain reconcile --watch --interval 30
+      ordain reconcile --watch --interval 30 --metrics-port 9464
     """
     from ordain.services.reconciling.reconcile import reconcile
 
@@ -68,18 +87,52 @@ def command(
         return reconcile(order(root, key, target))
 
     console = Console(as_json=as_json, quiet=quiet)
+    if metrics_port is not None and not watching:
+        raise click.UsageError("--metrics-port is for --watch: one round has nobody to ask it")
     if watching:
-        _watch(once, interval, console)
+        with _metrics(metrics_host, metrics_port, console) as metrics:
+            _watch(once, interval, console, metrics)
     else:
         outcome = once()
         console.result(_body(outcome), "\n".join(_lines(outcome)))
 
 
-def _watch(once: Callable[[], Outcome], interval: float, console: Console) -> None:
+@contextmanager
+def _metrics(host: str, port: int | None, console: Console) -> Iterator[RoundMetrics | None]:
+    """What counts rounds and is served meanwhile; None without a port."""
+    if port is None:
+        yield None
+        return
+    from ordain.adapters.round_metrics import MetricsServer, RoundMetrics
+
+    metrics = RoundMetrics()
+    with MetricsServer((host, port), metrics) as server:
+        found = server.server_address[:2]
+        console.say(f"metrics on http://{found[0]!s}:{found[1]}/metrics")
+        yield metrics
+
+
+def _count(metrics: RoundMetrics, ended: Outcome | UserError | RetryLater) -> None:
+    if isinstance(ended, UserError | RetryLater):
+        metrics.ended("busy" if isinstance(ended, RetryLater) else "failed")
+        return
+    verdicts = [each.approved for entry in ended.entries for each in entry.decisions]
+    metrics.ended("good", applied=verdicts.count(True), refused=verdicts.count(False))
+
+
+def _watch(
+    once: Callable[[], Outcome], interval: float, console: Console, metrics: RoundMetrics | None
+) -> None:
     from ordain.adapters.stopping import Stopping
     from ordain.services.reconciling.watch import delay_of, watch
 
+    def timed() -> Outcome:
+        with metrics.timed() if metrics else nullcontext():
+            return once()
+
     def tell(ended: Outcome | UserError | RetryLater) -> None:
+        if metrics:
+            _count(metrics, ended)
         if isinstance(ended, UserError | RetryLater):
             console.failure(ended)
         elif ended.entries or ended.repaired:
@@ -90,7 +143,7 @@ def _watch(once: Callable[[], Outcome], interval: float, console: Console) -> No
 
     with Stopping() as stopping:
         console.say(f"reconciling every {interval:g} seconds")
-        watch(once, tell, stopping.within, delay)
+        watch(timed, tell, stopping.within, delay)
 
 
 def _body(outcome: Outcome) -> dict[str, Any]:

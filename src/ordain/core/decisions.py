@@ -106,7 +106,7 @@ class Entry(Value, frozen=True, kw_only=True):
         repaired: paths below `manifests/` that somebody had edited and this entry's commit restored.
         requests: attestations of the merged requests since the entry before, oldest first.
         summaries: SLSA verification summaries of the decisions on models, in the order of `decisions`.
-        judging: version of the rules by which makers were found (ADR 0020); entries from before it say 1.
+        judging: version of the rules by which it was judged (ADR 0020); entries from before it say 1.
         sighted: digests of approvals that the ledger sees for the first time and no decision carries yet.
     """
 

@@ -8,14 +8,17 @@ from msgspec.structs import replace
 
 from ordain.core.approvals.approval import POLICY_TARGET, pending
 from ordain.core.approvals.merits import merits
+from ordain.core.approvals.moves import together
 from ordain.core.approvals.quorum import declared_risk, once, required, roles_of, signed_only, unfilled
 from ordain.core.approvals.step import Refusal, Step
 from ordain.core.approvals.voices import Hearing, name_of
 from ordain.core.decisions import Action, Approval, Decision, Pending
 from ordain.core.reasons import Reason
 from ordain.core.specs.governance import Waiver
-from ordain.core.specs.identity import Transition
+from ordain.core.specs.identity import ReleaseRef, Transition
 
+# Version of the rules since which a rollback leads to an older release.
+BACKWARDS = 4
 # The most telling reason first, where several approvals failed to count.
 _PEOPLE = (
     Reason.SELF_APPROVAL,
@@ -51,11 +54,11 @@ def judge(step: Step) -> tuple[Decision, ...]:
             # What this step takes away is gone for everything else that it brings.
             step = replace(step, later=(step.instance.policy, *step.later))
         decisions.append(decision)
-    return tuple(decisions)
+    return together(step, decisions)
 
 
 def action_of(transition: Transition, step: Step) -> Action:
-    """What a transition amounts to; a rollback leads to exactly what ran there before."""
+    """What a transition amounts to; a rollback leads to exactly what ran there before, of an older one."""
     if transition.target == POLICY_TARGET:
         return "policy"
     if transition.before is None:
@@ -64,7 +67,14 @@ def action_of(transition: Transition, step: Step) -> Action:
         return "retire"
     running, wanted = step.state.deployed[transition.target], step.wanted[transition.target]
     back = transition.after in step.state.subjects.get(transition.target, frozenset())
-    return "rollback" if back and running.release != wanted.release else "change"
+    return "rollback" if back and _is_older(wanted.release, running.release, step.judging) else "change"
+
+
+def _is_older(wanted: ReleaseRef | None, running: ReleaseRef | None, judging: int) -> bool:
+    """Whether a release comes before another one: forth again to what was withdrawn is no way back."""
+    if judging < BACKWARDS:
+        return wanted != running
+    return wanted is not None and running is not None and wanted.number < running.number
 
 
 def _decide(step: Step, transition: Transition, waivers: Sequence[Waiver]) -> Decision:

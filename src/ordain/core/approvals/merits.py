@@ -18,8 +18,10 @@ from ordain.core.state.validate_models import gate_names
 
 # The gate that every model has, whatever it declared when a release of it was made.
 ALWAYS = ("parity",)
-# The first release has nothing to be compared with.
+# The first release has nothing to be compared with; what comes while another runs has.
 COMPARED = "non_inferiority."
+# Version of the rules since which a declared comparison is missed where there was something to compare with.
+COMPARISON = 4
 _WHY = {
     Reason.WAIVER_EXPIRED: "its waiver has expired",
     Reason.WAIVER_UNAPPROVED: "its waiver is not approved",
@@ -127,4 +129,12 @@ def _verdicts(step: Step, release: Release) -> tuple[Verdict, ...]:
     if _ran(step, release.ref):
         return complete(release.verdicts, ALWAYS)
     names = gate_names(step.instance.models.models[release.model])
-    return complete(release.verdicts, [each for each in names if not each.startswith(COMPARED)])
+    if step.judging < COMPARISON or not _runs(step, release.model):
+        names = tuple(each for each in names if not each.startswith(COMPARED))
+    return complete(release.verdicts, names)
+
+
+def _runs(step: Step, model: str) -> bool:
+    """Whether any release of a model runs anywhere."""
+    running = step.state.deployed.items()
+    return any(target.model == model and each.release is not None for target, each in running)

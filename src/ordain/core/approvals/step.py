@@ -32,6 +32,7 @@ class Step(Value, frozen=True, kw_only=True):
         evidence: every approval at hand.
         today: the day of observation, ISO 8601, UTC.
         present: whether an artifact was published, by the image that the cluster pulls.
+        judging: version of the rules to judge by.
     """
 
     instance: Instance
@@ -43,6 +44,7 @@ class Step(Value, frozen=True, kw_only=True):
     evidence: Sequence[Evidence]
     today: str
     present: Callable[[str], bool]
+    judging: int
     later: Sequence[Policy] = ()
     revoked: Collection[str] = ()
     first: First = unseen

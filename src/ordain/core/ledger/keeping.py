@@ -90,6 +90,10 @@ def kept(
     ]
     needs += [each._replace(reason="") if each.artifact in by_ledger else each for each in declared]
     needs += _unknown(ledger.state, by_label, here)
+    if ledger.state.head is None:
+        # It may lie where this clone does not look, as `reconcile --target` may have put it.
+        reason = "has a record, and no ledger is here that could say whether it runs"
+        needs += [_Need(each.artifact, each.ref.label, reason) for each in at_hand]
     why: dict[str, set[str]] = {}
     named: dict[str, set[str]] = {}
     for each in needs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from ordain.core.approvals.merits import COMPARED
 from ordain.core.decisions import LedgerState
 from ordain.core.gating.release import Baseline, Champion, DataRecord, Release
 from ordain.core.gating.verdicts import Verdict
@@ -14,8 +15,6 @@ from ordain.core.specs.identity import ReleaseRef, Target
 from ordain.core.specs.parts import Part
 from ordain.core.state.instance import Instance
 from ordain.errors import UserError
-
-NON_INFERIORITY = "non_inferiority."
 
 
 class Evidence(Part, frozen=True, kw_only=True):
@@ -73,6 +72,8 @@ def promotion_order(environments: Mapping[str, Environment]) -> tuple[str, ...]:
 def deployed_baseline(model: str, instance: Instance, ledger: LedgerState | None) -> ReleaseRef | None:
     """The release that a champion is judged against: the one that runs farthest along the promotion.
 
+    Where no path of promotion leads counts last, by name.
+
     Args:
         model: its name.
         instance: the declared state.
@@ -81,10 +82,12 @@ def deployed_baseline(model: str, instance: Instance, ledger: LedgerState | None
     Returns:
         None when no release of the model is deployed anywhere.
     """
-    for environment in reversed(promotion_order(instance.environments)):
+    running = {target.environment for target in ledger.deployed} if ledger else set()
+    order = promotion_order(instance.environments)
+    for environment in (*reversed(order), *sorted({*instance.environments, *running} - set(order))):
         if ledger is not None:
-            running = ledger.deployed.get(Target(environment=environment, model=model))
-            found = running.release if running else None
+            deployed = ledger.deployed.get(Target(environment=environment, model=model))
+            found = deployed.release if deployed else None
         else:
             record = instance.pinned(model, environment)
             found = record.ref if record else None
@@ -122,8 +125,24 @@ def is_same(record: Release, evidence: Evidence) -> bool:
     )
 
 
+def lacks_comparison(record: Release, instance: Instance, ledger: LedgerState | None) -> bool:
+    """Whether the comparison that a model declares is missing from a record that has yet to run, though
+    there is something to compare it with: it may not be deployed, and releasing makes another record.
+
+    Args:
+        ledger: what is deployed; None where there is no ledger to ask, as for `deployed_baseline`.
+    """
+    compared = any(each.gate.startswith(COMPARED) for each in record.verdicts)
+    if instance.models.models[record.model].gates.non_inferiority is None or compared:
+        return False
+    ran = ledger.ran.items() if ledger else ()
+    if any(target.model == record.model and record.number in numbers for target, numbers in ran):
+        return False
+    return deployed_baseline(record.model, instance, ledger) not in (None, record.ref)
+
+
 def _outcomes(verdicts: Sequence[Verdict]) -> dict[str, str]:
-    return {each.gate: each.outcome for each in verdicts if not each.gate.startswith(NON_INFERIORITY)}
+    return {each.gate: each.outcome for each in verdicts if not each.gate.startswith(COMPARED)}
 
 
 def record_of(evidence: Evidence, judgement: Judgement, number: int) -> Release:

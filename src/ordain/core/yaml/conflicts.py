@@ -32,4 +32,4 @@ def mended_by(path: str) -> str:
         return f"ordain run {model}, then `ordain release {model}` and `git add pipelines releases`"
     if path in _FLEET:
         return "ordain run, then `git add dvc.yaml dvc.lock`"
-    return "resolve the conflict, then remove the marker lines"
+    return "resolve the conflict: keep both sides where each adds something; then remove the marker lines"

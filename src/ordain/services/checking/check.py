@@ -16,6 +16,7 @@ from ordain.adapters import files as disk
 from ordain.core.pipelines.pipeline import CODE_TOPS, context_of, is_code_path, pipeline_files
 from ordain.core.problems import Problem
 from ordain.core.state import schema
+from ordain.core.state.branches import branch_problems
 from ordain.core.state.declared import Declared
 from ordain.core.state.instance import Instance, is_state_path, load
 from ordain.core.state.placeholders import placeholder_images
@@ -30,9 +31,6 @@ TOPS = (
     *("models.yaml", "params.yaml", "policy.yaml", "environments", "releases"),
     *("models.yml", "params.yml", "policy.yml"),
 )
-
-
-DEFAULT_BRANCH = "main"
 
 
 class Checked(Struct, frozen=True, kw_only=True):
@@ -71,15 +69,16 @@ def check(root: Path) -> Checked:
     problems += _schema_problems(root)
     problems += conflict_problems(root, {each.file for each in problems if each.code == "merge-conflict"})
     instance = loaded.instance
-    problems += history_problems(root, files, instance.policy.branch if instance else DEFAULT_BRANCH)
+    problems += history_problems(root, files)
     if instance is None:
         return Checked(problems=tuple(sorted(set(problems))), files=len(files))
-    problems += _source_problems(root, instance, loaded.documents)
+    declared = Declared(instance=instance, documents=loaded.documents)
+    problems += [*branch_problems(declared), *_source_problems(root, instance, loaded.documents)]
     if not loaded.problems:
         problems += _generated_problems(root, instance)
     return Checked(
         problems=tuple(sorted(set(problems))),
-        notes=tuple(placeholder_images(Declared(instance=instance, documents=loaded.documents))),
+        notes=tuple(placeholder_images(declared)),
         files=len(files),
         models=len(instance.models.models),
         environments=len(instance.environments),

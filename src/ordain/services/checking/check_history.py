@@ -20,15 +20,18 @@ if TYPE_CHECKING:
 
 RELEASES, MANIFESTS = "releases/", "manifests/"
 SHOWN = 20
+DEFAULT_BRANCH = "main"
 
 
-def history_problems(root: Path, files: Mapping[str, bytes], branch: str) -> list[Problem]:
+def history_problems(root: Path, files: Mapping[str, bytes]) -> list[Problem]:
     """Records and manifests that differ from what Git holds; nothing where there is no Git.
+
+    They are compared with the base branch that approved policies name, as last fetched from `origin`:
+    what the working tree's own policy says of it is for people to approve first.
 
     Args:
         root: the repository's top folder, resolved.
         files: the declared state of the working tree.
-        branch: the base branch, as last fetched from `origin`.
     """
     from ordain.adapters.git import find_repository
 
@@ -39,6 +42,7 @@ def history_problems(root: Path, files: Mapping[str, bytes], branch: str) -> lis
     head = repository.find("HEAD")
     if head is None or repository.folder.resolve() != root:
         return []
+    branch = _base_branch(repository, head)
     base = repository.find(f"refs/remotes/origin/{branch}")
     try:
         return [
@@ -49,6 +53,19 @@ def history_problems(root: Path, files: Mapping[str, bytes], branch: str) -> lis
     except UserError as error:
         fault = Fault(error.reason or "unreadable", error.what, error.fix)
         return [Document(file=error.where).at_value((), fault)]
+
+
+def _base_branch(repository: Repository, head: str) -> str:
+    """The base branch by the policies that were approved; by the usual name where there is none yet."""
+    from ordain.adapters.resources import templates
+    from ordain.services.judging.branches import of_clone
+    from ordain.services.judging.ground import ground
+    from ordain.services.judging.states import States
+
+    try:
+        return ground(States(repository, templates()), head, of_clone(repository)).branch
+    except UserError:
+        return DEFAULT_BRANCH
 
 
 def _record_problems(

@@ -128,8 +128,8 @@ class Walk:
         step = Step(
             instance=now.instance, wanted=now.wanted, parent=self._before.instance, state=self.state,
             policy=self.policy, gathered=gathered, evidence=tuple(self._evidence),
-            today=self._context.now[:10], present=self._context.present, first=self._listening.first,
-            later=self._later(commit), names=self._names(),
+            today=self._context.now[:10], present=self._context.present, judging=self._context.judging,
+            first=self._listening.first, later=self._later(commit), names=self._names(),
             revoked=self._listening.revoked(self.state) | revoked(now.instance.policy),
         )  # fmt: skip
         decisions = judge(step)

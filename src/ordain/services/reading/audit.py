@@ -9,9 +9,10 @@ from typing import Any
 from msgspec import Struct
 
 from ordain.core.approvals.summary import fault, summarised
+from ordain.core.canonical import bytes_digest
 from ordain.core.decisions import Entry
 from ordain.core.ledger.history import Event, history, running, selected
-from ordain.core.ledger.ledger import path_of
+from ordain.core.ledger.ledger import FOLDER, path_of
 from ordain.core.people.trust import collectors
 from ordain.core.plans.plan import Point
 from ordain.core.reasons import Reason
@@ -91,8 +92,23 @@ def _until(clone: Clone, at: str | None) -> tuple[list[Entry], str | None]:
     if moment is not None:
         return [each for each in entries if _parsed(each.observed) <= moment], _written(moment)
     commit = _named(clone, at)
+    if not clone.repository.is_ancestor(clone.genesis, commit):
+        return _held(clone, commit, at), commit
     reachable = set(clone.repository.between(clone.genesis, commit)) | {clone.genesis}
     return [each for each in entries if each.source in reachable], commit
+
+
+def _held(clone: Clone, commit: str, at: str) -> list[Entry]:
+    """The entries that a commit of the branch with the ledger holds: those that Argo CD and Flux name."""
+    files = clone.repository.read(commit, (FOLDER,))
+    held = [each for each in clone.records if each.path in files]
+    if not held or any(bytes_digest(files[each.path]) != each.digest for each in held):
+        raise UserError(
+            f"{at!a} is no commit of {clone.base.name}, nor of the branch with its ledger",
+            where=FOLDER,
+            fix="name a time, or a commit of either",
+        )
+    return [each.entry for each in held]
 
 
 def _named(clone: Clone, revision: str) -> str:

@@ -19,6 +19,7 @@ from ordain.adapters.dvc import exclusive
 from ordain.adapters.dvc_leftovers import sweep
 from ordain.adapters.git import Repository, find_repository
 from ordain.adapters.resources import templates
+from ordain.core.approvals.merits import COMPARED
 from ordain.core.artifacts.artifact import Layout, read_layout
 from ordain.core.decisions import LedgerState
 from ordain.core.gating import gates as rules
@@ -188,7 +189,7 @@ class Desk:
         records = self.instance.releases.get(model, {})
         newest = records[max(records)] if records else None
         committed = self.history.numbers(model)
-        if newest is not None and releasing.is_same(newest, collected.evidence):
+        if newest is not None and self._stands(newest, collected):
             # A kill may have come between record and pin, so one that was never committed is pinned
             # too; a committed one stays where people have pinned it since.
             is_fresh = newest.number not in committed
@@ -206,6 +207,11 @@ class Desk:
         return msgspec.structs.replace(
             answer, recorded=True, waived=tuple(each.gate for each in weighed.waivers)
         )
+
+    def _stands(self, newest: Release, collected: Collected) -> bool:
+        """Whether the newest record says of the champion all that a record made now would."""
+        lacking = releasing.lacks_comparison(newest, self.instance, self.history.ledger)
+        return releasing.is_same(newest, collected.evidence) and not lacking
 
     def _pin(self, record: Release) -> dict[str, bytes]:
         """The first environment's file with the release pinned, by its path."""
@@ -250,7 +256,7 @@ class Desk:
             compared = self._compare(collected, deployed, gate.metric)
         except UserError as error:
             detail = f"the baseline {deployed.label} cannot be had: {error.what} ({error.fix})"
-            name = f"{releasing.NON_INFERIORITY}{gate.metric}"
+            name = f"{COMPARED}{gate.metric}"
             missing = Verdict(gate=name, outcome="insufficient", bound=gate.margin, detail=detail)
             return Judgement(
                 verdicts=(missing,), notes=(f"{deployed.label} is deployed and was not compared",)

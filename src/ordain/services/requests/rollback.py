@@ -29,12 +29,16 @@ def _earlier(state: LedgerState, target: Target, release: int | None) -> int:
     running, ran = state.deployed.get(target), state.ran.get(target, {})
     model, environment = target.model, target.environment
     known = ", ".join(f"{model}@{each}" for each in ran) or "none"
+    current = running.release.number if running and running.release else None
     if release is not None:
         if release not in ran:
             what = f"{model}@{release} never ran in {environment}; ran there: {known}"
             raise UserError(what, where=target.label, fix="ordain audit")
+        if current is not None and release > current:
+            what = f"{model}@{release} is newer than {model}@{current}, which runs: that is no way back"
+            fix = "pin it in the environment's file, and ask for approval as of any change"
+            raise UserError(what, where=target.label, fix=fix)
         return release
-    current = running.release.number if running and running.release else None
     earlier = [each for each in ran if current is None or each < current]
     if not earlier:
         what = f"nothing older than what runs ran in {environment}; ran there: {known}"

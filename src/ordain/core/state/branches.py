@@ -1,0 +1,36 @@
+"""Branches that are named by a ref: Git would take `refs/heads/x` for a branch `refs/heads/refs/heads/x`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ordain.core.problems import Problem
+from ordain.core.state.declared import MODELS, POLICY, Declared, environment_path
+from ordain.core.yaml.yamldoc import Path
+from ordain.core.yaml.yamlscalars import Fault, shown
+
+REFS = "refs/"
+
+
+def branch_problems(declared: Declared) -> Iterator[Problem]:
+    """Every branch of the declared state that is given with the folder of its ref.
+
+    For whoever edits only: what is committed may hold such a name, and is read as ever.
+    """
+    for file, path, name in _named(declared):
+        if name.startswith(REFS):
+            message = f"`{shown(name)}` is a ref, and a branch is meant"
+            yield declared.at_value(
+                file, path, Fault("branch-as-ref", message, "give the name without refs/heads/")
+            )
+
+
+def _named(declared: Declared) -> Iterator[tuple[str, Path, str]]:
+    instance = declared.instance
+    yield POLICY, ("branch",), instance.policy.branch
+    yield POLICY, ("live",), instance.policy.live
+    if instance.models.gitops is not None:
+        yield MODELS, ("gitops", "branch"), instance.models.gitops.branch
+    for name, environment in sorted(instance.environments.items()):
+        if environment.alarms is not None:
+            yield environment_path(name), ("alarms", "branch"), environment.alarms.branch
