@@ -22,7 +22,7 @@ class Labels:
             self.groups = {name: tuple(values) for name, values in told.groups.items()}
             assert told.at.tolist() == list(range(len(made)))
             reading = made.reading
-        self.left_out, self.corrupt = reading.left_out, reading.corrupt
+        self.left_out, self.corrupt, self.undated = reading.left_out, reading.corrupt, reading.undated
         self.files, self.unreadable = reading.files, reading.unreadable
 
     def __len__(self) -> int:

@@ -76,6 +76,27 @@ def test_rows_without_an_id_and_files_without_a_label_are_counted(tmp_path: Path
     assert (sorted(made.labels), made.corrupt, made.files, made.unreadable) == (["", "1"], 1, 3, 1)
 
 
+def test_a_place_is_a_whole_number_however_it_is_written(tmp_path: Path) -> None:
+    """A column with a gap is written as 1.0; what is no place is nobody's, and never the first one's."""
+    (tmp_path / "a.csv").write_text("id,row,label\na,1,1\na,1.0,1\na, 1,1\na,1e0,1\na,,0\na,0.0,0\n")
+    assert len(Labels(tmp_path)) == 2
+    for bad in ("one", "-1", "1.5", "nan", "inf", "1e30"):
+        (tmp_path / "a.csv").write_text(f"id,row,label\na,{bad},1\nb,0,1\n")
+        made = Labels(tmp_path)
+        assert (len(made), made.corrupt) == (1, 1)
+
+
+def test_a_time_is_read_as_people_write_it_or_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(
+        "id,label,time\na,1,2026-11-20T00:00:00Z\nb,1,1795132800\nc,1,1795132800000\nd,1,1795132800000000.0\n"
+    )
+    made = Labels(tmp_path)
+    assert (set(made.times), made.undated) == ({1795132800.0}, 0)
+    (tmp_path / "a.csv").write_text("id,label,time\na,1,11/20/2026\nb,1,\nc,1,12\nd,1,nan\n")
+    made = Labels(tmp_path)
+    assert (len(made), made.undated) == (4, 3)
+
+
 @given(st.binary(max_size=300))
 @settings(deadline=None)
 def test_no_bytes_stop_the_reader_of_labels(data: bytes) -> None:

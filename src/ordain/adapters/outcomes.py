@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -27,6 +28,7 @@ from ordain.errors import UserError
 MOST = 20_000_000
 MOST_GROUPS = 20  # columns beside those that are asked for
 MOST_LEFT_OUT = 100  # columns of a file that are told by name
+MOST_PLACES = 10**9  # in a request
 _OWN = frozenset({"id", "row", "label", "time"})
 
 
@@ -61,13 +63,15 @@ class Reading(Struct, frozen=True, kw_only=True):
     Attributes:
         left_out: columns that are no groups, since there are too many.
         files, unreadable: all of them, and those of which only the beginning, or nothing, is of use.
-        corrupt: lines of the others that cannot be read, and rows without an id.
+        corrupt: lines of the others that cannot be read, and rows without an id or of no place in a request.
+        undated: rows with a time that cannot be read.
     """
 
     left_out: tuple[str, ...] = ()
     files: int = 0
     unreadable: int = 0
     corrupt: int = 0
+    undated: int = 0
 
 
 class Outcomes:
@@ -168,7 +172,7 @@ class _Labels:
         self._wanted = frozenset(wanted)
         self._groups: dict[str, None] = {}
         self._left_out: set[str] = set()
-        self.rows = self._corrupt = 0
+        self.rows = self._corrupt = self._undated = 0
         self.begin()
 
     def begin(self) -> None:
@@ -182,18 +186,24 @@ class _Labels:
         whole = [each for each in rows if each is not None]
         names = dict.fromkeys(map(str, chain.from_iterable(whole)))
         self._own |= _OWN.intersection(names)
-        ids = [text_of(each.get("id")) for each in whole]
+        at = [_place(each.get("row")) for each in whole]
+        ids = [
+            text_of(each.get("id")) if place is not None else ""
+            for each, place in zip(whole, at, strict=True)
+        ]
         self._corrupt += len(rows) - len(whole) + ids.count("")
         if not {"id", "label"} <= self._own:
             self._others += len(whole)
             return
-        places = np.array([_place(each.get("row")) for each in whole], dtype=np.uint64)
+        places = np.array([place or 0 for place in at], dtype=np.uint64)
+        known = [_seconds(each.get("time")) for each in whole]
+        self._undated += known.count(None)
         texts = {name: [text_of(each.get(name)) for each in whole] for name in names if name not in _OWN}
         self._table.add(
             {
                 "key": keys_of(ids, places).view(np.int64).tolist(),
                 "label": [text_of(each.get("label")) for each in whole],
-                "time": [_seconds(each.get("time")) for each in whole],
+                "time": [math.nan if each is None else each for each in known],
                 **{f"group {name}": texts[name] for name in texts if self._taken(name, texts[name])},
             }
         )
@@ -223,7 +233,11 @@ class _Labels:
     def outcomes(self, files: int, unreadable: int) -> Outcomes:
         """All that was added."""
         reading = Reading(
-            left_out=tuple(sorted(self._left_out)), files=files, unreadable=unreadable, corrupt=self._corrupt
+            left_out=tuple(sorted(self._left_out)),
+            files=files,
+            unreadable=unreadable,
+            corrupt=self._corrupt,
+            undated=self._undated,
         )
         return Outcomes(self._table.keyed("key", "time"), sorted(self._groups), reading)
 
@@ -239,17 +253,40 @@ def text_of(value: Any) -> str:
     return str(value)
 
 
-def _place(value: Any) -> int:
-    text = text_of(value)
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+def _place(value: Any) -> int | None:
+    """A place in a request, the first where none is given; None for what is no whole number.
+
+    Whoever writes whole numbers with gaps between them often writes 1.0.
+    """
+    text = text_of(value).strip()
+    if not text:
+        return 0
+    number = _number(text)
+    return int(number) if number.is_integer() and 0 <= number < MOST_PLACES else None
 
 
-def _seconds(value: Any) -> float:
-    """A time in RFC 3339, or as Parquet gives it; a day means its beginning, no zone means UTC."""
+def _number(text: str) -> float:
     try:
-        moment = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(str(value))
+        return float(text)
     except ValueError:
-        return float("nan")
+        return math.nan
+
+
+def _seconds(value: Any) -> float | None:
+    """When a label became known, in seconds since 1970; NaN where nothing is said, None for what is no time.
+
+    In RFC 3339, or as Parquet gives it, or as a number of seconds, milliseconds, microseconds or nanoseconds
+    since 1970, by its size: before the year 5138 each has its own. A day means its beginning, no zone UTC.
+    """
+    text = text_of(value).strip()
+    if not text:
+        return math.nan
+    try:
+        moment = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(text)
+    except ValueError:
+        number = _number(text)
+        scale = next((each for each in (1.0, 1e3, 1e6, 1e9) if 1e8 <= number / each < 1e11), None)
+        return number / scale if scale else None
     return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
 
 

@@ -32,7 +32,7 @@ MOST_SLICES = 20
 LONGEST = 60  # name of a column that is left out
 MOST_GROUPS = 50  # of a sensitive column; a column of more is none of groups
 MISSING = "missing"
-_TRUTHS = {"0": "false", "1": "true", "false": "false", "true": "true"}
+_TRUTHS = {"0": "false", "1": "true", "0.0": "false", "1.0": "true", "false": "false", "true": "true"}
 
 
 def recent(joiner: Joiner, seconds: float, rows: int, groups: Sequence[str]) -> Joined:
@@ -76,6 +76,7 @@ def performance(joiner: Joiner, newest: Joined, end: float, needed: int) -> Perf
         files=reading.files,
         unreadable=reading.unreadable,
         corrupt=reading.corrupt,
+        undated=reading.undated,
         unknown=joiner.unknown,
         impossible=joiner.impossible,
         delay=delay and (rounded(delay[0], 2), rounded(delay[1], 2)),
