@@ -51,6 +51,7 @@ def main(folder: Path) -> None:
     evidently, nannyml = environment(folder, "evidently"), environment(folder, "nannyml")
     run("speed", sys.executable, str(HERE / "speed.py"), str(folder / "speed"), evidently, "1000000", "2")
     run("growth", sys.executable, str(HERE / "speed.py"), str(folder / "growth"), "growth")
+    run("labels", sys.executable, str(HERE / "speed.py"), str(folder / "labels"), "labels")
     stream = environment(folder, "stream")
     run("stream_peer", stream, str(HERE / "stream_peer.py"))
     (RESULTS / "stream_peer.json").rename(folder / "stream_peer.json")
@@ -68,11 +69,11 @@ def tables() -> str:
         each: json.loads((RESULTS / f"{each}.json").read_text()) for each in ("ours", "evidently", "nannyml")
     }
     speed = json.loads((RESULTS / "speed.json").read_text())
-    slow, growth, stream = (
-        json.loads((RESULTS / f"{each}.json").read_text()) for each in ("slow", "growth", "stream")
+    slow, growth, labels, stream = (
+        json.loads((RESULTS / f"{each}.json").read_text()) for each in ("slow", "growth", "labels", "stream")
     )
     drift = _false_alarms(found), _power(found), _slow(slow), _stream(stream)
-    parts = *drift, _speed(speed), [_times(speed)], _growth(growth)
+    parts = *drift, _speed(speed), [_times(speed)], _growth(growth), _growth(labels)
     return "\n\n".join("\n".join(each) for each in parts)
 
 

@@ -28,6 +28,7 @@ from ordain.learn.profile import profile
 NUMBERS, TEXTS = data.NUMBER_NAMES[:14], data.CATEGORY_NAMES
 END = 1_763_596_800  # 20 November 2025
 GROWTH = (250_000, 1_000_000, 4_000_000)
+LABELLED = (100_000, 1_000_000)
 OURS = "from ordain.cli.main import main; main()"
 
 
@@ -40,7 +41,7 @@ def write(folder: Path, rows: int) -> None:
         "m", "regression", Data(source=Source(path="x"), target="y", columns=columns), None, 0.5
     )
     made = data.table(data.REFERENCE, 1)
-    words = np.array(data.NAMES, dtype=object)[made.categories]
+    words = words_of(made)
     answers = made.numbers[:, :5].mean(axis=1).astype(np.float64)
     tensors = {"floats": made.numbers[:, : len(NUMBERS)], "strings": words}
     (folder / "artifact").mkdir(parents=True, exist_ok=True)
@@ -62,13 +63,26 @@ def write(folder: Path, rows: int) -> None:
     }.items():
         table = table.append_column(name, column)
     write_table(folder / "log/a.parquet", table)
+    labels = {
+        "id": table["id"],
+        "label": pa.array(current.numbers[:, 1].astype(np.float64)),
+        "time": pa.array((times + 3_600e6).astype(np.int64), pa.timestamp("us", "UTC")),
+        "region": pa.array(words_of(current)[:, 0]),
+        "age": pa.array((current.categories[:, 1] * 20).astype(np.int64)),
+    }
+    write_table(folder / "labels.parquet", pa.table(labels))
+
+
+def words_of(table: data.Table) -> np.ndarray:
+    """Categories as the texts that they are."""
+    return np.array(data.NAMES, dtype=object)[table.categories]
 
 
 def _inputs(table: data.Table, prefix: str) -> pa.Table:
     columns = {
         prefix + name: pa.array(table.numbers[:, at].astype(np.float64)) for at, name in enumerate(NUMBERS)
     }
-    words = np.array(data.NAMES, dtype=object)[table.categories]
+    words = words_of(table)
     return pa.table(columns | {prefix + name: pa.array(words[:, at]) for at, name in enumerate(TEXTS)})
 
 
@@ -104,19 +118,21 @@ def main(folder: Path, peer: str, rows: int, rounds: int) -> None:
     print(json.dumps({"rows": rows, **found}))
 
 
-def growth(folder: Path) -> None:
+def growth(folder: Path, sizes: tuple[int, ...], *words: str) -> None:
     """Ours alone by the number of rows, whose memory does not depend on it."""
     found = {}
-    for rows in GROWTH:
+    for rows in sizes:
         subprocess.run([sys.executable, __file__, str(folder), "", str(rows), "0"], check=True)
-        found[str(rows)] = measured(command(folder), {"ORDAIN_RELEASE": "m@1"})
+        found[str(rows)] = measured([*command(folder), *words], {"ORDAIN_RELEASE": "m@1"})
         print(rows, found[str(rows)], file=sys.stderr, flush=True)
     print(json.dumps(found))
 
 
 if __name__ == "__main__":
     if sys.argv[2] == "growth":
-        growth(Path(sys.argv[1]))
+        growth(Path(sys.argv[1]), GROWTH)
+    elif sys.argv[2] == "labels":
+        growth(Path(sys.argv[1]), LABELLED, "--labels", str(Path(sys.argv[1]) / "labels.parquet"))
     elif sys.argv[2]:
         main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
     else:

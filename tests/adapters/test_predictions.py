@@ -24,9 +24,10 @@ from pyarrow import parquet
 
 from ordain.adapters.log_places import LogPlace
 from ordain.adapters.met import Met
-from ordain.adapters.outcomes import read_outcomes, text_of
+from ordain.adapters.outcomes import text_of
 from ordain.adapters.predictions import Batch, Shape, Text, read_log
 from ordain.errors import RetryLater, UserError
+from tests.adapters.labels import Labels
 
 SHAPE = Shape(
     text=("plan",),
@@ -374,11 +375,9 @@ def test_labels_in_every_format_are_the_same(tmp_path: Path) -> None:
     ]
     (tmp_path / "b.jsonl").write_bytes(lines(*rows))
     parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "c.parquet")
-    read = [
-        read_outcomes(LogPlace(str(tmp_path / name), "labels")) for name in ("a.csv", "b.jsonl", "c.parquet")
-    ]
+    read = [Labels(tmp_path / name) for name in ("a.csv", "b.jsonl", "c.parquet")]
     for each in read:
-        assert each.keys.tolist() == read[0].keys.tolist()
+        assert each.keys == read[0].keys
         assert each.labels == read[0].labels
         assert each.groups == read[0].groups
         np.testing.assert_array_equal(each.times, read[0].times)
@@ -389,13 +388,13 @@ def test_the_newest_label_of_a_prediction_counts(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(
         "id,label,time\na,1,2026-11-21T00:00:00Z\na,0,2026-11-20T00:00:00Z\nb,0,\nb,1,\n,1,\nc,1,never\n"
     )
-    made = read_outcomes(LogPlace(str(tmp_path), "labels"))
+    made = Labels(tmp_path)
     assert len(made) == 3
     assert set(made.labels) == {"1"}
 
 
 def test_no_labels_and_none_of_use(tmp_path: Path) -> None:
-    assert len(read_outcomes(LogPlace(str(tmp_path), "labels"))) == 0
+    assert len(Labels(tmp_path)) == 0
     for name, data in (
         ("a.csv", b"x,y\n1,2\n"),
         ("a.csv", b'id,label\n"1,2'),
@@ -409,7 +408,7 @@ def test_no_labels_and_none_of_use(tmp_path: Path) -> None:
             each.unlink()
         (folder / name).write_bytes(data)
         with pytest.raises(UserError, match="of no use"):
-            read_outcomes(LogPlace(str(folder), "labels"))
+            Labels(folder)
 
 
 def test_a_file_of_labels_that_was_cut_off_is_counted(tmp_path: Path) -> None:
@@ -417,7 +416,7 @@ def test_a_file_of_labels_that_was_cut_off_is_counted(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text("id,label\nc,0\n")
     (tmp_path / "c.csv").write_text("x,y\n1,2\n")
     (tmp_path / "d.parquet").write_bytes(b"PAR1")
-    made = read_outcomes(LogPlace(str(tmp_path), "labels"))
+    made = Labels(tmp_path)
     assert sorted(made.labels) == ["0", "1"]
     assert (made.files, made.unreadable, made.corrupt) == (4, 2, 1)
 

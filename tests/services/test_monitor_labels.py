@@ -54,6 +54,28 @@ def test_a_fairness_gate_sees_its_column_in_a_wide_table(
     assert "a20 (the whole column)" in document(found)
 
 
+@pytest.mark.parametrize("yes", ["1", "1.0", "True"])
+def test_a_fairness_gate_knows_a_boolean_however_it_is_written(
+    yes: str, subject: Watched, quiet: Log, tmp_path: Path
+) -> None:
+    gate = FairnessGate(
+        column="female", metric="demographic_parity_difference", max=0.5, min_group=20, rationale="x"
+    )
+    gated = replace(subject, told=Bounds(fairness=(gate,), columns={"female": COLUMNS["female"]}))
+    no = {"1": "0", "1.0": "0.0", "True": "False"}[yes]
+    rows = [{**each, "female": yes if each["female"] else no} for each in quiet.labels]
+    _, measured = look(gated, quiet, quiet.write_labels(tmp_path / "labels.jsonl", rows))
+    assert [each.outcome for each in measured.verdicts] == ["pass"]
+
+
+def test_labels_whose_time_cannot_be_read_are_told(subject: Watched, quiet: Log, tmp_path: Path) -> None:
+    rows = [{**each, "time": "11/20/2026"} for each in quiet.labels]
+    found, measured = look(subject, quiet, quiet.write_labels(tmp_path / "labels.jsonl", rows))
+    assert (measured.labelled, measured.delay) == (3 * ROWS, None)
+    detail = f"{3 * ROWS} of {3 * ROWS} labels have a time that cannot be read"
+    assert told(found)["labels-damaged"] == (True, detail)
+
+
 @pytest.mark.parametrize("bad", [1, 30])
 def test_a_bad_line_of_labels_costs_itself(bad: int, subject: Watched, quiet: Log, tmp_path: Path) -> None:
     path = quiet.write_labels(tmp_path / "labels.jsonl")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from sklearn import metrics as sk
 
 from ordain.adapters.keys import keys_of
@@ -74,22 +75,62 @@ def test_windows_by_time_do_not_mind_the_order() -> None:
 
 
 def test_windows_by_rows_wait_until_they_are_full() -> None:
-    spans = ByRows(4, 2, np.arange(14.0))
+    spans = by_rows(4, 2, np.arange(14.0))
     assert spans.newest() == 2
     assert spans.numbers(np.array([13.0, 4.0, 3.0, 8.0, 11.0, 12.0, 99.0])).tolist() == [3, 1, -1, 2, 2, 3, 3]
     assert spans.span([1, 2], [4.0, 8.0]) == (4.0, np.inf)
-    assert ByRows(4, 2, np.zeros(0)).newest() == -1
+    assert by_rows(4, 2, np.zeros(0)).newest() == -1
+
+
+def by_rows(rows: int, count: int, *times: NDArray[np.float64], horizon: int = 0) -> ByRows:
+    spans = ByRows(rows, count, horizon or count)
+    for each in times:
+        spans.add(each)
+    return spans
 
 
 @given(st.lists(st.integers(0, 9), max_size=40), st.integers(1, 6), st.integers(1, 9))
 @settings(deadline=None)
 def test_windows_by_rows_are_full_and_in_order(drawn: list[int], rows: int, cut: int) -> None:
     times = np.array(drawn, dtype=np.float64)
-    spans = ByRows(rows, 100, times)
+    spans = by_rows(rows, 100, times)
     numbers = np.concatenate([spans.numbers(times[:cut]), spans.numbers(times[cut:])])
     assert sorted(numbers.tolist()) == [place // rows for place in range(len(drawn))]
     for number in range(1, int(numbers.max(initial=0)) + 1):
         assert times[numbers == number].min() >= times[numbers == number - 1].max()
+
+
+@given(
+    st.lists(st.integers(0, 300), max_size=60), st.integers(1, 6), st.integers(1, 3), st.integers(0, 4),
+    st.integers(1, 30),
+)  # fmt: skip
+@settings(deadline=None)
+def test_windows_by_rows_forget_what_is_too_old(
+    drawn: list[int], rows: int, count: int, more: int, cut: int
+) -> None:
+    """Whatever is forgotten, the windows that are wanted are those of all times, and so is the horizon."""
+    times, horizon = np.array(drawn, dtype=np.float64), count + more
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ordain.watch.spans.MERGED", 5)
+        parts = [times[at : at + cut] for at in range(0, len(times), cut)]
+        spans = by_rows(rows, count, *parts, horizon=horizon)
+    whole = by_rows(rows, 1000, times)
+    assert spans.newest() == whole.newest()
+    expected = whole.numbers(times)
+    wanted = expected > whole.newest() - count
+    assert spans.numbers(times).tolist() == np.where(wanted, expected, -1).tolist()
+    first = (whole.newest() + 1 - horizon) * rows
+    start = -np.inf if first <= 0 else np.sort(times)[first]
+    assert start - 60 < spans.start() <= start or spans.start() == start
+
+
+def test_windows_by_rows_do_not_grow_with_the_log() -> None:
+    spans = ByRows(100, 3, 30)
+    for hour in range(1000):
+        spans.add(hour * 3600 + np.linspace(0, 3600, 1000, endpoint=False))
+    assert spans.newest() == 9999
+    assert len(spans._times) < 600
+    assert spans.start() == pytest.approx(997 * 3600, abs=60)
 
 
 # --- the domain classifier ----------------------------------------------------------------------------

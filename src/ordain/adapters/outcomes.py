@@ -2,31 +2,33 @@
 
 Columns: `id`, the prediction's; `label`, the true class or value; optionally `row`, its place in a request
 of several rows, and `time`, when the label became known. Every other column is a group that performance
-is reported by, such as a sensitive column that the prediction log must not hold. Ids are
-not kept, and of equal texts one.
+is reported by, such as a sensitive column that the prediction log must not hold. Ids are not kept, and what
+is kept is not in memory.
 """
 
 from __future__ import annotations
 
 import csv
 import datetime as dt
-from collections.abc import Collection, Sequence
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 import numpy as np
 from msgspec import Struct
-from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from ordain.adapters.keys import keys_of
 from ordain.adapters.log_places import LogPlace
 from ordain.adapters.outcome_files import ENDINGS, ROWS, Row, rows_of
+from ordain.adapters.spill import Keyed, Spill, Table
 from ordain.errors import UserError
 
 MOST = 20_000_000
 MOST_GROUPS = 20  # columns beside those that are asked for
 MOST_LEFT_OUT = 100  # columns of a file that are told by name
+MOST_PLACES = 10**9  # in a request
 _OWN = frozenset({"id", "row", "label", "time"})
 
 
@@ -40,60 +42,96 @@ class Names(Struct, frozen=True, kw_only=True):
 NAMES = Names()
 
 
-class Outcomes(Struct, frozen=True, kw_only=True):
-    """Labels by prediction, the newest where one prediction has several.
+class Told(Struct, frozen=True, kw_only=True):
+    """Labels of some predictions.
 
     Attributes:
-        keys: ascending (`adapters.keys`). labels: as text; empty where there is none.
+        at: which of the predictions that were asked for. labels: as text; empty where there is none.
         times: seconds since 1970 at which the label became known; NaN where that is not said.
-        groups: by column; empty text where a row has none. left_out: columns that are none of them, since
-            there are too many.
-        files, unreadable: all of them, and those of which only the beginning, or nothing, is of use.
-        corrupt: lines of the others that cannot be read, and rows without an id.
+        groups: by column; empty text where a row has none.
     """
 
-    keys: NDArray[np.uint64]
-    labels: tuple[str, ...]
+    at: NDArray[np.int64]
+    labels: Sequence[str]
     times: NDArray[np.float64]
-    groups: dict[str, tuple[str, ...]]
+    groups: Mapping[str, Sequence[str]]
+
+
+class Reading(Struct, frozen=True, kw_only=True):
+    """What was met on the way.
+
+    Attributes:
+        left_out: columns that are no groups, since there are too many.
+        files, unreadable: all of them, and those of which only the beginning, or nothing, is of use.
+        corrupt: lines of the others that cannot be read, and rows without an id or of no place in a request.
+        undated: rows with a time that cannot be read.
+    """
+
     left_out: tuple[str, ...] = ()
     files: int = 0
     unreadable: int = 0
     corrupt: int = 0
+    undated: int = 0
+
+
+class Outcomes:
+    """Labels by prediction, the newest where one prediction has several. They are not in memory.
+
+    Args:
+        rows: by `key` (`adapters.keys`), with `label`, `time`, and groups by the number of their column.
+        groups: columns. reading: what was met.
+    """
+
+    def __init__(self, rows: Keyed, groups: Sequence[str], reading: Reading) -> None:
+        self._rows, self.groups, self.reading = rows, tuple(groups), reading
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return len(self._rows)
+
+    def labels(self) -> Iterator[tuple[str, int]]:
+        """Every label that occurs, and how often."""
+        yield from self._rows.sizes("label")
+
+    def find(self, keys: NDArray[np.uint64]) -> Told:
+        """The labels that there are of some predictions, given by their keys."""
+        places, found = self._rows.find(keys.view(np.int64).tolist())
+        return Told(
+            at=np.array(places, dtype=np.int64),
+            labels=found["label"],
+            times=np.array(found["time"], dtype=np.float64),
+            groups={name: found[f"group {name}"] for name in self.groups},
+        )
 
 
-def read_outcomes(place: LogPlace, names: Names = NAMES, wanted: Collection[str] = ()) -> Outcomes:
+def read_outcomes(
+    place: LogPlace, file: Spill, names: Names = NAMES, wanted: Collection[str] = ()
+) -> Outcomes:
     """All labels at a place; none when nothing is there.
 
     Args:
-        wanted: columns that are taken as groups however many others there are.
+        file: where labels are kept. wanted: columns that are taken as groups however many others there are.
 
     Raises:
         UserError: when no file is a table with an id and a label, or there are too many labels.
         RetryLater: when the place does not answer.
     """
-    good: list[_Labels] = []
+    labels = _Labels(file, wanted)
     refused: list[UserError] = []
     files = place.files(ENDINGS)
     for path in files:
-        found = _Labels(wanted)
-        fault = _read(place, path, names, found) or found.fault(names)
+        labels.begin()
+        fault = _read(place, path, names, labels) or labels.fault(names)
         name = path.rpartition("/")[2]
         if fault:
-            refused.append(_refused(name, fault, names))
-        if not found.fault(names):
-            good.append(found)  # what came before a fault is kept
-        if sum(map(len, good)) > MOST:
+            refused.append(_refused(name, fault, names))  # what came before a fault is kept
+        if labels.rows > MOST:
             raise _refused(name, f"there are more than {MOST} labels", names)
-    if refused and not any(map(len, good)):
+    if refused and not labels.rows:
         raise refused[0]
-    return replace(_outcomes(good, wanted), files=len(files), unreadable=len(refused))
+    return labels.outcomes(len(files), len(refused))
 
 
-def _read(place: LogPlace, path: str, names: Names, found: _Labels) -> str:
+def _read(place: LogPlace, path: str, names: Names, labels: _Labels) -> str:
     """Add the labels of one file; says why they are not all of them, if so."""
     rows: list[Row | None] = []
     fault = ""
@@ -102,13 +140,13 @@ def _read(place: LogPlace, path: str, names: Names, found: _Labels) -> str:
             for row in rows_of(stream, path):
                 rows.append(row and _named(row, names))
                 if len(rows) >= ROWS:
-                    found.add(rows)
+                    labels.add(rows)
                     rows = []
-                if len(found) > MOST:
+                if labels.rows > MOST:
                     break
     except (OSError, ValueError, NotImplementedError, csv.Error) as error:
         fault = f"it cannot be read ({type(error).__name__})"
-    found.add(rows)
+    labels.add(rows)
     return fault
 
 
@@ -123,87 +161,85 @@ def _named(row: Row, names: Names) -> Row:
 
 
 class _Labels:
-    """Labels of one file, in the order of reading.
+    """Labels of all files, as they are read.
 
     Attributes:
-        keys, times: in parts. labels: as text. groups: by column. left_out: names of other columns.
-        corrupt: lines that are no rows, and rows without an id.
+        rows: that were added.
     """
 
-    def __init__(self, wanted: Collection[str]) -> None:
-        self.keys: list[NDArray[np.uint64]] = []
-        self.times: list[NDArray[np.float64]] = []
-        self.labels: list[str] = []
-        self.groups: dict[str, list[str]] = {}
-        self.left_out: set[str] = set()
-        self.corrupt = 0
-        self._wanted, self._others = frozenset(wanted), 0
-        self._own: set[str] = set()
-        self._texts: dict[str, str] = {}
+    def __init__(self, file: Spill, wanted: Collection[str]) -> None:
+        self._table = Table(file, ("key", "label", "time"))
+        self._wanted = frozenset(wanted)
+        self._groups: dict[str, None] = {}
+        self._left_out: set[str] = set()
+        self.rows = self._corrupt = self._undated = 0
+        self.begin()
 
-    def __len__(self) -> int:
-        return len(self.labels)
+    def begin(self) -> None:
+        """Another file follows."""
+        self._own: set[str] = set()
+        self._others = 0
+        self._before, self._damaged = self.rows, self._corrupt
 
     def add(self, rows: Sequence[Row | None]) -> None:
-        """Rows by column, None for what is no row."""
+        """Rows by column, None for what is no row; those of a file without an id or a label are nothing."""
         whole = [each for each in rows if each is not None]
-        ids = [text_of(each.get("id")) for each in whole]
-        places = np.array([_place(each.get("row")) for each in whole], dtype=np.uint64)
-        self.corrupt += len(rows) - len(whole) + ids.count("")
-        for name in dict.fromkeys(chain.from_iterable(whole)):
-            self._meet(str(name))
-        for name, values in self.groups.items():
-            values.extend(self._column(whole, name))
-        self.keys.append(keys_of(ids, places))
-        self.times.append(np.array([_seconds(each.get("time")) for each in whole], dtype=np.float64))
-        self.labels += self._column(whole, "label")
+        names = dict.fromkeys(map(str, chain.from_iterable(whole)))
+        self._own |= _OWN.intersection(names)
+        at = [_place(each.get("row")) for each in whole]
+        ids = [
+            text_of(each.get("id")) if place is not None else ""
+            for each, place in zip(whole, at, strict=True)
+        ]
+        self._corrupt += len(rows) - len(whole) + ids.count("")
+        if not {"id", "label"} <= self._own:
+            self._others += len(whole)
+            return
+        places = np.array([place or 0 for place in at], dtype=np.uint64)
+        known = [_seconds(each.get("time")) for each in whole]
+        self._undated += known.count(None)
+        texts = {name: [text_of(each.get(name)) for each in whole] for name in names if name not in _OWN}
+        self._table.add(
+            {
+                "key": keys_of(ids, places).view(np.int64).tolist(),
+                "label": [text_of(each.get("label")) for each in whole],
+                "time": [math.nan if each is None else each for each in known],
+                **{f"group {name}": texts[name] for name in texts if self._taken(name, texts[name])},
+            }
+        )
+        self.rows += len(whole)
 
-    def _meet(self, name: str) -> None:
-        """Take a column as groups, if there is room; one that comes late was empty before."""
-        if name in _OWN:
-            self._own.add(name)
-        elif name not in self.groups:
-            other = name not in self._wanted
-            if other and self._others == MOST_GROUPS:
-                self.left_out |= {name} if len(self.left_out) < MOST_LEFT_OUT else set()
-                return
-            self._others += other
-            self.groups[name] = [""] * len(self)
-
-    def _column(self, rows: Sequence[Row], name: str) -> list[str]:
-        texts = (text_of(each.get(name)) for each in rows)
-        return [self._texts.setdefault(each, each) for each in texts]
+    def _taken(self, name: str, values: Sequence[str]) -> bool:
+        """Whether a column is taken as groups: one that tells any, and as long as there is room."""
+        if name in self._groups or not any(values):
+            return name in self._groups
+        others = len(self._groups.keys() - self._wanted)
+        if name not in self._wanted and others == MOST_GROUPS:
+            self._left_out |= {name} if len(self._left_out) < MOST_LEFT_OUT else set()
+            return False
+        self._groups[name] = None
+        return True
 
     def fault(self, names: Names) -> str:
-        """Why none of it is of use; empty when some may be."""
-        if len(self) and not {"id", "label"} <= self._own:
+        """Why none of a file is of use; empty when some may be."""
+        strange = self._others and not {"id", "label"} <= self._own
+        damaged = self._corrupt > self._damaged and self.rows == self._before
+        if strange or damaged:
+            self._corrupt = self._damaged  # it is no table of labels, so none of its rows is a damaged one
+        if strange:
             return f"it has no columns `{names.id}` and `{names.label}`"
-        return "no line of it is a label" if self.corrupt and not len(self) else ""
+        return "no line of it is a label" if damaged else ""
 
-
-def _outcomes(parts: Sequence[_Labels], wanted: Collection[str]) -> Outcomes:
-    known = {name for part in parts for name, values in part.groups.items() if any(values)}
-    taken = {*sorted(known.difference(wanted))[:MOST_GROUPS], *known.intersection(wanted)}
-    left_out = known.union(*(part.left_out for part in parts)) - taken
-    keys = np.concatenate([np.zeros(0, np.uint64), *(each for part in parts for each in part.keys)])
-    times = np.concatenate([np.zeros(0), *(each for part in parts for each in part.times)])
-    order = np.lexsort((np.arange(len(keys)), np.nan_to_num(times, nan=-np.inf), keys))
-    last = np.append(keys[order][1:] != keys[order][:-1], True)[: len(keys)]
-    kept = order[last & (keys[order] != 0)]
-    labels = [each for part in parts for each in part.labels]
-    groups = {
-        name: [each for part in parts for each in part.groups.get(name) or [""] * len(part)]
-        for name in sorted(taken)
-    }
-    rows = kept.tolist()
-    return Outcomes(
-        keys=keys[kept],
-        labels=tuple(labels[row] for row in rows),
-        times=times[kept],
-        groups={name: tuple(values[row] for row in rows) for name, values in groups.items()},
-        left_out=tuple(sorted(left_out)),
-        corrupt=sum(part.corrupt for part in parts),
-    )
+    def outcomes(self, files: int, unreadable: int) -> Outcomes:
+        """All that was added."""
+        reading = Reading(
+            left_out=tuple(sorted(self._left_out)),
+            files=files,
+            unreadable=unreadable,
+            corrupt=self._corrupt,
+            undated=self._undated,
+        )
+        return Outcomes(self._table.keyed("key", "time"), sorted(self._groups), reading)
 
 
 def text_of(value: Any) -> str:
@@ -217,17 +253,40 @@ def text_of(value: Any) -> str:
     return str(value)
 
 
-def _place(value: Any) -> int:
-    text = text_of(value)
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+def _place(value: Any) -> int | None:
+    """A place in a request, the first where none is given; None for what is no whole number.
+
+    Whoever writes whole numbers with gaps between them often writes 1.0.
+    """
+    text = text_of(value).strip()
+    if not text:
+        return 0
+    number = _number(text)
+    return int(number) if number.is_integer() and 0 <= number < MOST_PLACES else None
 
 
-def _seconds(value: Any) -> float:
-    """A time in RFC 3339, or as Parquet gives it; a day means its beginning, no zone means UTC."""
+def _number(text: str) -> float:
     try:
-        moment = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(str(value))
+        return float(text)
     except ValueError:
-        return float("nan")
+        return math.nan
+
+
+def _seconds(value: Any) -> float | None:
+    """When a label became known, in seconds since 1970; NaN where nothing is said, None for what is no time.
+
+    In RFC 3339, or as Parquet gives it, or as a number of seconds, milliseconds, microseconds or nanoseconds
+    since 1970, by its size: before the year 5138 each has its own. A day means its beginning, no zone UTC.
+    """
+    text = text_of(value).strip()
+    if not text:
+        return math.nan
+    try:
+        moment = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(text)
+    except ValueError:
+        number = _number(text)
+        scale = next((each for each in (1.0, 1e3, 1e6, 1e9) if 1e8 <= number / each < 1e11), None)
+        return number / scale if scale else None
     return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -93,13 +93,12 @@ class Sieve:
         return ~fresh
 
 
-def times_of(batches: Iterable[Batch], who: Who, now: float) -> NDArray[np.float64]:
+def times_of(batches: Iterable[Batch], who: Who, now: float) -> Iterator[NDArray[np.float64]]:
     """When the release's predictions were made, in seconds since 1970, in the order of reading."""
-    sieve, found = Sieve(who, -np.inf, Met()), [np.zeros(0)]
+    sieve = Sieve(who, -np.inf, Met())
     for batch in batches:
         taken = sieve.taken(batch, now)
-        found.append(batch.times[taken.at[taken.ours]])
-    return np.concatenate(found)
+        yield batch.times[taken.at[taken.ours]]
 
 
 class Collector:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 from ordain.adapters.outcomes import Outcomes
 from ordain.adapters.predictions import Batch
+from ordain.adapters.spill import Spill, Table
 from ordain.core.artifacts.signature import Signature
 from ordain.core.drift.coming import Due
 from ordain.learn.metrics import Answers
@@ -20,42 +23,27 @@ from ordain.watch.tally import stamp
 
 HOUR = 3600.0
 DAY = 24 * HOUR  # a label may tell no more than its day
+_OURS: Mapping[str, Any] = {"ours": 1}  # rows of the release itself
 
 
 class Joined(Struct, frozen=True, kw_only=True):
-    """Labelled predictions.
+    """Some labelled predictions, oldest first.
 
     Attributes:
-        answers: of all of them. times: of the predictions, seconds since 1970. delays: hours; NaN where
-            a label does not say when. versions: of each row. ours: rows of the release itself.
-        groups: by column, of each row. hashed: those of them that a log shows as hashes.
-        matched: labels that these are of; fewer than rows where several versions answered.
+        answers: of all of them. groups: by column, of each row. hashed: those of them that a log shows as
+            hashes.
     """
 
     answers: Answers
-    times: NDArray[np.float64]
-    delays: NDArray[np.float64]
-    versions: NDArray[np.object_]
-    ours: NDArray[np.bool_]
-    groups: Mapping[str, NDArray[np.object_]]
-    matched: int
+    groups: Mapping[str, Sequence[str]]
     hashed: frozenset[str] = frozenset()
 
-    def of(self, rows: NDArray[Any]) -> Joined:
-        """Some of the rows."""
-        return Joined(
-            answers=self.answers.take(rows),
-            times=self.times[rows],
-            delays=self.delays[rows],
-            versions=self.versions[rows],
-            ours=self.ours[rows],
-            groups={name: values[rows] for name, values in self.groups.items()},
-            matched=self.matched,
-            hashed=self.hashed,
-        )
-
     def __len__(self) -> int:
-        return len(self.times)
+        return len(self.answers.target)
+
+    def newest(self, most: int) -> Joined:
+        """The newest of them, without groups."""
+        return Joined(answers=self.answers.take(np.arange(len(self))[-most:]), groups={})
 
 
 class Joiner:
@@ -66,24 +54,28 @@ class Joiner:
         span: in seconds since 1970: predictions before the first are not looked at, of those after the
             second no label is expected yet, and from the third on it is the future.
         length: of a window in which coverage is counted, in seconds.
+        file: where what is found is kept.
     """
 
     def __init__(
-        self, outcomes: Outcomes, signature: Signature, span: tuple[float, float, float], length: float
+        self,
+        outcomes: Outcomes,
+        signature: Signature,
+        span: tuple[float, float, float],
+        length: float,
+        file: Spill,
     ) -> None:
-        self.predictions = 0
-        self.impossible = 0
+        self.predictions = self.impossible = self.labelled = 0
+        self.newest = -np.inf
         self.start, self.ripe, self._now = span
-        self.length = length
+        self.length, self.reading = length, outcomes.reading
         self._due: Counter[int] = Counter()  # by windows before the time from which no label is expected
         self._punctual: Counter[int] = Counter()
-        self._outcomes, self._signature = outcomes, signature
-        self.files, self.unreadable, self.corrupt = outcomes.files, outcomes.unreadable, outcomes.corrupt
-        self.left_out = outcomes.left_out
-        self._target = _targets(outcomes.labels, signature)
-        self._found: list[tuple[NDArray[Any], ...]] = []
-        self._groups: dict[str, list[NDArray[np.object_]]] = {}
-        self._rows = 0
+        self._outcomes, self._signature, self._target = outcomes, signature, _target(signature)
+        self._outputs = [f"output {at}" for at in range(len(signature.answer_columns))]
+        own = ("key", "time", "delay", "version", "ours", "target", *self._outputs)
+        self._rows = Table(file, (*own, *map(_named, outcomes.groups)))
+        self._logged: set[str] = set()  # groups that the log tells and the labels do not
 
     def add(self, taken: Taken) -> None:
         """Match a batch; other versions too, which are counted by themselves."""
@@ -92,36 +84,62 @@ class Joiner:
         at, ours = taken.at[inside], taken.ours[inside]
         self.predictions += int(ours.sum())
         self._due.update(self._back(batch.times[at[ours]]))
-        if not len(self._outcomes) or not len(at):
+        told = self._outcomes.find(batch.keys[at])
+        at, ours = at[told.at], ours[told.at]
+        if not len(at):
             return
-        keys = batch.keys[at]
-        places = np.minimum(np.searchsorted(self._outcomes.keys, keys), len(self._outcomes) - 1)
+        target = np.array([self._target(each) for each in told.labels], dtype=np.float64)
         output = np.column_stack([batch.outputs[each][at] for each in self._signature.answer_columns])
-        good = (self._outcomes.keys[places] == keys) & np.isfinite(output).all(axis=1)
-        good &= np.isfinite(self._target[places])
-        impossible = good & self._impossible(places, batch.times[at])
+        good = np.isfinite(output).all(axis=1) & np.isfinite(target)
+        impossible = good & self._impossible(told.times, batch.times[at])
         self.impossible += int((impossible & ours).sum())
         good &= ~impossible
-        names = np.array([*batch.versions.values, ""], dtype=object)[batch.versions.places[at]]
         self._punctual.update(self._back(batch.times[at[good & ours]]))
-        self._found.append((places[good], batch.times[at][good], output[good], names[good], ours[good]))
-        self._add_groups(batch, at[good])
+        self.labelled += int((good & ours).sum())
+        self.newest = max(self.newest, batch.times[at[good & ours]].max(initial=-np.inf))
+        groups = {**told.groups, **self._groups(batch, at)}
+        self._keep(batch, (at, target, told.times, output), groups, (good, ours))
 
-    def _impossible(self, places: NDArray[np.int64], times: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def _keep(
+        self,
+        batch: Batch,
+        found: tuple[NDArray[Any], ...],
+        groups: Mapping[str, Sequence[str]],
+        which: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    ) -> None:
+        """Keep the good ones of the predictions with a label."""
+        good, ours = which
+        at, target, known, output = (each[good] for each in found)
+        times, versions = batch.times[at], [*batch.versions.values, ""]
+        columns = {
+            "key": batch.keys[at].view(np.int64),
+            "time": times,
+            "delay": (known - times) / HOUR,
+            "ours": ours[good],
+            "target": target,
+            **dict(zip(self._outputs, output.T, strict=True)),
+        }
+        self._rows.add(
+            {
+                **{name: values.tolist() for name, values in columns.items()},
+                "version": [versions[place] for place in batch.versions.places[at].tolist()],
+                **{_named(name): list(compress(values, good)) for name, values in groups.items()},
+            }
+        )
+
+    def _impossible(self, known: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Labels of before their predictions, which were made at these times, or of the future."""
-        known = self._outcomes.times[places]
         return (known < times - DAY) | (known > self._now + DAY)
 
-    def _add_groups(self, batch: Batch, at: NDArray[np.int64]) -> None:
+    def _groups(self, batch: Batch, at: NDArray[np.int64]) -> dict[str, list[str]]:
         """Groups that the log tells and the labels do not."""
+        found = {}
         for name, told in batch.groups.items():
             if name not in self._outcomes.groups:
-                before = self._groups.setdefault(name, [np.full(self._rows, "", dtype=object)])
-                before.append(np.array([*told.values, ""], dtype=object)[told.places[at]])
-        self._rows += len(at)
-        for name, known in self._groups.items():
-            if name not in batch.groups:
-                known.append(np.full(len(at), "", dtype=object))
+                values = [*told.values, ""]
+                found[name] = [values[place] for place in told.places[at].tolist()]
+        self._logged |= found.keys()
+        return found
 
     def _back(self, times: NDArray[np.float64]) -> dict[int, int]:
         """How many of these fall into which window, counted back; those that are too young into none."""
@@ -145,47 +163,71 @@ class Joiner:
         """Predictions that are old enough for a label."""
         return self._due.total()
 
-    def joined(self) -> Joined:
-        """All that were found."""
-        width = len(self._signature.answer_columns)
-        nothing = (
-            np.zeros(0, np.int64),
-            np.zeros(0),
-            np.zeros((0, width)),
-            np.zeros(0, object),
-            np.zeros(0, bool),
-        )
-        places, times, output, versions, ours = (
-            np.concatenate(each) for each in zip(nothing, *self._found, strict=True)
-        )
+    @property
+    def punctual(self) -> int:
+        """Predictions with a label of those that are old enough for one."""
+        return self._punctual.total()
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Columns by which labelled predictions are told apart."""
+        return (*self._outcomes.groups, *sorted(self._logged))
+
+    def sizes(self, column: str) -> Iterator[tuple[str, int]]:
+        """The release's labelled predictions by group, the largest first."""
+        yield from self._rows.sizes(_named(column), _OURS)
+
+    def versions(self) -> Iterator[tuple[str, int]]:
+        """All labelled predictions by version, the largest first."""
+        yield from self._rows.sizes("version", {})
+
+    def since(self, seconds: float) -> int:
+        """Labelled predictions of the release after a time."""
+        return self._rows.count(_OURS, ("time", seconds))
+
+    def delays(self, shares: Sequence[float]) -> list[float | None]:
+        """Quantiles of the hours that labels of the release take; None where no label says when it came."""
+        return [self._rows.quantile("delay", each, _OURS) for each in shares]
+
+    def of_group(self, column: str, value: str, most: int) -> Joined:
+        """The newest labelled predictions of the release in a group."""
+        return self._joined({**_OURS, _named(column): value}, most, ())
+
+    def of_version(self, version: str, most: int) -> Joined:
+        """The newest labelled predictions of a version."""
+        return self._joined({"version": version}, most, ())
+
+    def of_release(self, most: int, groups: Sequence[str] = ()) -> Joined:
+        """The newest labelled predictions of the release, with those of these groups that are known."""
+        return self._joined(_OURS, most, [each for each in groups if each in self.groups])
+
+    def _joined(self, where: Mapping[str, Any], most: int, groups: Sequence[str]) -> Joined:
+        names = ["target", *self._outputs, *map(_named, groups)]
+        found = self._rows.last(names, "time", where, most)
+        target = np.array(found["target"], dtype=np.float64)
         personal = {each.name for each in self._signature.features if each.personal}
-        labelled = self._outcomes.groups
-        known = np.concatenate([self._outcomes.times, [np.nan]])[places]
-        target = np.concatenate([self._target, [0.0]])[places]
         return Joined(
             answers=Answers(
                 task=self._signature.task,
                 target=target if self._signature.classes is None else target.astype(np.int64),
-                output=output,
+                output=np.column_stack([np.array(found[each], dtype=np.float64) for each in self._outputs]),
                 threshold=self._signature.threshold,
             ),
-            times=times,
-            delays=(known - times) / HOUR,
-            versions=versions,
-            ours=ours,
-            groups={
-                **{name: np.array([*values, ""], dtype=object)[places] for name, values in labelled.items()},
-                **{name: np.concatenate(values) for name, values in self._groups.items()},
-            },
-            hashed=frozenset(self._groups) & personal,
-            matched=len(np.unique(places)),
+            groups={name: found[_named(name)] for name in groups},
+            hashed=frozenset(self._logged) & personal,
         )
+
+    @property
+    def unmatched(self) -> int:
+        """Labels that are of no prediction."""
+        return self.known - self._rows.distinct("key")
 
     @property
     def unknown(self) -> int:
         """Labels that are no class, or no number; one that has not come yet is none of these."""
-        told = np.array([each != "" for each in self._outcomes.labels], dtype=np.bool_)
-        return int((told & np.isnan(self._target)).sum())
+        return sum(
+            rows for label, rows in self._outcomes.labels() if label and math.isnan(self._target(label))
+        )
 
     @property
     def known(self) -> int:
@@ -193,17 +235,22 @@ class Joiner:
         return len(self._outcomes)
 
 
-def _targets(labels: Sequence[str], signature: Signature) -> NDArray[np.float64]:
-    """Class numbers or values; NaN for what is neither."""
-    if signature.classes is not None:
-        table = {name: float(place) for place, name in enumerate(signature.classes)}
-        return np.array([table.get(each, np.nan) for each in labels], dtype=np.float64)
-    return np.array([_number(each) for each in labels], dtype=np.float64)
+def _named(group: str) -> str:
+    """What the column of a group is called beside the others."""
+    return f"group {group}"
+
+
+def _target(signature: Signature) -> Callable[[str], float]:
+    """What reads a label: its class number or value; NaN for what is neither."""
+    if signature.classes is None:
+        return _number
+    table = {name: float(place) for place, name in enumerate(signature.classes)}
+    return lambda label: table.get(label, math.nan)
 
 
 def _number(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        return float("nan")
-    return value if np.isfinite(value) else float("nan")
+        return math.nan
+    return value if math.isfinite(value) else math.nan

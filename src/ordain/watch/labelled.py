@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import chain, islice
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from ordain.core.artifacts.profile import Numbers, Profile
 from ordain.core.artifacts.signature import Signature
@@ -27,73 +27,71 @@ from ordain.watch.tally import stamp
 SEED = 0
 FEWEST = 30  # labelled rows of a slice that is reported
 MOST_ROWS = 20_000  # of a slice that are measured, since resampling costs by the row
+MOST_JUDGED = 100_000  # newest labelled predictions that gates are held against
 MOST_SLICES = 20
 LONGEST = 60  # name of a column that is left out
 MOST_GROUPS = 50  # of a sensitive column; a column of more is none of groups
 MISSING = "missing"
-_TRUTHS = {"0": "false", "1": "true", "false": "false", "true": "true"}
+_TRUTHS = {"0": "false", "1": "true", "0.0": "false", "1.0": "true", "false": "false", "true": "true"}
 
 
-def recent(joined: Joined, seconds: float, rows: int) -> Joined:
+def recent(joiner: Joiner, seconds: float, rows: int, groups: Sequence[str]) -> Joined:
     """The newest labelled predictions of the release: what is judged, so that a fall is not averaged away.
 
     Args:
-        seconds: before the newest of them, of which all are taken.
-        rows: that are taken at least, as far as there are.
+        seconds: before the newest of them, of which all are taken, up to `MOST_JUDGED`.
+        rows: that are taken at least, as far as there are. groups: columns that are wanted.
     """
-    ours = joined.of(joined.ours)
-    oldest_first = np.argsort(ours.times, kind="stable")
-    inside = int((ours.times > ours.times.max(initial=-np.inf) - seconds).sum())
-    return ours.of(oldest_first[-max(inside, rows) :])
+    inside = joiner.since(joiner.newest - seconds)
+    return joiner.of_release(min(max(inside, rows), MOST_JUDGED), groups)
 
 
-def performance(joiner: Joiner, joineds: tuple[Joined, Joined], end: float, needed: int) -> Performance:
+def performance(joiner: Joiner, newest: Joined, end: float, needed: int) -> Performance:
     """Metrics of the release's labelled predictions, of the newest, by group, and of other versions.
 
     Verdicts are added elsewhere.
 
     Args:
-        joineds: all of them, and the newest (see `recent`).
+        newest: of them (see `recent`).
         end: of the time looked at, in seconds since 1970.
         needed: windows without labels that are a gap.
     """
-    everything, newest = joineds
-    start, joined = joiner.start, everything.of(everything.ours)
-    delay = _delay(joined.delays[np.isfinite(joined.delays)])
-    versions = _slices("version", everything, everything.versions)
-    groups = [_slices(name, joined, values) for name, values in joined.groups.items()]
+    start, reading, delay = joiner.start, joiner.reading, _delay(joiner)
+    versions = _slices("version", joiner.versions(), joiner.of_version)
+    groups = [
+        _slices(name, joiner.sizes(name), partial(joiner.of_group, name)) for name in sorted(joiner.groups)
+    ]
     return Performance(
         start=stamp(start),
         end=stamp(end),
         middle=stamp((start + max(start, min(joiner.ripe, end))) / 2),
         known=joiner.known,
         predictions=joiner.predictions,
-        labelled=len(joined),
+        labelled=joiner.labelled,
         due=joiner.due,
-        punctual=int((joined.times < joiner.ripe).sum()),
-        newest=stamp(joined.times.max(initial=-np.inf)),
+        punctual=joiner.punctual,
+        newest=stamp(joiner.newest),
         stopped=_stopped(joiner, delay and delay[1], end - joiner.ripe, needed),
-        unmatched=joiner.known - everything.matched,
-        files=joiner.files,
-        unreadable=joiner.unreadable,
-        corrupt=joiner.corrupt,
+        unmatched=joiner.unmatched,
+        files=reading.files,
+        unreadable=reading.unreadable,
+        corrupt=reading.corrupt,
+        undated=reading.undated,
         unknown=joiner.unknown,
         impossible=joiner.impossible,
         delay=delay and (rounded(delay[0], 2), rounded(delay[1], 2)),
-        overall=_slice("all", joined) if len(joined) >= FEWEST else None,
-        recent=_slice("newest", newest) if len(newest) >= FEWEST else None,
+        overall=_slice("all", joiner.labelled, joiner.of_release(MOST_ROWS)),
+        recent=_slice("newest", len(newest), newest.newest(MOST_ROWS)),
         versions=versions.shown,
         groups=tuple(each for sliced in groups for each in sliced.shown),
-        omitted=_omitted((versions, *groups), joiner.left_out),
+        omitted=_omitted((versions, *groups), reading.left_out),
     )
 
 
-def _delay(hours: NDArray[np.float64]) -> tuple[float, float] | None:
+def _delay(joiner: Joiner) -> tuple[float, float] | None:
     """Median and 90th percentile; None without any."""
-    if not len(hours):
-        return None
-    median, late = np.quantile(hours, [0.5, 0.9]).tolist()
-    return median, late
+    median, late = joiner.delays([0.5, 0.9])
+    return None if median is None or late is None else (median, late)
 
 
 def _stopped(joiner: Joiner, late: float | None, declared: float, needed: int) -> Stopped | None:
@@ -121,30 +119,36 @@ def _omitted(sliced: Sequence[_Sliced], columns: Sequence[str]) -> tuple[Omitted
     return (*rests, *(Omitted(column=name[:LONGEST]) for name in columns))
 
 
-def _slices(column: str, joined: Joined, values: NDArray[np.object_]) -> _Sliced:
-    """The largest groups, where they have enough rows; one value alone is said already."""
-    ranked = sorted(Counter(values.tolist()).items(), key=lambda each: (-each[1], each[0]))
-    if len(ranked) < 2:
+def _slices(column: str, sizes: Iterable[tuple[str, int]], newest: Callable[[str, int], Joined]) -> _Sliced:
+    """The largest groups, where they have enough rows; one value alone is said already.
+
+    Args:
+        sizes: of groups, the largest first. newest: the newest rows of a group, up to so many.
+    """
+    ranked = iter(sizes)
+    largest = list(islice(ranked, MOST_SLICES))
+    if len(largest) < 2:
         return _Sliced((), Omitted(column=column))
-    shown = [name for name, rows in ranked[:MOST_SLICES] if rows >= FEWEST]
-    rest = ranked[len(shown) :]
+    shown = [(name, rows) for name, rows in largest if rows >= FEWEST]
+    groups, rows = 0, 0
+    for _, count in chain(largest[len(shown) :], ranked):
+        groups, rows = groups + 1, rows + count
+    found = (_slice(f"{column}={name}", count, newest(name, MOST_ROWS)) for name, count in shown)
     return _Sliced(
-        tuple(_slice(f"{column}={name}", joined.of(values == name)) for name in shown),
-        Omitted(column=column, groups=len(rest), rows=sum(rows for _, rows in rest)),
+        tuple(each for each in found if each is not None), Omitted(column=column, groups=groups, rows=rows)
     )
 
 
-def _slice(name: str, joined: Joined) -> Slice:
-    """Metrics of the newest rows, of as many as can be resampled in reasonable time."""
-    older = max(0, len(joined) - MOST_ROWS)
-    answers = joined.answers
-    if older:
-        answers = answers.take(np.argsort(joined.times, kind="stable")[older:])
+def _slice(name: str, rows: int, newest: Joined) -> Slice | None:
+    """Metrics of the newest rows, of as many as can be resampled in reasonable time; None of too few."""
+    if rows < FEWEST:
+        return None
+    answers = newest.answers
     spans = intervals(answers, SEED)
     return Slice(
         name=name,
-        rows=len(joined) - older,
-        older=older,
+        rows=len(newest),
+        older=rows - len(newest),
         metrics={
             metric: Measurement(value=finite(measure(metric, answers)), interval=ends(spans[metric]))
             for metric in sorted(MEASURES[answers.task])
@@ -180,7 +184,7 @@ def sensitive(
     positive = signature.classes.index(signature.positive)
     found = {}
     for name in columns.keys() & joined.groups.keys():
-        told, promised = joined.groups[name].tolist(), expected_groups(columns[name])
+        told, promised = joined.groups[name], expected_groups(columns[name])
         if name in joined.hashed:
             names = [f"hash {each}" if each else MISSING for each in told]
             lacking = len(promised) - len(set(names) - {MISSING})

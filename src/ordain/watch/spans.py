@@ -10,6 +10,9 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+MINUTE = 60.0
+MERGED = 100_000  # times that wait for being put in their place, at least
+
 
 class Spans(Protocol):
     """Numbers predictions by window; a larger number is a later window."""
@@ -70,19 +73,54 @@ class ByTime(Struct, frozen=True, kw_only=True):
 class ByRows:
     """Windows of a number of rows, oldest first; in whatever order they are read.
 
+    The times of the windows that are wanted are kept, older ones to the minute, and none beyond the horizon:
+    memory does not grow with the log.
+
     Args:
         rows: of a window. count: of whole windows that are wanted, the newest.
-        times: of every prediction, in seconds since 1970.
+        horizon: windows back to which labels are looked for.
     """
 
-    def __init__(self, rows: int, count: int, times: NDArray[np.float64]) -> None:
-        self._rows, self._count, self._times = rows, count, np.sort(times)
+    def __init__(self, rows: int, count: int, horizon: int) -> None:
+        self._rows, self._count, self._horizon = rows, count, horizon
+        self._times, self._counts = np.zeros(0), np.zeros(0, dtype=np.int64)  # ascending, all different
+        self._older = 0  # predictions whose times are not kept any more
+        self._waiting: list[NDArray[np.float64]] = []
         self._met: Counter[float] = Counter()
+
+    def add(self, times: NDArray[np.float64]) -> None:
+        """Predictions of these times exist, in seconds since 1970; before anything else is asked."""
+        self._waiting.append(times)
+        if sum(map(len, self._waiting)) > len(self._times) + MERGED:
+            self._merge()
+
+    def _merge(self) -> None:
+        """Put what waits in its place, and forget what is too old."""
+        if not self._waiting:
+            return
+        new = np.concatenate([np.zeros(0), *self._waiting])
+        self._waiting = []
+        self._tally(np.concatenate([self._times, new]), np.append(self._counts, np.ones_like(new, np.int64)))
+        gone, coarse = (self._place((each + 1) * self._rows) for each in (self._horizon, self._count))
+        self._older += int(self._counts[:gone].sum())
+        times = np.concatenate([self._times[gone:coarse] // MINUTE * MINUTE, self._times[coarse:]])
+        self._tally(times, self._counts[gone:])
+
+    def _tally(self, times: NDArray[np.float64], counts: NDArray[np.int64]) -> None:
+        self._times, places = np.unique(times, return_inverse=True)
+        self._counts = np.bincount(places, counts, len(self._times)).astype(np.int64)
+
+    def _place(self, newest: int) -> int:
+        """Where the so many newest predictions begin among the times; 0 where there are not more."""
+        newer = np.cumsum(self._counts[::-1])
+        return max(0, len(newer) - 1 - int(np.searchsorted(newer, newest, "left")))
 
     def numbers(self, times: NDArray[np.float64]) -> NDArray[np.int64]:
         """As `Spans.numbers`: 0 for the oldest rows; -1 for those before the windows that are wanted."""
-        ranks = np.searchsorted(self._times, times, "left").astype(np.int64)
-        last = np.maximum(np.searchsorted(self._times, times, "right") - 1, ranks)
+        self._merge()
+        before = self._older + np.concatenate([[0], np.cumsum(self._counts)])
+        ranks = before[np.searchsorted(self._times, times, "left")]
+        last = np.maximum(before[np.searchsorted(self._times, times, "right")] - 1, ranks)
         # Rows of one time that belong to several windows are dealt out as they are read.
         for place in np.flatnonzero(ranks // self._rows != last // self._rows).tolist():
             when = float(times[place])
@@ -92,12 +130,18 @@ class ByRows:
         return np.where(places > self.newest() - self._count, places, -1)
 
     def start(self) -> float:
-        """As `Spans.start`: labels are joined to all of the log."""
-        return -np.inf
+        """As `Spans.start`, to the minute: labels are joined from the first window of the horizon on."""
+        self._merge()
+        windows = self.newest() + 1 - self._horizon
+        if windows <= 0:
+            return -np.inf
+        first = windows * self._rows - self._older
+        return float(self._times[np.searchsorted(np.cumsum(self._counts), first, "right")])
 
     def newest(self) -> int:
         """As `Spans.newest`: rows that do not fill a window wait for more."""
-        return len(self._times) // self._rows - 1
+        self._merge()
+        return (self._older + int(self._counts.sum())) // self._rows - 1
 
     def span(self, numbers: Sequence[int], firsts: Sequence[float]) -> tuple[float, float]:
         """As `Spans.span`: from the first prediction on."""

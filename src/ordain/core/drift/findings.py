@@ -236,6 +236,7 @@ def _labels(performance: Performance) -> Iterator[Finding]:
             performance.known + performance.corrupt,
             "lines of labels cannot be read, or have no id",
         ),
+        (performance.undated, performance.known, "labels have a time that cannot be read"),
         (performance.unknown, performance.known, "labels are no class or value of the model"),
         (
             performance.impossible,

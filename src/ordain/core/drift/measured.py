@@ -65,7 +65,8 @@ class Performance(Part, frozen=True, kw_only=True):
         middle: of the time since `start` in which predictions are old enough.
         unmatched: labels without a prediction, of no class of the model, or of no possible time.
         files, unreadable: of labels, and those that could not be read, or not to their end.
-        corrupt: lines of other files that could not be read, or are of no prediction's id.
+        corrupt: lines of other files that could not be read, or are of no prediction's id or place.
+        undated: labels with a time that cannot be read, which count as of no time.
         unknown: labels that are no class, or no number. impossible: predictions whose label is of
             before the prediction, or of the future, by more than a day; they are not `labelled`.
         delay: hours from prediction to label: median and 90th percentile; None when no label says when.
@@ -89,6 +90,7 @@ class Performance(Part, frozen=True, kw_only=True):
     files: int = 0
     unreadable: int = 0
     corrupt: int = 0
+    undated: int = 0
     unknown: int = 0
     impossible: int = 0
     delay: tuple[float, float] | None = None

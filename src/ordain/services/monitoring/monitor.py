@@ -13,6 +13,7 @@ from ordain.adapters.log_places import LogPlace
 from ordain.adapters.met import Met
 from ordain.adapters.outcomes import Names, read_outcomes
 from ordain.adapters.predictions import Shape, read_log
+from ordain.adapters.spill import Spill
 from ordain.core.drift.breach import verdicts
 from ordain.core.drift.coming import ebb, patience
 from ordain.core.drift.counts import Reference, Window, reference_of
@@ -129,24 +130,27 @@ def _read(subject: Watched, ask: Ask, settings: Settings) -> _Read:
     if not ask.labels:
         collector.read(batches, limit, _ignored)
         return _Read(collector)
-    outcomes = read_outcomes(LogPlace(ask.labels, "the labels"), ask.names, groups)
-    span = (spans.start(), ask.end.timestamp() - ask.delay, limit)
-    joiner = Joiner(outcomes, subject.signature, span, ask.length or DAY)
-    collector.read(batches, limit, joiner.add)
-    joined = joiner.joined()
-    rows = max(ask.rows * settings.windows, RECENT * settings.labelled)
-    newest = recent(joined, ask.length * settings.windows, rows)
-    measured = performance(joiner, (joined, newest), ask.end.timestamp(), settings.needed)
+    with Spill() as file:
+        outcomes = read_outcomes(LogPlace(ask.labels, "the labels"), file, ask.names, groups)
+        span = (spans.start(), ask.end.timestamp() - ask.delay, limit)
+        joiner = Joiner(outcomes, subject.signature, span, ask.length or DAY, file)
+        collector.read(batches, limit, joiner.add)
+        rows = max(ask.rows * settings.windows, RECENT * settings.labelled)
+        newest = recent(joiner, ask.length * settings.windows, rows, groups)
+        measured = performance(joiner, newest, ask.end.timestamp(), settings.needed)
     return _Read(collector, measured, newest)
 
 
 def _spans(ask: Ask, who: Who, settings: Settings) -> ByTime | ByRows:
     """How to cut the log; where rows are counted, it is read for their times before."""
+    count = max(ask.horizon, settings.windows)
     if not ask.rows:
-        count = max(ask.horizon, settings.windows)
         return ByTime(end=ask.end.timestamp(), length=ask.length, count=count)
     log = read_log(LogPlace(ask.log, "the prediction log"), Shape(), Met())
-    return ByRows(ask.rows, settings.windows, times_of(log, who, _limit(ask)))
+    spans = ByRows(ask.rows, settings.windows, count)
+    for times in times_of(log, who, _limit(ask)):
+        spans.add(times)
+    return spans
 
 
 def _limit(ask: Ask) -> float:
