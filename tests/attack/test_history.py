@@ -121,6 +121,7 @@ def move_main(world: World, tree: str) -> str:
     return made
 
 
+@pytest.mark.slow
 def test_all_of_them_in_one_history(spoiled: World, told: Callable[[], str]) -> None:
     """Each is merged and then mended by somebody; what runs stays, and the next change is deployed."""
     objects, rendered = Objects(spoiled.origin), spoiled.manifests()

@@ -93,6 +93,7 @@ def test_all_of_them_answer_and_any_of_them_counts_for_all(folder: Path, tmp_pat
     assert len({each.name.split("-")[-3] for each in tmp_path.iterdir()}) == WORKERS
 
 
+@pytest.mark.slow
 def test_one_that_dies_is_replaced_and_its_counts_stay(folder: Path, tmp_path: Path) -> None:
     words = (str(folder), "--workers", "2", "--log", str(tmp_path))
     with serving(*words, ORDAIN_RELEASE="toy@3") as running:
@@ -114,6 +115,7 @@ def test_one_that_dies_is_replaced_and_its_counts_stay(folder: Path, tmp_path: P
     assert not list(tmp_path.glob("*.open")), "what the killed one had left open was taken over"
 
 
+@pytest.mark.slow
 def test_sigterm_drains_all_of_them(folder: Path) -> None:
     with serving(str(folder), "--workers", "2", "--drain", "2") as running:
         workers = children(running.process.pid)
@@ -158,6 +160,7 @@ def test_what_must_not_start_is_one_error(folder: Path) -> None:
         assert (done.returncode, "Address already in use" in done.stderr) == (1, True)
 
 
+@pytest.mark.slow
 def test_a_changed_artifact_is_refused_by_the_one_that_starts_later(tmp_path: Path) -> None:
     content = files()
     folder, digest = write(tmp_path, content), digest_of_files(content)

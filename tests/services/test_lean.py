@@ -21,6 +21,8 @@ from ordain.services.training.regenerate import regenerate
 from ordain.services.training.stopped import stopped
 from tests.services.test_run import MODEL, Repo, make
 
+pytestmark = pytest.mark.slow  # real trainings by real DVC, in clones
+
 REMOTE = "[core]\n    remote = r\n    analytics = false\n['remote \"r\"']\n    url = {}\n"
 
 

@@ -358,6 +358,7 @@ def test_a_reference_with_one_category(subject: Watched, tmp_path: Path) -> None
     assert alarms(look(single(subject), moved.folder))["unseen-categories"].columns == ("town",)
 
 
+@pytest.mark.slow
 def test_ten_thousand_categories(subject: Watched, tmp_path: Path) -> None:
     log = Log(tmp_path / "log")
     for days in range(3):
@@ -378,6 +379,7 @@ def test_times_in_the_future(subject: Watched, tmp_path: Path) -> None:
     assert [each.rows for each in found.windows] == [ROWS] * 3
 
 
+@pytest.mark.slow
 def test_what_is_older_than_the_horizon_is_not_remembered(
     subject: Watched, quiet: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

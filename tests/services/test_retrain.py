@@ -317,6 +317,7 @@ def test_what_is_pinned_is_published_and_kept_before_anybody_can_see_the_pin(
     assert (other.root / "pipelines/churn/artifact/blob").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("outright", [False, True])
 def test_killed_at_any_step_it_points_at_nothing_that_is_not_there_and_goes_on(

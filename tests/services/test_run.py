@@ -407,6 +407,7 @@ def start(repo: Repo) -> subprocess.Popen[bytes]:
     return subprocess.Popen(words, cwd=repo.root, start_new_session=True, stdout=quiet, stderr=quiet)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["train-linear", "gate"])
 def test_a_run_killed_at_a_stage_is_healed_by_the_next(fresh: Repo, ran: Repo, stage: str) -> None:
     (fresh.root / "slow").write_text("0.3")
@@ -421,6 +422,7 @@ def test_a_run_killed_at_a_stage_is_healed_by_the_next(fresh: Repo, ran: Repo, s
     assert fresh.outputs() == ran.outputs()
 
 
+@pytest.mark.slow
 def test_a_killed_runs_last_stage_is_waited_for(fresh: Repo, ran: Repo) -> None:
     """The lock is held until the orphaned stage has ended, so two stages never write the same outputs."""
     (fresh.root / "slow").write_text("1.5")
@@ -477,6 +479,7 @@ def limited(size: int) -> Callable[[], None]:
     return limit
 
 
+@pytest.mark.slow
 def test_on_a_full_disk_nothing_half_written_is_taken_for_whole(fresh: Repo, ran: Repo) -> None:
     done = fresh.ordain("run", preexec_fn=limited(2_000_000))
     assert done.returncode == 1
@@ -500,6 +503,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", place], check=True)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_is_said_to_be_full_and_mended_by_space(small_disk: Path, ran: Repo) -> None:
     repo = make(small_disk / "repo")
     (repo.root / "filler").write_bytes(b"x" * 4_000_000)

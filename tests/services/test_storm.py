@@ -31,6 +31,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made(tmp_path_factory.mktemp("storm"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_thirty_days_of_drift_alerts_and_at_last_a_breach_are_one_request(
     kind: Kind, origin: Path, tmp_path: Path

@@ -176,6 +176,7 @@ def test_every_output_and_no_other_is_written(bench: Bench) -> None:
     assert found == OUTPUTS
 
 
+@pytest.mark.slow
 def test_two_runs_in_other_processes_give_the_same_bytes(bench: Bench, tmp_path: Path) -> None:
     again = Bench(tmp_path / "again")
     again.every(PYTHONHASHSEED="2", OMP_NUM_THREADS="2", TZ="Asia/Tokyo", LC_ALL="C")

@@ -227,6 +227,7 @@ def test_a_kept_value_that_a_format_has_no_form_for(
         run(folder, tmp_path / "in.parquet", tmp_path / target, keep=("more",))
 
 
+@pytest.mark.slow
 def test_a_bomb_of_one_repeated_text_stays_small(folder: Path, tmp_path: Path) -> None:
     """400 rows of a MiB each in a file of a few KiB: codes are never written out."""
     table = pa.Table.from_pylist(rows(400))
