@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,11 +82,7 @@ def command(
       ordain reconcile --target '#live'
       ordain reconcile --watch --interval 30 --metrics-port 9464
     """
-    from ordain.services.reconciling.reconcile import reconcile
-
-    def once() -> Outcome:
-        return reconcile(order(root, key, target))
-
+    once = partial(_once, root, key, target)
     console = Console(as_json=as_json, quiet=quiet)
     if metrics_port is not None and not watching:
         raise click.UsageError("--metrics-port is for --watch: one round has nobody to ask it")
@@ -95,6 +92,12 @@ def command(
     else:
         outcome = once()
         console.result(_body(outcome), "\n".join(_lines(outcome)))
+
+
+def _once(root: Path, key: Path, target: str | None) -> Outcome:
+    from ordain.services.reconciling.reconcile import reconcile
+
+    return reconcile(order(root, key, target))
 
 
 @contextmanager
