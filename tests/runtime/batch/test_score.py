@@ -134,13 +134,13 @@ def test_a_day_that_no_calendar_has_is_no_date(folder: Path, tmp_path: Path) -> 
 def test_at_a_url(folder: Path, tmp_path: Path) -> None:
     content = rows(25)
     files = fsspec.filesystem("memory")
-    with files.open("/lake/in.jsonl", "wb") as stream:
+    with files.open("/pond/in.jsonl", "wb") as stream:
         stream.write(write_table(tmp_path / "in.jsonl", content).read_bytes())
-    report = run(folder, "memory://lake/in.jsonl", "memory://lake/out.csv", keep=("id",), partition=10)
+    report = run(folder, "memory://pond/in.jsonl", "memory://pond/out.csv", keep=("id",), partition=10)
     assert report.rows == 25
-    (tmp_path / "out.csv").write_bytes(files.cat_file("/lake/out.csv"))
+    (tmp_path / "out.csv").write_bytes(files.cat_file("/pond/out.csv"))
     check(read_table(tmp_path / "out.csv"), content)
-    assert sorted(each.rpartition("/")[2] for each in files.ls("/lake", detail=False)) == [
+    assert sorted(each.rpartition("/")[2] for each in files.ls("/pond", detail=False)) == [
         "in.jsonl", "out.csv", "out.csv.rejects.jsonl", "out.csv.report.json",
     ]  # fmt: skip
 
