@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from pyarrow import parquet
 
 from ordain.adapters.log_places import LogPlace
 from ordain.adapters.outcomes import read_outcomes
@@ -27,3 +28,12 @@ class Labels:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+
+def damage(path: Path, group: int) -> None:
+    """Break the pages of one row group's first column."""
+    column = parquet.ParquetFile(path).metadata.row_group(group).column(0)
+    start = min(each for each in (column.dictionary_page_offset, column.data_page_offset) if each)
+    data = bytearray(path.read_bytes())
+    data[start : start + column.total_compressed_size] = b"\xff" * column.total_compressed_size
+    path.write_bytes(data)

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import fsspec
 import msgspec
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from ordain.adapters.outcome_files import MOST_LINES
 from ordain.adapters.outcomes import MOST_GROUPS
-from tests.adapters.labels import Labels
+from tests.adapters.labels import Labels, damage
 
 
 def lines(*rows: object) -> bytes:
@@ -95,6 +97,15 @@ def test_a_time_is_read_as_people_write_it_or_counted(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("id,label,time\na,1,11/20/2026\nb,1,\nc,1,12\nd,1,nan\n")
     made = Labels(tmp_path)
     assert (len(made), made.undated) == (4, 3)
+
+
+def test_a_damaged_row_group_costs_itself(tmp_path: Path) -> None:
+    rows = [{"id": f"r-{place:05}", "label": "1"} for place in range(3000)]
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pa.Table.from_pylist(rows), path, row_group_size=1000, use_dictionary=False)
+    damage(path, 1)
+    made = Labels(tmp_path)
+    assert (len(made), made.corrupt, made.unreadable) == (2000, 1000, 0)
 
 
 @given(st.binary(max_size=300))

@@ -27,7 +27,7 @@ from ordain.adapters.met import Met
 from ordain.adapters.outcomes import text_of
 from ordain.adapters.predictions import Batch, Shape, Text, read_log
 from ordain.errors import RetryLater, UserError
-from tests.adapters.labels import Labels
+from tests.adapters.labels import Labels, damage
 
 SHAPE = Shape(
     text=("plan",),
@@ -263,6 +263,15 @@ def test_records_in_parquet_that_are_none(tmp_path: Path) -> None:
     (batch,), met = read(tmp_path)
     assert len(batch.times) == 1
     assert met.corrupt == 2
+
+
+def test_a_damaged_row_group_costs_itself(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pa.concat_tables([flat()] * 30), path, row_group_size=20, use_dictionary=False)
+    damage(path, 1)
+    batches, met = read(tmp_path)
+    assert sum(len(each.times) for each in batches) == 40
+    assert (met.unreadable, met.corrupt) == (0, 20)
 
 
 def test_times_that_cannot_be(tmp_path: Path) -> None:

@@ -133,6 +133,16 @@ def test_a_clone_with_changes_of_its_own_is_left_alone(repo: Repo) -> None:
     assert path.read_text() == "{}"
 
 
+def test_a_killed_run_of_a_model_whose_name_goes_on_is_left_alone(repo: Repo) -> None:
+    """What lies on `retrain/churn-eu-1` is of `churn-eu`, and not for a request of `churn`."""
+    repo.git("checkout", "-q", "-b", "retrain/churn-eu-1")
+    new_data(repo)
+    (repo.root / "pipelines/churn/gates.json").write_text("{}")
+    with pytest.raises(UserError, match="changes of its own"):
+        ask(repo)
+    assert repo.git("branch", "--show-current") == "retrain/churn-eu-1"
+
+
 def test_evidence_without_an_alarm_or_of_another_model(repo: Repo) -> None:
     assert ask(repo, findings=[]).answer == "calm"
     with pytest.raises(UserError, match="not of churn"):

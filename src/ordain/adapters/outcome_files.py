@@ -1,6 +1,7 @@
 """Rows of one file of labels: CSV, JSON lines or Parquet.
 
-A line that is no row is one `None` among the rows, so that whoever reads them counts it and goes on.
+A line that is no row, or a row that is lost, is one `None` among the rows, so that whoever reads them
+counts it and goes on.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ import csv
 import io
 from collections import deque
 from collections.abc import Iterator, Mapping
+from itertools import repeat
 from typing import IO, Any
 
 import msgspec
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
 ROWS = 20_000  # of Parquet that are held at once
+MOST_LOST = 1_000_000  # rows of a damaged row group that are counted: its footer may say anything
 LINE_LIMIT = 2**20
 MOST_LINES = 100  # of one CSV record: cells may hold line ends, and a stray quote makes one cell of all
 
@@ -32,11 +35,18 @@ def rows_of(stream: IO[bytes], path: str) -> Iterator[Row | None]:
     return _json(stream) if path.endswith(".jsonl") else _csv(stream)
 
 
-def _parquet(stream: IO[bytes]) -> Iterator[Row]:
+def _parquet(stream: IO[bytes]) -> Iterator[Row | None]:
     from pyarrow import parquet
 
-    for batch in parquet.ParquetFile(stream).iter_batches(batch_size=ROWS):
-        yield from batch.to_pylist()
+    file = parquet.ParquetFile(stream)
+    for group in range(file.num_row_groups):
+        left = file.metadata.row_group(group).num_rows
+        try:
+            for batch in file.iter_batches(batch_size=ROWS, row_groups=[group]):
+                yield from batch.to_pylist()
+                left -= len(batch)
+        except (OSError, ValueError, NotImplementedError):  # pyarrow's errors are one of these
+            yield from repeat(None, min(left, MOST_LOST))
 
 
 def _json(stream: IO[bytes]) -> Iterator[Row | None]:

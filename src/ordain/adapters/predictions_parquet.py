@@ -43,7 +43,7 @@ def read(
     # Without a buffer, whole columns of a row group would be held at once.
     file = parquet.ParquetFile(stream, read_dictionary=texts, buffer_size=BUFFER)
     if "inputs" in names:
-        for each in file.iter_batches(rows):
+        for each in _groups(file, rows, None, met):
             yield each.to_pylist()
         return
     if not {"time", "model", "version"} <= set(names):
@@ -55,9 +55,28 @@ def read(
     ]
     shares = {name: name.removeprefix(INPUTS) for name in names if name.startswith(INPUTS)}
     extra = [name for name in shares.values() if name not in shape.known][: predictions.MOST_EXTRA]
-    for group in range(file.num_row_groups):  # one by one: readers give their memory back at a group's end
-        for each in _ahead(file.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False)):
-            yield _flat(*_dated(each, met), shape, extra)
+    for each in _groups(file, rows, columns, met):
+        yield _flat(*_dated(each, met), shape, extra)
+
+
+def _groups(file: Any, rows: int, columns: Sequence[str] | None, met: Met) -> Iterator[Any]:
+    """Batches of each row group; of one that is damaged those before the fault, and the rest is counted.
+
+    One by one, since readers give their memory back at a group's end.
+    """
+    for group in range(file.num_row_groups):
+        left = file.metadata.row_group(group).num_rows
+        some = _ahead(file.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False))
+        while left > 0:
+            try:
+                batch = next(some, None)
+            except (OSError, ValueError, NotImplementedError):  # pyarrow's errors are one of these
+                batch = None
+            if batch is None:
+                met.add("corrupt", left)
+                break
+            left -= len(batch)
+            yield batch
 
 
 def _ahead(batches: Iterator[Any]) -> Iterator[Any]:

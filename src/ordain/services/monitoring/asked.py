@@ -23,6 +23,7 @@ from ordain.core.pipelines.pipeline import FOLDER
 from ordain.errors import UserError
 from ordain.ports import Proposals
 from ordain.services.requests.commit import Author, write
+from ordain.services.requests.pins import is_numbered
 
 SIZE_LIMIT = 64 * 2**10
 # Commits of a branch among which the one that asked is looked for.
@@ -68,7 +69,7 @@ def known(memory: Memory, requests: Proposals, wanted: Retraining) -> list[Earli
     if merged is not None:
         found.append(Earlier(retraining=merged, marked=merged.storm in storms))
     for branch in sorted(memory.clone.branches()):
-        asked = _of_branch(memory, branch) if branch.startswith(f"retrain/{memory.model}-") else None
+        asked = _of_branch(memory, branch) if is_numbered(branch, f"retrain/{memory.model}-") else None
         if asked is not None:
             read, whole = asked
             told = read.storm in storms

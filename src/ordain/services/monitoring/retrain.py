@@ -30,7 +30,7 @@ from ordain.services.judging.ground import Ground
 from ordain.services.monitoring.asked import Memory, fetch, known, remember, tip
 from ordain.services.releases.release import release
 from ordain.services.requests.commit import GENERATED, Author, check_signed, push, record
-from ordain.services.requests.pins import free_branch
+from ordain.services.requests.pins import free_branch, is_numbered
 from ordain.services.training import data_pins
 from ordain.services.training.affected import affected
 from ordain.services.training.data_pull import pull
@@ -173,7 +173,7 @@ def _branch(clone: Repository, model: str, base: str) -> tuple[str, str]:
         UserError: when there is something that somebody else has yet to commit.
     """
     here, start = clone.branch(), clone.resolve(f"refs/remotes/origin/{base}")
-    begun = here is not None and here.startswith(f"retrain/{model}-") and clone.resolve("HEAD") == start
+    begun = here is not None and is_numbered(here, f"retrain/{model}-") and clone.resolve("HEAD") == start
     if here and begun and clone.find(f"refs/remotes/origin/{here}") is None:
         return here, base
     dirty = clone.unrecorded(GENERATED)

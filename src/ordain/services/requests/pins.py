@@ -107,3 +107,9 @@ def free_branch(clone: Repository, stem: str) -> str:
     """The first name `<stem><n>` that no branch has, here or at the origin."""
     taken = clone.branches()
     return next(f"{stem}{n}" for n in count(1) if f"{stem}{n}" not in taken)
+
+
+def is_numbered(branch: str, stem: str) -> bool:
+    """Whether `free_branch` may have made this of a stem. `retrain/bin-eu-1` is none of `retrain/bin-`."""
+    number = branch.removeprefix(stem)
+    return number != branch and number.isascii() and number.isdecimal()
