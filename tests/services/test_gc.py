@@ -17,6 +17,9 @@ from ordain.cli.main import ordain
 from ordain.core.artifacts.artifact import build_layout
 from ordain.core.canonical import bytes_digest
 from ordain.errors import UserError
+from ordain.services.proofs.verify import verify
+from ordain.services.reading.audit import audit
+from ordain.services.reading.status import status
 from ordain.services.reconciling.order import Place
 from ordain.services.releases.gc import sweep
 from tests.adapters.test_artifacts import files
@@ -95,6 +98,32 @@ def test_a_ledger_that_lies_elsewhere_may_need_every_release(world: World, tmp_p
     assert (len(seen.kept), seen.garbage) == (2, ())
     reasons = {each.releases: each.reasons for each in seen.kept}
     assert any("no ledger is here" in each for each in reasons["churn@1",])
+
+
+def test_a_clone_is_told_where_the_ledger_lies(world: World, tmp_path: Path) -> None:
+    goal, found = Place(world.order().source.address, "elsewhere"), Store(tmp_path / "store")
+    for number in (1, 2):
+        branch = world.release("dana", "churn", number)
+        world.approve(branch, "ravi")
+        world.merge(branch)
+        world.reconcile(target=goal)
+        listed(found, record("churn", number).artifact)
+    for who in ("mei", "dana"):
+        world.git(who, "fetch", "-q", "origin")
+        world.git(who, "config", "ordain.ledger", "origin/elsewhere")
+    where = clone(world)
+    assert status(where).standings[0].running == "churn@2"
+    assert [each.release for each in audit(where, "origin/elsewhere", "staging").events if each.release] == [
+        "churn@2"
+    ]
+    reasons = {each.releases: each.reasons for each in sweep(where, found, remove=False).kept}
+    assert "staging may go back to it" in reasons["churn@1",]
+    proofs = verify(where, Store(tmp_path / "none"), everything=True).proofs
+    assert [each for each in proofs if each.outcome == "FAILED"] == []
+    assert world.promote("dana").release == 2
+    world.git("mei", "config", "ordain.ledger", "origin/nowhere")
+    with pytest.raises(UserError, match="nowhere"):
+        status(where)
 
 
 def test_an_unproven_ledger_removes_nothing(running: World, store: Store) -> None:

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     "--target",
     metavar="REPO#BRANCH",
     help="Where manifests and ledger go; either part may be left out. Default: this repository and the "
-    "policy's `live` branch; with the local forge the base branch.",
+    "policy's `live` branch; with the local forge the base branch. Who reads finds it elsewhere only by "
+    "`git config ordain.ledger REVISION`.",
 )
 @click.option("--watch", "watching", is_flag=True, help="Go on, round after round, until SIGTERM or Ctrl-C.")
 @click.option(

@@ -37,6 +37,15 @@ class Repository(Ancestry):
             address = str((self.folder / address).resolve())
         return gitnames.url(address)
 
+    def ledger(self) -> str | None:
+        """The commit that whoever works here says the ledger is at, by `git config ordain.ledger REVISION`.
+
+        Raises:
+            UserError: when there is no such commit here.
+        """
+        named = self.line("config", "--get", "ordain.ledger", fine=(0, 1))
+        return self.resolve(named) if named else None
+
     def fetch(self, address: str, refspecs: Mapping[str, str]) -> None:
         """Bring refs from elsewhere, by `{their name: our name}`; ours may be moved anywhere.
 

@@ -54,6 +54,11 @@ class Branches:
             raise UserError(what, where=str(clone.folder), fix="git fetch --unshallow")
         return found
 
+    def finders_for(self, clone: Repository) -> Finders:
+        """Base branches and ledgers from here, unless a clone's settings say where the ledger is."""
+        there = clone.ledger()
+        return Finders(base=self.newest, ledger=lambda each: there or self.newest(each.ledger))
+
     def finders(self, ledgers: Branches | None = None) -> Finders:
         """Base branches from here; ledgers from here too, or from another repository."""
         place = (ledgers or self).newest
@@ -64,11 +69,13 @@ def of_clone(repository: Repository, base: str | None = None) -> Finders:
     """Branches as a clone knows them.
 
     Args:
-        base: a commit to take for the base branch, whatever that is called.
+        base: a commit to take for the base branch, whatever that is called; the ledger is where it says.
     """
     if base is None:
+        here = repository.ledger()
         return Finders(
-            base=lambda name: newest(repository, name), ledger=lambda each: newest(repository, each.ledger)
+            base=lambda name: newest(repository, name),
+            ledger=lambda each: here or newest(repository, each.ledger),
         )
 
     def ledger(place: Place) -> str | None:

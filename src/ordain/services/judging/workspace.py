@@ -84,7 +84,7 @@ def at_base(setting: Setting) -> Iterator[Desk]:
     with scratch(clone.folder) as repository:
         states = States(repository, setting.templates)
         branches = Branches(repository, address)
-        found = ground(states, branches.start(clone), branches.finders())
+        found = ground(states, branches.start(clone), branches.finders_for(clone))
         yield Desk(
             repository=repository, address=address, ground=found, states=states,
             book=book_of(states, found), forge=setting.forge(repository, address), setting=setting,
@@ -107,4 +107,4 @@ def governed(clone: Repository) -> Ground:
         return ground(States(clone, templates()), clone.resolve("HEAD"), of_clone(clone))
     with scratch(clone.folder) as repository:
         branches = Branches(repository, clone.remote())
-        return ground(States(repository, templates()), branches.start(clone), branches.finders())
+        return ground(States(repository, templates()), branches.start(clone), branches.finders_for(clone))
