@@ -7,7 +7,12 @@ from collections.abc import Iterator
 from ordain.core.problems import Problem, did_you_mean
 from ordain.core.state.declared import MODELS, PARAMS, POLICY, Declared
 from ordain.core.state.validate_data import data_faults
-from ordain.core.state.validate_deploy import deploy_faults, gitops_faults, monitoring_faults
+from ordain.core.state.validate_deploy import (
+    deploy_faults,
+    gitops_faults,
+    kept_faults,
+    monitoring_faults,
+)
 from ordain.core.state.validate_environments import environment_problems, release_problems
 from ordain.core.state.validate_models import estimator_fault, gate_faults, selection_faults
 from ordain.core.state.validate_policy import policy_faults
@@ -46,6 +51,7 @@ def _models(declared: Declared) -> Iterator[Problem]:
             *selection_faults(spec, path),
             *gate_faults(spec, (*path, "gates")),
             *deploy_faults(spec.deploy, (*path, "deploy")),
+            *kept_faults(spec, (*path, "deploy")),
             *monitoring_faults(spec.monitoring, (*path, "monitoring")),
         ):
             yield declared.at_value(MODELS, where, fault)

@@ -20,6 +20,7 @@ from ordain.core.specs.deployment import (
     Watch,
 )
 from ordain.core.specs.predictionlog import PredictionLog
+from ordain.core.specs.spec import Spec
 from ordain.core.specs.windows import Cut, alarm_of, window_of
 from ordain.core.specs.workers import resources_of
 from ordain.core.state.validate_data import Finding, has_credentials
@@ -136,9 +137,37 @@ def _batch(batch: Batch, path: Path) -> Iterator[Finding]:
         elif batch.shards == 1 and SHARD in url:
             message = f"{SHARD} is the number of a part, and there is one part only"
             yield where, Fault("shard-without-shards", message, "say how many in `shards`, or remove it")
+    if batchfiles.format_of(_last(batch.input)) is None:
+        message = "the name does not say which format it is"
+        advice = "let it end in .parquet, .csv or .jsonl; text may be packed (.csv.gz)"
+        yield (*path, "input"), Fault("format", message, advice)
+    if not batchfiles.plain(_last(batch.output)):
+        message = "output is written plain, as its name's ending says"
+        yield (*path, "output"), Fault("format", message, "let it end in .parquet, .csv or .jsonl")
     if batch.input in batchfiles.written(batch.output):
         message = "the output would replace the input"
         yield (*path, "output"), Fault("repeated", message, "write somewhere else")
+
+
+def kept_faults(spec: Spec, path: Path) -> Iterator[Finding]:
+    """Columns that a batch is to repeat and that its output has anyway.
+
+    Args:
+        spec: the model. path: of its `deploy` in `models.yaml`.
+    """
+    target = spec.data.columns.get(spec.data.target)
+    answers = {"prediction"} if spec.task == "regression" else {"label"}
+    if spec.task != "regression" and target is not None:
+        answers |= {f"p_{each}" for each in target.categories or ()}
+    for place, name in enumerate(spec.deploy.batch.keep if spec.deploy.batch else ()):
+        if name in answers:
+            message = f"the output has a column `{name}` of its own"
+            yield (*path, "batch", "keep", place), Fault("kept-answer", message, "keep it under another name")
+
+
+def _last(url: str) -> str:
+    """The last segment of a URL."""
+    return url.rstrip("/").rpartition("/")[2]
 
 
 def schedule_faults(job: Scheduled, path: Path) -> Iterator[Finding]:
