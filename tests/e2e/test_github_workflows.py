@@ -18,7 +18,15 @@ from tests.adapters.forges.github_world import PULLS
 from tests.adapters.forges.standin import TOKEN, StandIn, standing_in
 from tests.e2e.actions import load
 from tests.e2e.hub import BOT, Hub
-from tests.e2e.test_workflows import Shop, ask_for_too_much, cancer, data_behind, declare, watched
+from tests.e2e.test_workflows import (
+    Shop,
+    ask_for_other_data,
+    ask_for_too_much,
+    cancer,
+    data_behind,
+    declare,
+    watched,
+)
 from tests.registries import needs_registry, running_registry
 
 pytestmark = [needs_registry, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -183,6 +191,16 @@ def test_a_gate_that_blocks_takes_the_place_of_the_verdict_before(shop: GitHubSh
     assert said.partition("### ")[2] in shop.actions.summary
     found = shop.statuses(head)
     assert (found["ordain/plan"], found["ordain/cancer"]) == ("failure", "failure")
+
+
+def test_data_outside_its_contract_is_told_by_column_and_row(shop: GitHubShop) -> None:
+    ask_for_other_data(shop)
+    number = shop.hub.propose("other-data", "ada-gh")
+    assert shop.event("pull-request", number) == ["generate", "verdict"]
+    with pytest.raises(AssertionError, match="mean_radius"):
+        shop.event("pull-request", number)
+    assert (shop.actions.results["train"], shop.actions.results["failed"]) == ("failure", "success")
+    assert "<code>mean_radius</code>" in shop.comment(number)
 
 
 def test_a_finding_of_a_monitor_elsewhere_with_nothing_new_to_learn_from_opens_nothing(

@@ -202,14 +202,27 @@ def declare(shop: Shop, **more: Any) -> None:
     shop.commit("Declare cancer")  # what follows from params.yaml is left to the workflow
 
 
-def ask_for_too_much(shop: Shop) -> None:
-    """Ada asks, on a branch, for a quality that no champion has."""
-    for words in (("fetch", "-q"), ("checkout", "-q", "-B", "too-much", "origin/main")):
+@contextmanager
+def branching(shop: Shop, branch: str) -> Iterator[dict[str, Any]]:
+    """What Ada declares of the model on a branch from main, to be changed and committed."""
+    for words in (("fetch", "-q"), ("checkout", "-q", "-B", branch, "origin/main")):
         shop.run("ada", shop.ada, "git", *words)
     models = yaml.safe_load((shop.ada / "models.yaml").read_text())
-    models["models"]["cancer"]["gates"]["quality"] = [{"metric": "roc_auc", "min": 1.0}]
+    yield models["models"]["cancer"]
     (shop.ada / "models.yaml").write_text(yaml.safe_dump(models, sort_keys=False))
-    shop.commit("Ask for too much")
+    shop.commit(branch)
+
+
+def ask_for_too_much(shop: Shop) -> None:
+    """Ada asks, on a branch, for a quality that no champion has."""
+    with branching(shop, "too-much") as model:
+        model["gates"]["quality"] = [{"metric": "roc_auc", "min": 1.0}]
+
+
+def ask_for_other_data(shop: Shop) -> None:
+    """Ada declares, on a branch, a bound that the data does not keep."""
+    with branching(shop, "other-data") as model:
+        model["data"]["columns"]["mean_radius"]["max"] = 28.0
 
 
 def test_pull_request_merge_reconcile(shop: Shop) -> None:
