@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -43,6 +44,13 @@ def test_aliases_count_as_what_they_stand_for() -> None:
 @pytest.mark.parametrize(("data", "value"), [(b"", None), (b"a: [1, {b: c}]", {"a": [1, {"b": "c"}]})])
 def test_what_is_plain_is_read(data: bytes, value: Any) -> None:
     assert load(data) == value
+
+
+@pytest.mark.parametrize("data", [b"!!timestamp abc", b"!!bool abc"])
+@pytest.mark.parametrize("reader", [load, load12])
+def test_a_tag_that_its_value_has_not_is_no_yaml(reader: Callable[[bytes], Any], data: bytes) -> None:
+    with pytest.raises(yaml.YAMLError, match="is not what its tag says"):
+        reader(data)
 
 
 @settings(max_examples=200, deadline=None)
