@@ -22,9 +22,9 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 from pyarrow import parquet
 
+from ordain.adapters.cells import text_of
 from ordain.adapters.log_places import LogPlace
 from ordain.adapters.met import Met
-from ordain.adapters.outcomes import text_of
 from ordain.adapters.predictions import Batch, Shape, Text, read_log
 from ordain.errors import RetryLater, UserError
 from tests.adapters.labels import Labels, damage

@@ -9,16 +9,15 @@ is kept is not in memory.
 from __future__ import annotations
 
 import csv
-import datetime as dt
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from ordain.adapters.cells import place_in_request, seconds_of, text_of
 from ordain.adapters.keys import keys_of
 from ordain.adapters.log_places import LogPlace
 from ordain.adapters.outcome_files import ENDINGS, ROWS, Row, rows_of
@@ -28,7 +27,6 @@ from ordain.errors import UserError
 MOST = 20_000_000
 MOST_GROUPS = 20  # columns beside those that are asked for
 MOST_LEFT_OUT = 100  # columns of a file that are told by name
-MOST_PLACES = 10**9  # in a request
 _OWN = frozenset({"id", "row", "label", "time"})
 
 
@@ -78,7 +76,7 @@ class Outcomes:
     """Labels by prediction, the newest where one prediction has several. They are not in memory.
 
     Args:
-        rows: by `key` (`adapters.keys`), with `label`, `time`, and groups by the number of their column.
+        rows: by `key` (`adapters.keys`), with `label`, `time`, and groups (`group_column`).
         groups: columns. reading: what was met.
     """
 
@@ -99,7 +97,7 @@ class Outcomes:
             at=np.array(places, dtype=np.int64),
             labels=found["label"],
             times=np.array(found["time"], dtype=np.float64),
-            groups={name: found[f"group {name}"] for name in self.groups},
+            groups={name: found[group_column(name)] for name in self.groups},
         )
 
 
@@ -186,7 +184,7 @@ class _Labels:
         whole = [each for each in rows if each is not None]
         names = dict.fromkeys(map(str, chain.from_iterable(whole)))
         self._own |= _OWN.intersection(names)
-        at = [_place(each.get("row")) for each in whole]
+        at = [place_in_request(each.get("row")) for each in whole]
         ids = [
             text_of(each.get("id")) if place is not None else ""
             for each, place in zip(whole, at, strict=True)
@@ -196,7 +194,7 @@ class _Labels:
             self._others += len(whole)
             return
         places = np.array([place or 0 for place in at], dtype=np.uint64)
-        known = [_seconds(each.get("time")) for each in whole]
+        known = [seconds_of(each.get("time")) for each in whole]
         self._undated += known.count(None)
         texts = {name: [text_of(each.get(name)) for each in whole] for name in names if name not in _OWN}
         self._table.add(
@@ -204,7 +202,7 @@ class _Labels:
                 "key": keys_of(ids, places).view(np.int64).tolist(),
                 "label": [text_of(each.get("label")) for each in whole],
                 "time": [math.nan if each is None else each for each in known],
-                **{f"group {name}": texts[name] for name in texts if self._taken(name, texts[name])},
+                **{group_column(name): texts[name] for name in texts if self._taken(name, texts[name])},
             }
         )
         self.rows += len(whole)
@@ -242,52 +240,9 @@ class _Labels:
         return Outcomes(self._table.keyed("key", "time"), sorted(self._groups), reading)
 
 
-def text_of(value: Any) -> str:
-    """A cell as a label: text as it is, whole numbers without a point, booleans in lower case."""
-    if value is None or value != value:  # noqa: PLR0124 - NaN
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def _place(value: Any) -> int | None:
-    """A place in a request, the first where none is given; None for what is no whole number.
-
-    Whoever writes whole numbers with gaps between them often writes 1.0.
-    """
-    text = text_of(value).strip()
-    if not text:
-        return 0
-    number = _number(text)
-    return int(number) if number.is_integer() and 0 <= number < MOST_PLACES else None
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
-def _seconds(value: Any) -> float | None:
-    """When a label became known, in seconds since 1970; NaN where nothing is said, None for what is no time.
-
-    In RFC 3339, or as Parquet gives it, or as a number of seconds, milliseconds, microseconds or nanoseconds
-    since 1970, by its size: before the year 5138 each has its own. A day means its beginning, no zone UTC.
-    """
-    text = text_of(value).strip()
-    if not text:
-        return math.nan
-    try:
-        moment = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(text)
-    except ValueError:
-        number = _number(text)
-        scale = next((each for each in (1.0, 1e3, 1e6, 1e9) if 1e8 <= number / each < 1e11), None)
-        return number / scale if scale else None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
+def group_column(name: str) -> str:
+    """What the column of a group is called beside the others."""
+    return f"group {name}"
 
 
 def _refused(name: str, why: str, names: Names) -> UserError:

@@ -16,10 +16,10 @@ import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
+from ordain.adapters.cells import text_of
 from ordain.adapters.keys import keys_of
 from ordain.adapters.log_places import LogPlace, begun
 from ordain.adapters.met import Met
-from ordain.adapters.outcomes import text_of
 
 LINES, OPEN, PARQUET = ".jsonl", ".jsonl.open", ".parquet"
 LINE_LIMIT = 32 * 2**20

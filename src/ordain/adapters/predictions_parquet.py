@@ -14,9 +14,9 @@ from pyarrow import parquet
 
 from ordain.adapters import predictions
 from ordain.adapters.arrow_views import plain, valid
+from ordain.adapters.cells import text_of
 from ordain.adapters.keys import keys_of
 from ordain.adapters.met import Met
-from ordain.adapters.outcomes import text_of
 
 INPUTS, OUTPUTS, PROBABILITIES = "inputs.", "outputs.", "probabilities"
 BUFFER = 2**18  # bytes of each column

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -133,9 +134,17 @@ def check_command(
         append_lines(output, [f"models={json.dumps(names)}"])
     if gitlab is not None:
         write_atomic(gitlab.absolute(), retrain_pipeline(names).encode())
-    for each in new if evidence is not None else ():
-        write_atomic((evidence or Path()).absolute() / f"{each.model}.json", data_pins.evidence(each))
+    write_each(evidence, {each.model: data_pins.evidence(each) for each in new})
     told(Console(as_json=as_json, quiet=quiet), found)
+
+
+def write_each(folder: Path | None, files: Mapping[str, bytes]) -> None:
+    """A file for each model, `MODEL.json`, where a folder is given."""
+    from ordain.adapters.files import write_atomic
+
+    if folder is not None:
+        for model, content in files.items():
+            write_atomic(folder.absolute() / f"{model}.json", content)
 
 
 @command.command("faults")
@@ -159,13 +168,11 @@ def faults_command(models: tuple[str, ...], to: Path | None, as_json: bool, quie
     """
     import msgspec
 
-    from ordain.adapters.files import write_atomic
     from ordain.core.data.broken import encode
     from ordain.services.training.data_faults import faults
 
     found = faults(root, models)
-    for each in found if to is not None else ():
-        write_atomic((to or Path()).absolute() / f"{each.model}.json", encode(each))
+    write_each(to, {each.model: encode(each) for each in found})
     lines = [f"{each.model}: {': '.join(filter(None, (fault.column, fault.what)))}"
              for each in found for fault in each.faults]  # fmt: skip
     body = [msgspec.to_builtins(each) for each in found]

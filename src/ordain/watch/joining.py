@@ -12,7 +12,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from ordain.adapters.outcomes import Outcomes
+from ordain.adapters.cells import number_of
+from ordain.adapters.outcomes import Outcomes, group_column
 from ordain.adapters.predictions import Batch
 from ordain.adapters.spill import Spill, Table
 from ordain.core.artifacts.signature import Signature
@@ -74,7 +75,7 @@ class Joiner:
         self._outcomes, self._signature, self._target = outcomes, signature, _target(signature)
         self._outputs = [f"output {at}" for at in range(len(signature.answer_columns))]
         own = ("key", "time", "delay", "version", "ours", "target", *self._outputs)
-        self._rows = Table(file, (*own, *map(_named, outcomes.groups)))
+        self._rows = Table(file, (*own, *map(group_column, outcomes.groups)))
         self._logged: set[str] = set()  # groups that the log tells and the labels do not
 
     def add(self, taken: Taken) -> None:
@@ -123,7 +124,7 @@ class Joiner:
             {
                 **{name: values.tolist() for name, values in columns.items()},
                 "version": [versions[place] for place in batch.versions.places[at].tolist()],
-                **{_named(name): list(compress(values, good)) for name, values in groups.items()},
+                **{group_column(name): list(compress(values, good)) for name, values in groups.items()},
             }
         )
 
@@ -175,7 +176,7 @@ class Joiner:
 
     def sizes(self, column: str) -> Iterator[tuple[str, int]]:
         """The release's labelled predictions by group, the largest first."""
-        yield from self._rows.sizes(_named(column), _OURS)
+        yield from self._rows.sizes(group_column(column), _OURS)
 
     def versions(self) -> Iterator[tuple[str, int]]:
         """All labelled predictions by version, the largest first."""
@@ -191,7 +192,7 @@ class Joiner:
 
     def of_group(self, column: str, value: str, most: int) -> Joined:
         """The newest labelled predictions of the release in a group."""
-        return self._joined({**_OURS, _named(column): value}, most, ())
+        return self._joined({**_OURS, group_column(column): value}, most, ())
 
     def of_version(self, version: str, most: int) -> Joined:
         """The newest labelled predictions of a version."""
@@ -202,7 +203,7 @@ class Joiner:
         return self._joined(_OURS, most, [each for each in groups if each in self.groups])
 
     def _joined(self, where: Mapping[str, Any], most: int, groups: Sequence[str]) -> Joined:
-        names = ["target", *self._outputs, *map(_named, groups)]
+        names = ["target", *self._outputs, *map(group_column, groups)]
         found = self._rows.last(names, "time", where, most)
         target = np.array(found["target"], dtype=np.float64)
         personal = {each.name for each in self._signature.features if each.personal}
@@ -213,7 +214,7 @@ class Joiner:
                 output=np.column_stack([np.array(found[each], dtype=np.float64) for each in self._outputs]),
                 threshold=self._signature.threshold,
             ),
-            groups={name: found[_named(name)] for name in groups},
+            groups={name: found[group_column(name)] for name in groups},
             hashed=frozenset(self._logged) & personal,
         )
 
@@ -235,22 +236,9 @@ class Joiner:
         return len(self._outcomes)
 
 
-def _named(group: str) -> str:
-    """What the column of a group is called beside the others."""
-    return f"group {group}"
-
-
 def _target(signature: Signature) -> Callable[[str], float]:
     """What reads a label: its class number or value; NaN for what is neither."""
     if signature.classes is None:
-        return _number
+        return number_of
     table = {name: float(place) for place, name in enumerate(signature.classes)}
     return lambda label: table.get(label, math.nan)
-
-
-def _number(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        return math.nan
-    return value if math.isfinite(value) else math.nan

@@ -108,12 +108,15 @@ class GitLab:
 
     def under_review(self, number: int) -> Request | None:
         """An open merge request into the base branch, with everything that decides how its reviews count."""
-        found = self._open_here(number)
-        return request(self._place, self._evidence(self._project(), found)) if found else None
+        self._guard.begin()
+        project = self._project()
+        found = self._open_here(project, number)
+        return request(self._place, self._evidence(project, found)) if found else None
 
     def head(self, number: int) -> str | None:
         """The newest commit of an open merge request into the base branch."""
-        found = self._open_here(number)
+        self._guard.begin()
+        found = self._open_here(self._project(), number)
         return found.sha if found else None
 
     def open_request(self, draft: Draft) -> str:
@@ -159,9 +162,7 @@ class GitLab:
         self._guard.begin()
         return bool(self._rows(f"{_path(self._project())}/merge_requests", MergeRequest, state="all", **ends))
 
-    def _open_here(self, number: int) -> MergeRequest | None:
-        self._guard.begin()
-        project = self._project()
+    def _open_here(self, project: int, number: int) -> MergeRequest | None:
         found = self._one(f"{_path(project)}/merge_requests/{number}", MergeRequest)
         return found if found.iid == number and open_here(found, self._place, project) else None
 

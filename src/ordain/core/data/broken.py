@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-import msgspec
-
+from ordain.core.jobfiles import decoded, encoded
 from ordain.core.value import Value
 from ordain.errors import UserError
 
@@ -56,7 +55,7 @@ def _fault(text: str) -> Fault:
 
 def encode(found: Broken) -> bytes:
     """The file."""
-    return msgspec.json.format(msgspec.json.encode(_File(version=1, broken=found)), indent=2) + b"\n"
+    return encoded(_File(version=1, broken=found))
 
 
 def decode(data: bytes, where: str) -> Broken:
@@ -65,8 +64,6 @@ def decode(data: bytes, where: str) -> Broken:
     Raises:
         UserError: when it is none of these files.
     """
-    try:
-        return msgspec.json.decode(data, type=_File).broken
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        what = f"this does not say where data breaks its contract: {error}"
-        raise UserError(what, where=where, fix="write it with `ordain data faults --to FOLDER`") from error
+    fix = "write it with `ordain data faults --to FOLDER`"
+    refusal = UserError("this does not say where data breaks its contract", where=where, fix=fix)
+    return decoded(data, _File, refusal).broken

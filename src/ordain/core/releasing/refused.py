@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from ordain.core.gating.verdicts import Verdict
+from ordain.core.jobfiles import decoded, encoded
 from ordain.core.value import Value
 from ordain.errors import UserError
 
@@ -45,7 +44,7 @@ class _File(Value, frozen=True, kw_only=True):
 
 def encode(refused: tuple[Refused, ...]) -> bytes:
     """The file."""
-    return msgspec.json.format(msgspec.json.encode(_File(version=1, refused=refused)), indent=2) + b"\n"
+    return encoded(_File(version=1, refused=refused))
 
 
 def decode(data: bytes, where: str) -> tuple[Refused, ...]:
@@ -54,8 +53,6 @@ def decode(data: bytes, where: str) -> tuple[Refused, ...]:
     Raises:
         UserError: when it is none of these files.
     """
-    try:
-        return msgspec.json.decode(data, type=_File).refused
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        what = f"this is no list of refused champions: {error}"
-        raise UserError(what, where=where, fix="write it with `ordain release --refused FILE`") from error
+    fix = "write it with `ordain release --refused FILE`"
+    refusal = UserError("this is no list of refused champions", where=where, fix=fix)
+    return decoded(data, _File, refusal).refused

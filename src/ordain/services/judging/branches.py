@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from ordain.adapters.git import Repository
 from ordain.core.ledger.places import Place
 from ordain.errors import UserError
@@ -56,8 +59,7 @@ class Branches:
 
     def finders_for(self, clone: Repository) -> Finders:
         """Base branches and ledgers from here, unless a clone's settings say where the ledger is."""
-        there = clone.ledger()
-        return Finders(base=self.newest, ledger=lambda each: there or self.newest(each.ledger))
+        return _unless_told(clone, self.newest)
 
     def finders(self, ledgers: Branches | None = None) -> Finders:
         """Base branches from here; ledgers from here too, or from another repository."""
@@ -72,16 +74,18 @@ def of_clone(repository: Repository, base: str | None = None) -> Finders:
         base: a commit to take for the base branch, whatever that is called; the ledger is where it says.
     """
     if base is None:
-        here = repository.ledger()
-        return Finders(
-            base=lambda name: newest(repository, name),
-            ledger=lambda each: here or newest(repository, each.ledger),
-        )
+        return _unless_told(repository, partial(newest, repository))
 
     def ledger(place: Place) -> str | None:
         return base if place.one else newest(repository, place.ledger)
 
     return Finders(base=lambda _: base, ledger=ledger)
+
+
+def _unless_told(clone: Repository, find: Callable[[str], str | None]) -> Finders:
+    """Base branches and ledgers by their names, unless a clone's settings say where the ledger is."""
+    there = clone.ledger()
+    return Finders(base=find, ledger=lambda each: there or find(each.ledger))
 
 
 def newest(repository: Repository, branch: str) -> str | None:

@@ -69,13 +69,18 @@ def known(memory: Memory, requests: Proposals, wanted: Retraining) -> list[Earli
     if merged is not None:
         found.append(Earlier(retraining=merged, marked=merged.storm in storms))
     for branch in sorted(memory.clone.branches()):
-        asked = _of_branch(memory, branch) if is_numbered(branch, f"retrain/{memory.model}-") else None
+        asked = _of_branch(memory, branch) if is_numbered(branch, stem(memory.model)) else None
         if asked is not None:
             read, whole = asked
             told = read.storm in storms
             waits = whole and read.digest == wanted.digest and not requests.requested(branch, memory.base)
             found.append(Earlier(retraining=read, branch=branch if waits else None, marked=told))
     return found
+
+
+def stem(model: str) -> str:
+    """How the branches begin on which a model's retraining is asked for; a number follows."""
+    return f"retrain/{model}-"
 
 
 def tip(clone: Repository, branch: str) -> str | None:

@@ -27,7 +27,7 @@ from ordain.core.state.instance import Instance, is_state_path, read_instance
 from ordain.errors import UserError
 from ordain.ports import Proposals
 from ordain.services.judging.ground import Ground
-from ordain.services.monitoring.asked import Memory, fetch, known, remember, tip
+from ordain.services.monitoring.asked import Memory, fetch, known, remember, stem, tip
 from ordain.services.releases.release import release
 from ordain.services.requests.commit import GENERATED, Author, check_signed, push, record
 from ordain.services.requests.pins import free_branch, is_numbered
@@ -173,14 +173,14 @@ def _branch(clone: Repository, model: str, base: str) -> tuple[str, str]:
         UserError: when there is something that somebody else has yet to commit.
     """
     here, start = clone.branch(), clone.resolve(f"refs/remotes/origin/{base}")
-    begun = here is not None and is_numbered(here, f"retrain/{model}-") and clone.resolve("HEAD") == start
+    begun = here is not None and is_numbered(here, stem(model)) and clone.resolve("HEAD") == start
     if here and begun and clone.find(f"refs/remotes/origin/{here}") is None:
         return here, base
     dirty = clone.unrecorded(GENERATED)
     if dirty:
         fix = "commit or drop it first"
         raise UserError("this clone has changes of its own in a generated place", where=dirty[0], fix=fix)
-    branch, before = free_branch(clone, f"retrain/{model}-"), here or clone.resolve("HEAD")
+    branch, before = free_branch(clone, stem(model)), here or clone.resolve("HEAD")
     clone.start_branch(branch, start)
     return branch, before
 
