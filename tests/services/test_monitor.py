@@ -793,3 +793,79 @@ def test_the_evidence_is_small_and_the_same_twice(subject: Watched, quiet: Log) 
     assert columns(1, 1)["price"].shape == (1,)
     assert END - DAY < NOW < END + dt.timedelta(days=1)
     assert trained(400).rows == 400
+
+
+# --- releases that are young --------------------------------------------------------------------------
+
+
+def replaced(folder: Path, change: Any = None) -> Log:
+    """Version 6 for nine days, then version 7 for three."""
+    old = Log(folder / "log", "6")
+    for days in range(3, 12):
+        old.day(days, ROWS, raised if days % 2 == 0 else None)
+    new = Log(folder / "log")
+    for days in range(3):
+        new.day(days, ROWS, change or (raised if days % 2 == 0 else None))
+    return new
+
+
+def test_a_young_release_has_the_season_of_what_the_model_was_asked(subject: Watched, tmp_path: Path) -> None:
+    """Inputs do not depend on who answers; answers do, and have nothing to be compared with yet."""
+    found = look(subject, replaced(tmp_path).folder, Settings(needed=1), season=2, horizon=12)
+    assert [each.lacks for each in found.windows] == [""] * 3
+    assert found.outcome == "pass"
+    dear = look(subject, replaced(tmp_path / "dear", raised).folder, Settings(needed=1), season=2, horizon=12)
+    assert "drift" in alarms(dear)
+    only = look(subject, replaced(tmp_path / "weekly").folder, Settings(needed=1), season=4, horizon=12)
+    answers = {each.lacks for each in only.columns if each.role == "answer"}
+    assert answers == {"0 of 50 values to compare with"}
+
+
+def test_a_canary_that_is_shown_the_same_requests_doubles_no_season(subject: Watched, tmp_path: Path) -> None:
+    alone, both = Log(tmp_path / "alone"), Log(tmp_path / "both")
+    for days in range(6):
+        both.write([{**each, "version": "8"} for each in both.day(days, ROWS)])
+        alone.day(days, ROWS)
+    ask = {"season": 2, "horizon": 9}
+    assert look(subject, alone.folder, **ask).columns == look(subject, both.folder, **ask).columns
+
+
+def test_versions_of_other_columns_say_nothing_about_a_season(subject: Watched, tmp_path: Path) -> None:
+    new = Log(tmp_path / "log")
+    for days in range(6):
+        new.day(days, ROWS)
+    old = Log(tmp_path / "log", "6")
+    for days in range(2, 6):
+        records = Log(tmp_path / "old").day(days, ROWS, seed=1)
+        for each in records:
+            del each["inputs"][0]["town"]
+        old.write([{**each, "version": "6"} for each in records])
+    assert look(subject, new.folder, season=2, horizon=9).outcome == "pass"
+
+
+def test_the_first_day_of_a_release_is_no_alarm_of_labels(subject: Watched, tmp_path: Path) -> None:
+    """Labels take a day, as those of the version before show; nobody has declared it."""
+
+    def stale(young: int, **more: Any) -> tuple[bool, str] | None:
+        old = Log(tmp_path / f"{young}{more}", "6")
+        for days in range(young, 12):
+            old.day(days, 100)
+        new = Log(old.folder)
+        for days in range(young):
+            new.day(days, 100)
+        rows = [{**each, **more} for each in old.labels]
+        labels = str(old.write_labels(tmp_path / "labels.jsonl", rows))
+        found = look(subject, new.folder, labels=labels, horizon=12)
+        return next(((e.alarm, e.detail) for e in found.findings if e.kind == "labels-stale"), None)
+
+    young = stale(1)
+    assert young is not None
+    assert not young[0]
+    assert young[1] == (
+        "no prediction of this release has a label yet, 0 of 100 are old enough for one; "
+        "1100 of 1100 labels belong to other versions"
+    )
+    assert stale(3) == (True, young[1].replace("0 of 100", "200 of 300").replace("1100", "900"))
+    # Where nothing says how long they take, half of the horizon.
+    assert (stale(5, time="") or (True,))[0] is False
+    assert (stale(8, time="") or (False,))[0] is True

@@ -25,6 +25,7 @@ from ordain.watch.joining import HOUR, Joined, Joiner
 from ordain.watch.tally import stamp
 
 SEED = 0
+LATE = 0.9  # of labels have come after the time that they are taken to need
 FEWEST = 30  # labelled rows of a slice that is reported
 MOST_ROWS = 20_000  # of a slice that are measured, since resampling costs by the row
 MOST_JUDGED = 100_000  # newest labelled predictions that gates are held against
@@ -57,6 +58,8 @@ def performance(joiner: Joiner, newest: Joined, end: float, needed: int) -> Perf
         needed: windows without labels that are a gap.
     """
     start, reading, delay = joiner.start, joiner.reading, _delay(joiner)
+    middle = (start + max(start, min(joiner.ripe, end))) / 2
+    late = joiner.usual_delay(LATE)
     versions = _slices("version", joiner.versions(), joiner.of_version)
     groups = [
         _slices(name, joiner.sizes(name), partial(joiner.of_group, name)) for name in sorted(joiner.groups)
@@ -64,14 +67,15 @@ def performance(joiner: Joiner, newest: Joined, end: float, needed: int) -> Perf
     return Performance(
         start=stamp(start),
         end=stamp(end),
-        middle=stamp((start + max(start, min(joiner.ripe, end))) / 2),
+        middle=stamp(middle),
         known=joiner.known,
         predictions=joiner.predictions,
         labelled=joiner.labelled,
         due=joiner.due,
         punctual=joiner.punctual,
         newest=stamp(joiner.newest),
-        stopped=_stopped(joiner, delay and delay[1], end - joiner.ripe, needed),
+        overdue=_overdue(joiner, late, end - joiner.ripe, middle),
+        stopped=_stopped(joiner, late, end - joiner.ripe, needed),
         unmatched=joiner.unmatched,
         files=reading.files,
         unreadable=reading.unreadable,
@@ -90,7 +94,7 @@ def performance(joiner: Joiner, newest: Joined, end: float, needed: int) -> Perf
 
 def _delay(joiner: Joiner) -> tuple[float, float] | None:
     """Median and 90th percentile; None without any."""
-    median, late = joiner.delays([0.5, 0.9])
+    median, late = joiner.delays([0.5, LATE])
     return None if median is None or late is None else (median, late)
 
 
@@ -102,8 +106,25 @@ def _stopped(joiner: Joiner, late: float | None, declared: float, needed: int) -
     """
     if late is None and not declared:
         return None
-    beyond = (late or 0.0) * HOUR - declared
-    return stopped(joiner.windows(max(0, math.ceil(round(beyond / joiner.length, 6)))), needed)
+    return stopped(joiner.windows(_older(joiner, (late or 0.0) * HOUR - declared)), needed)
+
+
+def _overdue(joiner: Joiner, late: float | None, declared: float, middle: float) -> int:
+    """Predictions that should have labels by now, by what is declared and by what is usual for the model.
+
+    Args:
+        late, declared: as for `_stopped`. middle: from when on none is missed where neither is known.
+    """
+    if late is not None:
+        return sum(each.due for each in joiner.windows(_older(joiner, late * HOUR - declared)))
+    if declared or not any(joiner.versions()) or not math.isfinite(middle):
+        return joiner.due
+    return sum(each.due for each in joiner.windows(_older(joiner, joiner.ripe - middle)))
+
+
+def _older(joiner: Joiner, seconds: float) -> int:
+    """Windows that last so long, rounded up."""
+    return max(0, math.ceil(round(seconds / joiner.length, 6)))
 
 
 class _Sliced(Struct, frozen=True):

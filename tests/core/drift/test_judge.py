@@ -296,12 +296,12 @@ def test_whatever_is_counted_is_judged_without_a_fault(seed: int, rows: int) -> 
 
 def test_a_season_is_the_same_time_before_and_before_that() -> None:
     windows = {0: HIGHER, 1: STABLE, 2: HIGHER, 3: STABLE, 4: HIGHER}
-    made = season(windows, 4, 2)
+    made = season(windows, windows, 4, 2)
     assert made is not None
     assert made.features["price"].cells == (100, 200, 300)
     assert judge(HIGHER, made, SETTINGS).shows("price", "location") is False
-    assert season(windows, 1, 2) is None
-    assert season({0: window(rows=0)}, 2, 2) is None
+    assert season(windows, windows, 1, 2) is None
+    assert season({}, {0: window(rows=0)}, 2, 2) is None
 
 
 # --- target -------------------------------------------------------------------------------------------
@@ -418,7 +418,9 @@ def labelled(**more: object) -> Performance:
     [
         ({"known": 0, "labelled": 0}, "labels-absent", True),
         ({"stopped": Stopped(since="x", due=200, labelled=3, usual=0.9)}, "labels-stale", True),
-        ({"labelled": 0}, "labels-stale", True),
+        ({"labelled": 0, "overdue": 9}, "labels-stale", True),
+        ({"labelled": 0, "overdue": 9, "unmatched": 1000}, "labels-stale", True),
+        ({"labelled": 0}, "labels-stale", False),
         ({"files": 200, "unreadable": 1}, "labels-damaged", False),
         ({"files": 2, "unreadable": 1}, "labels-damaged", True),
         ({"unknown": 6}, "labels-damaged", True),

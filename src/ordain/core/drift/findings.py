@@ -250,17 +250,25 @@ def _labels(performance: Performance) -> Iterator[Finding]:
             yield Finding(kind="labels-damaged", alarm=alarm, detail=f"{count} of {whole} {words}")
 
 
+def _unlabelled(performance: Performance) -> str:
+    """That no prediction of the release has a label, and whose the labels are."""
+    if not performance.predictions:
+        return f"there is no prediction since {performance.start} that a label could belong to"
+    others = performance.known - performance.unmatched
+    if not others:
+        return f"none of {performance.known} labels belongs to a prediction since {performance.start}"
+    return (
+        f"no prediction of this release has a label yet, {performance.overdue} of {performance.predictions} "
+        f"are old enough for one; {others} of {performance.known} labels belong to other versions"
+    )
+
+
 def of_performance(performance: Performance, settings: Settings) -> Iterator[Finding]:
     """What late labels say, and whether they come at all."""
     if not performance.known:
         yield Finding(kind="labels-absent", alarm=True, detail="there are no labels there")
     elif not performance.labelled + performance.impossible:
-        detail = (
-            f"none of {performance.known} labels belongs to a prediction since {performance.start}"
-            if performance.predictions
-            else f"there is no prediction since {performance.start} that a label could belong to"
-        )
-        yield Finding(kind="labels-stale", alarm=bool(performance.due), detail=detail)
+        yield Finding(kind="labels-stale", alarm=bool(performance.overdue), detail=_unlabelled(performance))
     elif performance.stopped is not None:
         gap = performance.stopped
         detail = (

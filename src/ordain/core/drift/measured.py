@@ -60,6 +60,7 @@ class Performance(Part, frozen=True, kw_only=True):
         known: labels that there are. predictions, labelled: since `start`, and those of them whose label
             has come. newest: time of the newest labelled prediction.
         due, punctual: predictions that are old enough for a label, and those of them that have one.
+        overdue: predictions that should have a label by what is usual for all versions of the model too.
         stopped: where labels no longer come as they did; None where they do, or where nothing says how
             long labels take.
         middle: of the time since `start` in which predictions are old enough.
@@ -84,6 +85,7 @@ class Performance(Part, frozen=True, kw_only=True):
     labelled: int
     due: int = 0
     punctual: int = 0
+    overdue: int = 0
     newest: str = ""
     stopped: Stopped | None = None
     unmatched: int = 0

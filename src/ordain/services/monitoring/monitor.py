@@ -25,7 +25,8 @@ from ordain.core.drift.refusal import Grounds, refusal
 from ordain.core.drift.season import season
 from ordain.core.drift.summary import Looked, Subject, findings_of, summary
 from ordain.services.monitoring.watched import Watched
-from ordain.watch.collect import Collector, Taken, Who, times_of
+from ordain.watch.asked import Asked
+from ordain.watch.collect import Collector, Who, times_of
 from ordain.watch.columns import Coder
 from ordain.watch.estimate import estimated
 from ordain.watch.joining import Joined, Joiner
@@ -69,10 +70,12 @@ class _Read(Struct, frozen=True):
     """The log, once read.
 
     Attributes:
+        asked: inputs of all versions, where seasons are compared; else nothing.
         performance, newest: None without labels; the latter are the labelled predictions to judge.
     """
 
     collector: Collector
+    asked: Asked
     performance: Performance | None = None
     newest: Joined | None = None
 
@@ -86,7 +89,7 @@ def monitor(subject: Watched, ask: Ask, settings: Settings) -> Evidence:
     """
     read = _read(subject, ask, settings)
     looked = Looked(
-        judged=_judged(subject, ask, read.collector, settings),
+        judged=_judged(subject, ask, read, settings),
         reference=_profile(read.collector),
         reading=read.collector.reading(),
         recent=read.collector.part(_newest(read.collector, settings.windows)),
@@ -127,18 +130,20 @@ def _read(subject: Watched, ask: Ask, settings: Settings) -> _Read:
     coder = Coder(subject.profile, subject.signature, groups)
     collector = Collector(coder, who, (spans, sampled), met)
     batches = read_log(LogPlace(ask.log, "the prediction log"), collector.coder.shape, met)
+    asked = Asked(coder, spans)
+    also = (asked.add,) if ask.season else ()
     if not ask.labels:
-        collector.read(batches, limit, _ignored)
-        return _Read(collector)
+        collector.read(batches, limit, also)
+        return _Read(collector, asked)
     with Spill() as file:
         outcomes = read_outcomes(LogPlace(ask.labels, "the labels"), file, ask.names, groups)
         span = (spans.start(), ask.end.timestamp() - ask.delay, limit)
         joiner = Joiner(outcomes, subject.signature, span, ask.length or DAY, file)
-        collector.read(batches, limit, joiner.add)
+        collector.read(batches, limit, (*also, joiner.add))
         rows = max(ask.rows * settings.windows, RECENT * settings.labelled)
         newest = recent(joiner, ask.length * settings.windows, rows, groups)
         measured = performance(joiner, newest, ask.end.timestamp(), settings.needed)
-    return _Read(collector, measured, newest)
+    return _Read(collector, asked, measured, newest)
 
 
 def _spans(ask: Ask, who: Who, settings: Settings) -> ByTime | ByRows:
@@ -158,24 +163,22 @@ def _limit(ask: Ask) -> float:
     return max(ask.now, ask.end).timestamp() + SKEW
 
 
-def _ignored(_: Taken) -> None:
-    """Without labels there is nothing to join."""
-
-
 def _newest(collector: Collector, count: int) -> list[int]:
     """Numbers of the newest windows, oldest first."""
     newest = collector.spans.newest()
     return [number for number in range(newest - count + 1, newest + 1) if number >= 0]
 
 
-def _judged(subject: Watched, ask: Ask, collector: Collector, settings: Settings) -> list[Judged]:
+def _judged(subject: Watched, ask: Ask, read: _Read, settings: Settings) -> list[Judged]:
     """The newest windows, oldest first."""
+    collector, asked = read.collector, read.asked.tallies
+    inputs = {number: each.window((each.first, each.last), None) for number, each in asked.items()}
     windows = {number: _window(subject, collector, number) for number in sorted(collector.tallies)}
     profile = _profile(collector)
     judged = []
     for number in _newest(collector, settings.windows):
         window = windows.get(number) or _window(subject, collector, number)
-        reference = season(windows, number, ask.season) if ask.season else profile
+        reference = season(windows, inputs, number, ask.season) if ask.season else profile
         judged.append(judge(window, reference, settings))
     return judged
 
