@@ -134,6 +134,23 @@ def test_windows_of_rows_take_the_newest(subject: Watched, tmp_path: Path) -> No
     assert look(subject, log.folder, rows=10_000, length=0.0).outcome == "insufficient"
 
 
+def test_windows_of_rows_end_where_they_are_told_to(subject: Watched, tmp_path: Path) -> None:
+    """So that what was seen then can be seen again, whatever came since."""
+    log = Log(tmp_path / "log")
+    for days in (5, 4, 3):
+        log.day(days, 500)
+    then: dict[str, Any] = {"rows": 450, "length": 0.0, "end": END - 3 * DAY}
+    before = look(subject, log.folder, **then)
+    for days in (1, 0):
+        log.day(days, 500, raised)
+    again = look(subject, log.folder, **then)
+    assert again.windows == before.windows
+    assert again.windows[-1].end < "2026-11-17"
+    assert again.outcome == "pass"
+    silent = alarms(look(subject, log.folder, **{**then, "end": END - 1.5 * DAY - DAY / 2}))
+    assert silent["log-stale"].detail.startswith("no prediction since 2026-11-16T23:58:33Z, 24.0 hours")
+
+
 def test_a_season_is_no_drift(subject: Watched, tmp_path: Path) -> None:
     """Every other day is expensive: against training it drifts, against the same day before it does not."""
     log = Log(tmp_path / "log")
@@ -826,7 +843,7 @@ def test_a_canary_that_is_shown_the_same_requests_doubles_no_season(subject: Wat
     for days in range(6):
         both.write([{**each, "version": "8"} for each in both.day(days, ROWS)])
         alone.day(days, ROWS)
-    ask = {"season": 2, "horizon": 9}
+    ask: dict[str, Any] = {"season": 2, "horizon": 9}
     assert look(subject, alone.folder, **ask).columns == look(subject, both.folder, **ask).columns
 
 

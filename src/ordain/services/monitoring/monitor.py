@@ -152,7 +152,8 @@ def _spans(ask: Ask, who: Who, settings: Settings) -> ByTime | ByRows:
     if not ask.rows:
         return ByTime(end=ask.end.timestamp(), length=ask.length, count=count)
     log = read_log(LogPlace(ask.log, "the prediction log"), Shape(), Met())
-    spans = ByRows(ask.rows, settings.windows, count)
+    end = ask.end.timestamp() if ask.end < ask.now else _limit(ask)
+    spans = ByRows(ask.rows, settings.windows, count, end)
     for times in times_of(log, who, _limit(ask)):
         spans.add(times)
     return spans
@@ -199,11 +200,12 @@ def _window(subject: Watched, collector: Collector, number: int) -> Window:
 
 def _freshness(ask: Ask, collector: Collector) -> Freshness:
     """Whether the log is silent, or all but that; of rows, a day is silence, and windows are always full."""
-    silent = (ask.end.timestamp() - collector.newest) / HOUR
-    fresh = Freshness(
-        silent=silent if math.isfinite(silent) else None, patience=DAY / HOUR, newest=stamp(collector.newest)
-    )
     spans, tallies = collector.spans, collector.tallies
+    newest = spans.last() if isinstance(spans, ByRows) else collector.newest
+    silent = (ask.end.timestamp() - newest) / HOUR
+    fresh = Freshness(
+        silent=silent if math.isfinite(silent) else None, patience=DAY / HOUR, newest=stamp(newest)
+    )
     if not isinstance(spans, ByTime):
         return fresh
     rows = [tallies[each].rows if each in tallies else 0 for each in range(spans.count)]
