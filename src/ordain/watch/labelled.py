@@ -211,8 +211,15 @@ def sensitive(
             lacking = len(promised) - len(set(names) - {MISSING})
             promised = tuple(f"none of those seen ({place})" for place in range(1, lacking + 1))
         else:
-            words = _TRUTHS if columns[name].type == "boolean" else {}
-            names = [words.get(each.lower(), each) or MISSING for each in told]
+            names = _named(told, columns[name], promised)
         if len(set(names)) <= MOST_GROUPS:
             found[name] = groups(joined.answers, names, promised, positive)
     return found
+
+
+def _named(told: Sequence[str], column: ColumnContract, promised: Sequence[str]) -> list[str]:
+    """The groups of rows, by what the cells stand for: a table writes whole numbers with a gap as `1.0`."""
+    if column.type == "boolean":
+        return [_TRUTHS.get(each.strip().lower(), each) or MISSING for each in told]
+    whole = {**{f"{each}.0": each for each in promised}, **{each: each for each in promised}}
+    return [whole.get(each.strip(), each) or MISSING for each in told]
