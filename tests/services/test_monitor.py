@@ -639,14 +639,16 @@ def test_labels_that_stopped_are_told_soon_and_since_when(subject: Watched, tmp_
 
 def test_a_log_that_all_but_stopped_is_told_since_when(subject: Watched, tmp_path: Path) -> None:
     log = Log(tmp_path / "log")
-    for days in range(2, 6):
+    for days in range(2, 10):
         log.day(days, ROWS)
     for days in range(2):
         log.day(days, 1, seed=3)  # a probe
     stale = alarms(look(subject, log.folder))["log-stale"].detail
     assert stale == "predictions all but stopped: 2 since 2026-11-18T00:00:00Z; 600 a window are usual"
-    silent = alarms(look(subject, log.folder, end=END + 3 * DAY, now=NOW + 3 * DAY))["log-stale"].detail
-    assert silent.startswith("no prediction since 2026-11-19T12:00:00Z, 84.0 hours before")
+    later = alarms(look(subject, log.folder, end=END + 3 * DAY, now=NOW + 3 * DAY))["log-stale"].detail
+    assert later == stale
+    silent = alarms(look(subject, log.folder, end=END + 8 * DAY, now=NOW + 8 * DAY))["log-stale"].detail
+    assert silent.startswith("no prediction since 2026-11-19T12:00:00Z, 204.0 hours before")
 
 
 def test_a_model_that_is_asked_on_weekdays_only_is_stale_on_a_monday_and_on_no_sunday(
@@ -663,10 +665,27 @@ def test_a_model_that_is_asked_on_weekdays_only_is_stale_on_a_monday_and_on_no_s
         return found.detail if found else ""
 
     assert stale("2026-11-15") == stale("2026-11-16") == ""
-    assert stale("2026-11-16", season=0).startswith("no prediction since 2026-11-13")
+    assert stale("2026-11-15", season=0) == stale("2026-11-16", season=0) == "", "a week shows it"
+    assert stale("2026-11-17", season=0).startswith("predictions all but stopped: 0 since 2026-11-16")
     monday = "predictions all but stopped: 0 since 2026-11-16T00:00:00Z; 100 a window are usual"
     assert stale("2026-11-17") == monday
     assert stale("2026-11-21").startswith("no prediction since 2026-11-13")  # a whole season
+
+
+def test_the_first_weekend_of_a_log_is_told_and_no_alarm(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(6, 10):  # Tuesday, 10 November to Friday, 13 November
+        log.day(days, 100)
+
+    def told(date: str) -> tuple[bool, str]:
+        end = dt.datetime.fromisoformat(f"{date}T00:00:00Z")
+        found = look(subject, log.folder, end=end, now=end)
+        return next((each.alarm, each.detail) for each in found.findings if each.kind == "log-stale")
+
+    alarm, detail = told("2026-11-16")
+    assert not alarm
+    assert detail.endswith("the log is 6.0 days old, and only a week of it shows whether it pauses so")
+    assert told("2026-11-18")[0], "a Tuesday without any, when the one before had some"
 
 
 def test_labels_that_take_their_time_are_not_missed_before(subject: Watched, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +16,8 @@ from ordain.core.drift.causes import suspected
 from ordain.core.drift.coming import Ebb
 from ordain.core.drift.counts import Counted, Joint, Reference, Window, bins, counted, reference_of
 from ordain.core.drift.evidence import Evidence, Finding, Kind, Moved, Reading, Settings, Test
-from ordain.core.drift.findings import Freshness, kind_of, of_health, of_performance, of_source
+from ordain.core.drift.findings import kind_of, of_health, of_performance, of_source
+from ordain.core.drift.freshness import Freshness, age, period
 from ordain.core.drift.judge import (
     JOINTLY,
     beyond_shares,
@@ -352,6 +355,32 @@ def test_since_when_a_log_is_silent_is_said() -> None:
     (thin,) = of_source(reading, "churn", Freshness(silent=1.0, patience=24.0, ebb=ebb))
     assert thin.kind == "log-stale"
     assert "1 since 2026-11-19T00:00:00Z; 600 a window are usual" in thin.detail
+    assert thin.alarm
+
+
+def test_a_young_log_may_pause_for_a_weekend() -> None:
+    def alarmed(hours: float, **more: Any) -> bool:
+        fresh = Freshness(silent=hours, patience=24.0, lasted=hours, age=120.0, **more)
+        (stale,) = of_source(Reading(files=1, records=5), "churn", fresh)
+        assert "the log is 5.0 days old" in stale.detail
+        return stale.alarm
+
+    assert [alarmed(hours) for hours in (30, 48, 72, 73)] == [False, False, False, True]
+    assert not alarmed(24, ebb=("x", Ebb(since=1, rows=1, usual=600)))
+
+
+def test_what_is_usual_repeats_each_week_or_else_each_day() -> None:
+    assert [period(24.0, count, 0) for count in (7, 8, 30)] == [0, 7, 7]
+    assert [period(1.0, count, 0) for count in (24, 30, 169)] == [0, 24, 168]
+    assert period(1.0, 30, 5) == 5
+    assert (period(168.0, 30, 0), period(7.0, 30, 0), period(36.0, 30, 0)) == (0, 24, 0)
+
+
+def test_the_age_of_a_log_is_told_in_its_first_week() -> None:
+    assert age([0, 0, 5, 0], 24.0) == 48.0
+    assert age([0] * 3 + [5] * 7, 24.0) is None
+    assert age([5, 5, 5], 24.0) is None, "it may go back further"
+    assert age([0, 0], 24.0) is None
 
 
 def test_ids_that_are_used_again_are_an_alarm_and_files_that_come_twice_none() -> None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from msgspec import Struct
-
-from ordain.core.drift.coming import Ebb
 from ordain.core.drift.counts import Joint
 from ordain.core.drift.evidence import (
     ColumnReport,
@@ -19,6 +16,7 @@ from ordain.core.drift.evidence import (
     Test,
     Tested,
 )
+from ordain.core.drift.freshness import Freshness, of_freshness
 from ordain.core.drift.measured import Performance
 
 NAMED = 5  # models and versions that are named
@@ -30,22 +28,6 @@ _WORDS: Mapping[Test, str] = {
     "distribution": "is distributed differently",
     "joint": "differ from the reference jointly",
 }
-
-
-class Freshness(Struct, frozen=True, kw_only=True):
-    """How long the log has been silent.
-
-    Attributes:
-        silent: hours since the newest prediction; None without one. newest: when that was made.
-        patience: hours that are no alarm.
-        ebb: beginning of the time in which predictions have all but stopped, and how; None when they have
-            not.
-    """
-
-    silent: float | None
-    patience: float
-    newest: str = ""
-    ebb: tuple[str, Ebb] | None = None
 
 
 def of_columns(columns: Sequence[ColumnReport], settings: Settings) -> Iterator[Finding]:
@@ -193,16 +175,7 @@ def of_source(reading: Reading, model: str, fresh: Freshness) -> Iterator[Findin
         yield Finding(kind="log-foreign", alarm=alarm, detail=f"{detail}: {versions}")
     if reading.files and fresh.silent is None and not (others or versions):
         yield Finding(kind="log-absent", alarm=True, detail="the prediction log is empty")
-    if fresh.silent is not None and fresh.silent > fresh.patience:
-        detail = (
-            f"no prediction since {fresh.newest}, {fresh.silent:.1f} hours before the newest window's end; "
-            f"{fresh.patience:g} are normal"
-        )
-        yield Finding(kind="log-stale", alarm=True, detail=detail)
-    elif fresh.ebb is not None:
-        since, ebb = fresh.ebb
-        detail = f"predictions all but stopped: {ebb.rows} since {since}; {ebb.usual} a window are usual"
-        yield Finding(kind="log-stale", alarm=True, detail=detail)
+    yield from of_freshness(fresh)
 
 
 def _counted(names: Mapping[str, int]) -> str:

@@ -18,7 +18,7 @@ from ordain.core.drift.breach import verdicts
 from ordain.core.drift.coming import ebb, patience
 from ordain.core.drift.counts import Reference, Window, reference_of
 from ordain.core.drift.evidence import ColumnReport, Evidence, Settings
-from ordain.core.drift.findings import Freshness
+from ordain.core.drift.freshness import Freshness, age, period
 from ordain.core.drift.judge import Judged, beyond_shares, judge, target_report
 from ordain.core.drift.measured import Estimate, Performance
 from ordain.core.drift.refusal import Grounds, refusal
@@ -209,9 +209,16 @@ def _freshness(ask: Ask, collector: Collector) -> Freshness:
     if not isinstance(spans, ByTime):
         return fresh
     rows = [tallies[each].rows if each in tallies else 0 for each in range(spans.count)]
-    hours, found = ask.length / HOUR, ebb(rows, ask.season)
-    since = found and (stamp(spans.bounds(spans.count - found.since)[0]), found)
-    return msgspec.structs.replace(fresh, patience=patience(rows, ask.season) * hours, ebb=since)
+    hours = ask.length / HOUR
+    season = period(hours, spans.count, ask.season)
+    found = ebb(rows, season)
+    return msgspec.structs.replace(
+        fresh,
+        patience=patience(rows, season) * hours,
+        ebb=found and (stamp(spans.bounds(spans.count - found.since)[0]), found),
+        lasted=found.since * hours if found else 0.0,
+        age=age(rows, hours),
+    )
 
 
 def _target(joined: Joined | None, subject: Watched, settings: Settings) -> ColumnReport | None:
