@@ -6,9 +6,11 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain, islice
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from ordain.core.artifacts.profile import Numbers, Profile
 from ordain.core.artifacts.signature import Signature
@@ -177,17 +179,21 @@ def _slice(name: str, rows: int, newest: Joined) -> Slice | None:
     )
 
 
-def target_counts(joined: Joined, profile: Profile) -> tuple[Counted, Counted]:
-    """The target's distribution in training and among the labelled predictions."""
-    before, target = counted(profile.target), joined.answers.target
+def target_counts(joined: Joined, profile: Profile, parts: int) -> tuple[Counted, list[Counted]]:
+    """The target's distribution in training, and in parts of the labelled predictions, oldest first."""
+    cut = np.array_split(joined.answers.target, parts)
+    return counted(profile.target), [_target_counts(each, profile) for each in cut]
+
+
+def _target_counts(target: NDArray[Any], profile: Profile) -> Counted:
+    before = counted(profile.target)
     if isinstance(profile.target, Numbers):
         codes = coding.numbers(target, profile.target)
         beyond = int(coding.outside(target, profile.target).sum())
     else:
         codes, beyond = target.astype(np.int64), 0
     cells = np.bincount(codes, minlength=len(before.cells))[: len(before.cells)]
-    now = Counted(cells=tuple(cells.tolist()), labels=before.labels, ordered=before.ordered, beyond=beyond)
-    return before, now
+    return Counted(cells=tuple(cells.tolist()), labels=before.labels, ordered=before.ordered, beyond=beyond)
 
 
 def sensitive(

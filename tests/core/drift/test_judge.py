@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ordain.core.artifacts.profile import Categories, Numbers
 from ordain.core.drift import evidence as documents
@@ -15,7 +16,7 @@ from ordain.core.drift.breach import quality, verdicts
 from ordain.core.drift.causes import suspected
 from ordain.core.drift.coming import Ebb
 from ordain.core.drift.counts import Counted, Joint, Reference, Window, bins, counted, reference_of
-from ordain.core.drift.evidence import Evidence, Finding, Kind, Moved, Reading, Settings, Test
+from ordain.core.drift.evidence import ColumnReport, Evidence, Finding, Kind, Moved, Reading, Settings, Test
 from ordain.core.drift.findings import kind_of, of_health, of_performance, of_source
 from ordain.core.drift.freshness import Freshness, age, period
 from ordain.core.drift.judge import (
@@ -314,20 +315,37 @@ def test_a_season_is_the_same_time_before_and_before_that() -> None:
 # --- target -------------------------------------------------------------------------------------------
 
 
-def test_the_target_drifts_in_one_sample() -> None:
+def test_the_target_drifts_in_k_of_m_parts_of_its_labels() -> None:
     before = Counted(cells=(700, 300), labels=("No", "Yes"), ordered=False)
     same, other = (Counted(cells=each, labels=("No", "Yes"), ordered=False) for each in ((70, 30), (40, 60)))
-    assert target_report(before, same, SETTINGS).state == "stable"
-    made = target_report(before, other, SETTINGS)
-    assert made.state == "drift"
+    assert target_report(before, [same] * 3, SETTINGS).state == "stable"
+    assert target_report(before, [same, other, same], SETTINGS).state == "stable"
+    made = target_report(before, [same, other, other], SETTINGS)
+    assert (made.state, made.role, made.column) == ("drift", "target", "(target)")
     assert kind_of(made, made.alarms[0]) == "target-drift"
     numbers = Counted(cells=(300, 300, 300), labels=("", "", ""), ordered=True)
-    moved = target_report(numbers, Counted(cells=(50, 100, 150), labels=("", "", ""), ordered=True), SETTINGS)
-    assert "location" in moved.alarms
-    seen = looked(STABLE, STABLE, target=made)
-    (finding,) = findings_of(seen, "churn", SETTINGS)
+    higher = Counted(cells=(50, 100, 150), labels=("", "", ""), ordered=True)
+    assert "location" in target_report(numbers, [higher] * 3, SETTINGS).alarms
+    assert told_of(made).startswith("the target is distributed differently than in training in 2 of 3 parts")
+    assert told_of(replace(made, tests=())).endswith("the newest one has too few values to tell")
+
+
+def told_of(target: ColumnReport) -> str:
+    (finding,) = findings_of(looked(STABLE, STABLE, target=target), "churn", SETTINGS)
     assert finding.kind == "target-drift"
-    assert finding.detail.startswith("the target is distributed differently among the newest labelled pred")
+    return finding.detail
+
+
+@pytest.mark.parametrize("shares", [[0.73, 0.27], [0.1] * 10])
+def test_quiet_labels_are_no_drift_of_the_target(shares: list[float]) -> None:
+    """Of 200 looks without any drift, at most a few are an alarm."""
+    source, labels = np.random.default_rng(0), tuple(map(str, range(len(shares))))
+
+    def counts(rows: int) -> Counted:
+        return Counted(cells=tuple(source.multinomial(rows, shares).tolist()), labels=labels, ordered=False)
+
+    found = [target_report(counts(5000), [counts(100) for _ in range(3)], SETTINGS) for _ in range(200)]
+    assert sum(bool(each.alarms) for each in found) <= 4
 
 
 # --- the log itself -----------------------------------------------------------------------------------

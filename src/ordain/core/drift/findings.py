@@ -81,7 +81,7 @@ def kind_of(column: ColumnReport, test: Test) -> Kind:
 
 def _detail(column: ColumnReport, tests: Sequence[Test], settings: Settings) -> str:
     if column.role == "target":
-        return _of_target(column)
+        return _of_target(column, settings)
     often = f"in {column.drifted} of the last {settings.windows} windows"
     newest = [each for each in column.tests if each.test in tests]
     if not newest:
@@ -92,13 +92,14 @@ def _detail(column: ColumnReport, tests: Sequence[Test], settings: Settings) -> 
     return f"{name} {_words(column, shown)} {often}: {size}"
 
 
-def _of_target(column: ColumnReport) -> str:
-    """The target is one sample, of the newest labelled predictions, and of no window."""
+def _of_target(column: ColumnReport, settings: Settings) -> str:
+    """The target is judged in parts of the newest labelled predictions, and not by windows."""
+    often = f"in {column.drifted} of {settings.windows} parts of the newest labelled predictions"
+    if not column.tests:
+        return f"the target drifted {often}; the newest one has too few values to tell"
     shown = _most(column.tests)
-    size = f"effect {shown.effect:.2f}, adjusted p {shown.adjusted:.1e}"
-    return (
-        f"the target {_words(column, shown)} among the newest labelled predictions than in training: {size}"
-    )
+    size = f"effect {shown.effect:.2f}, adjusted p {shown.adjusted:.1e} in the newest part"
+    return f"the target {_words(column, shown)} than in training {often}: {size}"
 
 
 def _most(tests: Sequence[Tested]) -> Tested:

@@ -222,9 +222,9 @@ def _freshness(ask: Ask, collector: Collector) -> Freshness:
 
 
 def _target(joined: Joined | None, subject: Watched, settings: Settings) -> ColumnReport | None:
-    if joined is None or len(joined) < settings.fewest:
+    if joined is None or len(joined) < max(settings.labelled, settings.fewest * settings.windows):
         return None
-    return target_report(*target_counts(joined, subject.profile), settings)
+    return target_report(*target_counts(joined, subject.profile, settings.windows), settings)
 
 
 def _against_gates(read: _Read, subject: Watched, settings: Settings) -> Performance | None:
