@@ -171,6 +171,45 @@ def test_a_monitor_finds_the_same_in_lines_and_in_parquet(tmp_path: Path) -> Non
     assert after == before
 
 
+@pytest.mark.parametrize("opened", [1, 2, 5])
+def test_a_monitor_that_reads_while_it_compacts_loses_nothing(
+    opened: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files vanish between the listing and the reading, and what has come in their place is read."""
+    for number in range(5):
+        written(tmp_path, record(2 * number), record(2 * number + 1), number=number)
+    (tmp_path / "predictions-pod-2-1763596800100-1.jsonl.open").write_text(json.dumps(record(50)) + "\n")
+    before, real, calls = said(tmp_path)[0], LogPlace.opened, iter(range(1, 100))
+
+    def meanwhile(self: LogPlace, path: str) -> Any:
+        if next(calls) == opened:
+            run(tmp_path)
+            left = tmp_path / "predictions-pod-2-1763596800100-1.jsonl"
+            left.with_suffix(".jsonl.open").rename(left)
+        return real(self, path)
+
+    monkeypatch.setattr(LogPlace, "opened", meanwhile)
+    rows, _, met = said(tmp_path)
+    assert set(rows) == set(before)
+    assert met.unreadable == 0
+
+
+def test_a_file_that_vanishes_without_another_in_its_place_is_unreadable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, real = written(tmp_path, record(1)), LogPlace.files
+    written(tmp_path, record(2), number=2)
+
+    def listed(self: LogPlace, endings: tuple[str, ...]) -> list[str]:
+        found = real(self, endings)
+        gone.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(LogPlace, "files", listed)
+    rows, _, met = said(tmp_path)
+    assert (rows.total(), met.files, met.unreadable) == (1, 2, 1)
+
+
 def test_rows_of_one_kind_are_one_file_and_of_any_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
