@@ -16,6 +16,7 @@ import fsspec
 import msgspec
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
@@ -25,6 +26,7 @@ from ordain.adapters.log_places import LogPlace
 from ordain.adapters.met import Met
 from ordain.adapters.places import place_of
 from ordain.adapters.predictions import Batch, Shape, Text, read_log
+from ordain.cli.compact import command
 from ordain.core.drift.evidence import Evidence, Settings
 from ordain.errors import UserError
 from ordain.services.monitoring.compact import Report, compact
@@ -127,7 +129,7 @@ def test_a_compacted_log_says_what_its_lines_said(tmp_path: Path) -> None:
     assert (after[2].corrupt, after[2].unreadable) == (before[2].corrupt, 0)
     kinds = Counter(each.partition("-")[0] for each in names(tmp_path))
     assert kinds.keys() == {"compacted", "rejects"}
-    assert run(tmp_path) == Report()
+    assert run(tmp_path) == Report(left=len(names(tmp_path)))
     assert said(tmp_path)[:2] == before[:2]
 
 
@@ -276,6 +278,21 @@ def test_a_log_at_a_url_and_one_that_is_not_there(tmp_path: Path) -> None:
     assert said("memory://compact/churn")[0] == before[0]
     assert all("predictions" not in each for each in memory.ls("/compact/churn", detail=False))
     assert run(tmp_path / "absent") == Report()
+
+
+def test_a_compaction_that_finds_nothing_says_what_is_there(tmp_path: Path) -> None:
+    def told(folder: str) -> str:
+        done = CliRunner().invoke(command, [folder, "-C", str(tmp_path)])
+        assert done.exit_code == 0
+        return done.output.strip()
+
+    zero = "0 files became Parquet: 0 rows, 0 lines rejected"
+    assert told("nowhere") == f"{zero}; nowhere is empty"
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log/other.txt").write_text("x")
+    assert told("log") == f"{zero}; of 1 files there a server ended none"
+    written(tmp_path / "log", record(1))
+    assert told("log").startswith("1 files became Parquet: 1 rows, 0 lines rejected")
 
 
 def test_a_journal_of_another_making_is_refused_and_nothing_is_touched(tmp_path: Path) -> None:
