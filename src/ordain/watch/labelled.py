@@ -52,31 +52,25 @@ def recent(joiner: Joiner, seconds: float, rows: int, groups: Sequence[str]) -> 
 def performance(joiner: Joiner, newest: Joined, end: float, needed: int) -> Performance:
     """Metrics of the release's labelled predictions, of the newest, by group, and of other versions.
 
-    Verdicts are added elsewhere.
-
     Args:
         newest: of them (see `recent`).
         end: of the time looked at, in seconds since 1970.
         needed: windows without labels that are a gap.
     """
-    start, reading, delay = joiner.start, joiner.reading, _delay(joiner)
-    middle = (start + max(start, min(joiner.ripe, end))) / 2
-    late = joiner.usual_delay(LATE)
+    reading, delay, late = joiner.reading, _delay(joiner), joiner.usual_delay(LATE)
     versions = _slices("version", joiner.versions(), joiner.of_version)
-    groups = [
-        _slices(name, joiner.sizes(name), partial(joiner.of_group, name)) for name in sorted(joiner.groups)
-    ]
+    groups = [_grouped(joiner, name) for name in sorted(joiner.groups)]
     return Performance(
-        start=stamp(start),
+        start=stamp(joiner.start),
         end=stamp(end),
-        middle=stamp(middle),
+        middle=stamp(_middle(joiner, end)),
         known=joiner.known,
         predictions=joiner.predictions,
         labelled=joiner.labelled,
         due=joiner.due,
         punctual=joiner.punctual,
         newest=stamp(joiner.newest),
-        overdue=_overdue(joiner, late, end - joiner.ripe, middle),
+        overdue=_overdue(joiner, late, end),
         stopped=_stopped(joiner, late, end - joiner.ripe, needed),
         unmatched=joiner.unmatched,
         files=reading.files,
@@ -111,17 +105,27 @@ def _stopped(joiner: Joiner, late: float | None, declared: float, needed: int) -
     return stopped(joiner.windows(_older(joiner, (late or 0.0) * HOUR - declared)), needed)
 
 
-def _overdue(joiner: Joiner, late: float | None, declared: float, middle: float) -> int:
+def _overdue(joiner: Joiner, late: float | None, end: float) -> int:
     """Predictions that should have labels by now, by what is declared and by what is usual for the model.
 
+    Where neither is known, none of the newer half of the time is missed.
+
     Args:
-        late, declared: as for `_stopped`. middle: from when on none is missed where neither is known.
+        late: as for `_stopped`. end: as for `performance`.
     """
+    declared, middle = end - joiner.ripe, _middle(joiner, end)
     if late is not None:
-        return sum(each.due for each in joiner.windows(_older(joiner, late * HOUR - declared)))
-    if declared or not any(joiner.versions()) or not math.isfinite(middle):
-        return joiner.due
-    return sum(each.due for each in joiner.windows(_older(joiner, joiner.ripe - middle)))
+        beyond = late * HOUR - declared
+    elif declared or not any(joiner.versions()) or not math.isfinite(middle):
+        beyond = 0.0
+    else:
+        beyond = joiner.ripe - middle
+    return sum(each.due for each in joiner.windows(_older(joiner, beyond)))
+
+
+def _middle(joiner: Joiner, end: float) -> float:
+    """Half of the time in which predictions are old enough for a label, in seconds since 1970."""
+    return (joiner.start + max(joiner.start, min(joiner.ripe, end))) / 2
 
 
 def _older(joiner: Joiner, seconds: float) -> int:
@@ -160,6 +164,10 @@ def _slices(column: str, sizes: Iterable[tuple[str, int]], newest: Callable[[str
     return _Sliced(
         tuple(each for each in found if each is not None), Omitted(column=column, groups=groups, rows=rows)
     )
+
+
+def _grouped(joiner: Joiner, column: str) -> _Sliced:
+    return _slices(column, joiner.sizes(column), partial(joiner.of_group, column))
 
 
 def _slice(name: str, rows: int, newest: Joined) -> Slice | None:
