@@ -544,6 +544,20 @@ def test_a_breach_opens_a_request_and_fairness_is_told_by_group(subject: Watched
     assert "label-shift" in {each.suspect for each in found.causes}
 
 
+def test_a_gate_that_people_waived_is_told_and_no_alarm_until_then(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(3):
+        log.day(days, 1000)
+    labels = str(log.write_labels(tmp_path / "labels.jsonl"))
+    gates = Gates(quality=(QualityGate(metric="roc_auc", min=0.99),))
+    for day, alarm in (("2026-11-20", False), ("2026-11-19", True)):
+        waived = replace(declared(subject, gates), waived={"quality.roc_auc": day})
+        found = look(waived, log.folder, labels=labels)
+        (told,) = [each for each in found.findings if "quality.roc_auc fail" in each.detail]
+        assert (told.alarm, told.detail.endswith(f"; waived until {day}")) == (alarm, not alarm)
+        assert found.request == ("open" if alarm else "none")
+
+
 def fair(column: str, bound: float = 0.02) -> FairnessGate:
     return FairnessGate(
         column=column, metric="demographic_parity_difference", max=bound, min_group=20, rationale="x"

@@ -484,6 +484,14 @@ def labelled(**more: object) -> Performance:
         ({"labelled": 60}, "performance", False),
         ({"verdicts": (Verdict(gate="fairness.female", outcome="fail"),)}, "fairness", True),
         ({"verdicts": (Verdict(gate="quality.f1", outcome="insufficient"),)}, "performance", False),
+        (
+            {
+                "verdicts": (Verdict(gate="quality.f1", outcome="fail"),),
+                "waived": {"quality.f1": "2027-01-31"},
+            },
+            "performance",
+            False,
+        ),
     ],
 )
 def test_what_is_wrong_with_labels_is_said(more: dict[str, object], kind: Kind, alarm: bool) -> None:

@@ -258,10 +258,11 @@ def of_performance(performance: Performance, settings: Settings) -> Iterator[Fin
         detail = f"{performance.labelled} predictions have labels; {settings.labelled} are needed to judge"
         yield Finding(kind="performance", alarm=False, detail=detail)
     for verdict in performance.verdicts:
-        fair = verdict.gate.startswith("fairness.")
+        fair, waived = verdict.gate.startswith("fairness."), performance.waived.get(verdict.gate)
+        until = f"; waived until {waived}" if waived and verdict.outcome != "pass" else ""
         yield Finding(
             kind="fairness" if fair else "performance",
-            alarm=verdict.outcome == "fail",
+            alarm=verdict.outcome == "fail" and not waived,
             groups=(verdict.gate.partition(".")[2],) if fair else (),
-            detail=f"{verdict.gate} {verdict.outcome}: {verdict.detail}",
+            detail=f"{verdict.gate} {verdict.outcome}: {verdict.detail}{until}",
         )

@@ -75,6 +75,7 @@ class Performance(Part, frozen=True, kw_only=True):
         versions, groups: of all rows by version where there are several, and by group, the largest first.
         omitted: of versions and groups.
         verdicts: the spec's quality and fairness gates; none without a spec.
+        waived: gates that people let fail, and the last day on which they do.
     """
 
     start: str
@@ -102,6 +103,7 @@ class Performance(Part, frozen=True, kw_only=True):
     groups: tuple[Slice, ...] = ()
     omitted: tuple[Omitted, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    waived: dict[str, str] = {}
 
     @property
     def coverage(self) -> float | None:

@@ -95,7 +95,7 @@ def monitor(subject: Watched, ask: Ask, settings: Settings) -> Evidence:
         recent=read.collector.part(_newest(read.collector, settings.windows)),
         fresh=_freshness(ask, read.collector),
         target=_target(read.newest, subject, settings),
-        performance=_against_gates(read, subject, settings),
+        performance=_against_gates(read, subject, ask, settings),
     )
     found = findings_of(looked, subject.model, settings)
     newest = looked.performance.recent if looked.performance else None
@@ -227,7 +227,7 @@ def _target(joined: Joined | None, subject: Watched, settings: Settings) -> Colu
     return target_report(*target_counts(joined, subject.profile, settings.windows), settings)
 
 
-def _against_gates(read: _Read, subject: Watched, settings: Settings) -> Performance | None:
+def _against_gates(read: _Read, subject: Watched, ask: Ask, settings: Settings) -> Performance | None:
     """What labels say, with the verdicts of the gates where they are known."""
     measured, joined = read.performance, read.newest
     if measured is None or joined is None or measured.recent is None:
@@ -237,7 +237,9 @@ def _against_gates(read: _Read, subject: Watched, settings: Settings) -> Perform
         return measured
     groups = sensitive(joined, bounds.columns, subject.signature)
     found = verdicts(bounds, measured.recent.metrics, groups)
-    return msgspec.structs.replace(measured, verdicts=tuple(found))
+    today = ask.now.strftime("%Y-%m-%d")
+    waived = {gate: day for gate, day in subject.waived.items() if today <= day}
+    return msgspec.structs.replace(measured, verdicts=tuple(found), waived=waived)
 
 
 def _estimate(subject: Watched, collector: Collector, settings: Settings, error: float) -> Estimate:
