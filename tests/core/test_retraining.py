@@ -78,6 +78,13 @@ def test_what_a_monitor_writes_is_evidence() -> None:
     assert retraining.retraining(found, whole, NOW).digest == written.key
 
 
+def test_alarms_of_the_log_are_told_from_those_that_training_mends() -> None:
+    alarms = [{"kind": each, "alarm": True} for each in ("drift", "log-stale")]
+    for request, unmended in (("draft", ("log-stale",)), ("", ())):
+        found, _ = retraining.because(document(findings=alarms, request=request), "churn", "e.json")
+        assert found.unmended == unmended
+
+
 def test_nothing_alarming_is_no_alarm() -> None:
     found, _ = retraining.because(document(findings=[{"kind": "drift"}]), "churn", "e.json")
     assert found.alarms == ()
@@ -162,17 +169,55 @@ def test_a_breach_is_more_than_drift(
     ("wanted", "earlier", "answer"),
     [
         (BREACH, (), False),
-        (BREACH, (Earlier(retraining=record(x=1), marked=False),), False),
-        (BREACH, (Earlier(retraining=BREACH, marked=False),), True),
-        (BREACH, (Earlier(retraining=DRIFT),), True),
-        (DRIFT, (Earlier(retraining=BREACH), Earlier(retraining=DRIFT, marked=False)), False),
-        (DRIFT, (Earlier(retraining=DRIFT), Earlier(retraining=DRIFT, marked=False)), False),
+        (BREACH, (Earlier(retraining=record(x=1)),), False),
+        (BREACH, (Earlier(retraining=BREACH),), True),
+        (BREACH, (Earlier(retraining=DRIFT, marked=True),), True),
+        (DRIFT, (Earlier(retraining=BREACH, marked=True), Earlier(retraining=DRIFT)), False),
+        (DRIFT, (Earlier(retraining=DRIFT, marked=True), Earlier(retraining=DRIFT)), False),
     ],
 )
 def test_what_was_asked_for_without_a_mark_gets_one(
     wanted: Retraining, earlier: tuple[Earlier, ...], answer: bool
 ) -> None:
     assert retraining.unremembered(wanted, earlier) is answer
+
+
+def about(kind: str, *names: str, days: int = 0, request: str = "draft", key: str = KEY) -> Retraining:
+    """Evidence about some columns, so many days before now."""
+    findings = [{"kind": kind, "alarm": True, "columns": [each], "detail": "x"} for each in names]
+    return record(NOW - days * DAY, request=request, key=key, findings=findings)
+
+
+ALERT = [{"kind": "OrdainInputOutsideContract", "alarm": True, "detail": "x"}]
+OLD = record(NOW - 300 * DAY, request="draft", key=KEY, findings=ALERT)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "earlier", "answer"),
+    [
+        (about("drift", "tenure"), [about("drift", "tenure", days=300)], "known"),
+        (about("drift", "tenure"), [about("drift", "tenure", "plan", days=300)], "known"),
+        (about("drift", "tenure", "plan"), [about("drift", "tenure", days=300)], "ask"),
+        (about("drift", "x", "y"), [about("drift", each, days=9) for each in ("x", "y")], "known"),
+        (about("drift", "tenure", "plan"), [about("drift", "tenure", days=1)], "cooling"),
+        (about("schema-change", "plan"), [about("drift", "plan", days=300)], "ask"),
+        (about("drift", "plan"), [about("fairness", "senior", days=300, request="open")], "ask"),
+        (about("performance", "", request="open"), [about("fairness", "x", days=9, request="open")], "ask"),
+        (about("drift", "plan", key="sha256:" + "d" * 64), [about("drift", "plan", days=9)], "ask"),
+        (record(request="draft", key=KEY, findings=ALERT), [about("drift", "plan", days=300)], "known"),
+        (record(request="draft", key=KEY, findings=ALERT), [OLD], "known"),
+        (about("drift", "plan"), [OLD], "ask"),
+        (about("drift", "plan"), [replace(OLD, asked="2026-11-07T12:00:00Z")], "known"),
+        (about("drift", "plan"), [replace(retraining.essence(OLD), asked="2026-11-07T12:00:00Z")], "known"),
+    ],
+)  # fmt: skip
+def test_a_request_that_was_turned_down_silences_nothing_else(
+    wanted: Retraining, earlier: list[Retraining], answer: str
+) -> None:
+    for told in (earlier, [retraining.essence(each) for each in earlier]):
+        known = [Earlier(retraining=each) for each in told]
+        assert retraining.judge(wanted, known, (), 3 * DAY)[0] == answer
+        assert answer != "known" or retraining.unremembered(wanted, known)
 
 
 def test_an_alert_belongs_to_the_storm_of_what_runs() -> None:
@@ -188,9 +233,10 @@ def test_an_alert_belongs_to_the_storm_of_what_runs() -> None:
 
 
 def test_a_mark_is_small_and_tells_a_breach_from_drift() -> None:
-    assert (BREACH.storm, DRIFT.storm) == ((KEY, True), (KEY, False))
     assert retraining.marks("churn") == "refs/ordain/asked/churn"
-    assert retraining.essence(BREACH).evidence == {"model": "churn", "request": "open"}
+    short = {"model": "churn", "request": "open", "findings": [{"kind": "drift", "alarm": True}]}
+    assert retraining.essence(BREACH).evidence == short
     assert retraining.essence(BREACH).breach
+    assert retraining.essence(record()).evidence == {"model": "churn"}
     odd = Retraining(asked="x", digest=KEY, evidence=[])
     assert (retraining.essence(odd).evidence, odd.breach) == ({}, False)

@@ -224,6 +224,24 @@ def test_drift_that_was_turned_down_silences_no_breach(repo: Repo) -> None:
     assert ask(repo, NOW + dt.timedelta(days=5), request="open", key=key).answer == "ask"
 
 
+def test_drift_that_was_turned_down_silences_no_other_column(repo: Repo) -> None:
+    key, told = "sha256:" + "a" * 64, {"alarm": True, "detail": "it moved"}
+    charges = {**told, "kind": "drift", "columns": ["charges"]}
+    plan = {**told, "kind": "schema-change", "columns": ["plan"]}
+    ask(repo, request="draft", key=key, findings=[charges])
+    repo.git("checkout", "-q", "main")
+    repo.git("push", "-q", "origin", ":retrain/churn-1")
+    later = NOW + dt.timedelta(days=9)
+    known = ask(repo, later, request="draft", key=key, findings=[{**charges, "detail": "it moved on"}])
+    assert known.answer == "known"
+    assert "2026-11-27T12:00:00Z" in known.told
+    asked = ask(repo, later, request="draft", key=key, findings=[charges, plan])
+    assert asked.answer == "ask"
+    repo.git("checkout", "-q", "main")
+    repo.git("push", "-q", "origin", f":{asked.branch}")
+    assert ask(repo, NOW + dt.timedelta(days=90), request="draft", key=key, findings=[plan]).answer == "known"
+
+
 def test_a_mark_that_was_not_left_is_left_the_next_time(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr("ordain.services.monitoring.retrain.remember", killed)

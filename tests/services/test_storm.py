@@ -85,7 +85,8 @@ class Killed(BaseException):
 
 
 class Month(RuleBasedStateMachine):
-    """Everything that can happen, in any order; a model of it says how many requests there may be.
+    """Everything that can happen in less than 30 days, in any order; a model of it says how many requests
+    there may be.
 
     Attributes:
         allowed: so many. unmarked: whether a breach was asked for and nothing remembers it yet.
@@ -137,7 +138,7 @@ class Month(RuleBasedStateMachine):
                 return
         self._after(level)
 
-    @rule(hours=st.integers(1, 120))
+    @rule(hours=st.integers(1, 60))
     def later(self, hours: int) -> None:
         self.storm.now += hours * HOUR
 

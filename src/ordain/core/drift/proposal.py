@@ -82,7 +82,8 @@ def unlearnable(found: Because) -> str:
         "- bring newer data, or labels that are right, to where the model learns from",
         f"- go back to an earlier release that does better now: ordain rollback {found.model}{where}",
         "- change how the model is trained, in a request of your own",
-        "- merge this to keep the evidence, or close it: neither is asked again for this release",
+        "- merge this to keep the evidence, or close it: the same is not asked again for this release, while",
+        "  something else that is found may be",
     ])  # fmt: skip
 
 

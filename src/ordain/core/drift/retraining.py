@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ordain.core.canonical import digest, is_digest
+from ordain.core.drift.concerns import Concern, concerns, kept, news
 from ordain.core.drift.evidence import BREACHES, DRIFTS, key_of
 from ordain.core.escaping import visible
 from ordain.core.people.request import Opened
@@ -21,6 +22,8 @@ from ordain.errors import UserError
 FILE = "retraining.json"
 EVIDENCE_LIMIT = 4 * 2**20
 ASKED = "refs/ordain/asked"
+# How long a request that does not say what it is about stands for whatever is found of the same release.
+STORM = dt.timedelta(days=30)
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 Answer = Literal["calm", "open", "ready", "resume", "known", "cooling", "same", "ask"]
 
@@ -92,9 +95,9 @@ class Retraining(Value, frozen=True, kw_only=True):
         return isinstance(self.evidence, dict) and self.evidence.get("request") == "open"
 
     @property
-    def storm(self) -> tuple[str, bool]:
-        """What is asked for once: its key, and whether it is a breach."""
-        return self.digest, self.breach
+    def concerns(self) -> frozenset[Concern]:
+        """What it is about; empty where it does not say."""
+        return concerns(self.evidence)
 
 
 class Earlier(Value, frozen=True, kw_only=True):
@@ -102,12 +105,12 @@ class Earlier(Value, frozen=True, kw_only=True):
 
     Attributes:
         branch: where it waits for its request, which was interrupted; None once it had one.
-        marked: whether a mark says so.
+        marked: whether a mark says so, which nothing removes.
     """
 
     retraining: Retraining
     branch: str | None = None
-    marked: bool = True
+    marked: bool = False
 
 
 def because(data: bytes, model: str, where: str) -> tuple[Because, Any]:
@@ -174,15 +177,31 @@ def marks(model: str) -> str:
 def essence(record: Retraining) -> Retraining:
     """What a mark keeps: when, and of what; the evidence itself is in the request."""
     whole = record.evidence if isinstance(record.evidence, dict) else {}
-    kept = {name: whole[name] for name in ("model", "environment", "request") if name in whole}
-    return replace(record, evidence=kept)
+    short = {name: whole[name] for name in ("model", "environment", "request") if name in whole}
+    about = record.concerns
+    return replace(record, evidence={**short, "findings": kept(about)} if about else short)
+
+
+def covered(wanted: Retraining, asked: Iterable[Retraining]) -> bool:
+    """Whether everything that is found was asked for before, as a breach where it is one.
+
+    Alerts name no column, and belong to whatever was asked for. What does not say what it was about stands
+    for everything, for as long as a storm lasts; what is dated in the future for nothing.
+    """
+    same = [each for each in asked if each.digest == wanted.digest and each.time <= wanted.time]
+    enough = [each for each in same if each.breach or not wanted.breach]
+    if any(not each.concerns and wanted.time - each.time < STORM for each in enough):
+        return True
+    return bool(enough) and not news(wanted.concerns, {about for each in same for about in each.concerns})
 
 
 def unremembered(wanted: Retraining, earlier: Sequence[Earlier]) -> bool:
-    """Whether the same was asked for and no mark says so: whoever did was interrupted before."""
+    """Whether this was asked for and no mark says so: whoever did was interrupted before."""
     same = [each for each in earlier if each.retraining.digest == wanted.digest]
     marked = [each.retraining for each in same if each.marked]
-    return bool(same) and not any(each.breach or not wanted.breach for each in marked)
+    if same and wanted.breach and not any(each.breach for each in marked):
+        return True
+    return covered(wanted, [each.retraining for each in same]) and not covered(wanted, marked)
 
 
 def judge(
@@ -190,10 +209,11 @@ def judge(
 ) -> tuple[Answer, str]:
     """Whether to ask, and what stands in the way: a request's page, a branch, or a time.
 
-    One request is open for a model at a time; a breach lets a draft ask for review. The same evidence is good
-    for one request, except that a breach may follow drift which was turned down. After a request, merged or
-    turned down, nothing is asked for a while. A branch whose asking was interrupted is taken up again. What
-    is dated in the future says nothing: else it would hold everything up until then.
+    One request is open for a model at a time; a breach lets a draft ask for review. The same findings are
+    good for one request; another kind, column or gate may have its own, and so may a breach that follows
+    drift which was turned down. After a request, merged or turned down, nothing is asked for a while. A
+    branch whose asking was interrupted is taken up again. What is dated in the future says nothing: else it
+    would hold everything up until then.
     """
     earlier = [each for each in earlier if each.retraining.time <= wanted.time]
     if opened:
@@ -203,9 +223,8 @@ def judge(
     for each in same:
         if each.branch is not None:
             return "resume", each.branch
-    for each in same:
-        if each.retraining.breach or not wanted.breach:
-            return "known", visible(each.retraining.asked, 40)
+    if covered(wanted, [each.retraining for each in same]):
+        return "known", visible(max(same, key=lambda each: each.retraining.time).retraining.asked, 40)
     newest = max((each.retraining.time for each in earlier), default=None)
     if newest is not None and wanted.time < newest + cooldown:
         return "cooling", (newest + cooldown).strftime(_TIME)

@@ -62,19 +62,16 @@ def known(memory: Memory, requests: Proposals, wanted: Retraining) -> list[Earli
     Raises:
         RetryLater: when the forge does not answer.
     """
-    marked = list(_marked(memory))
-    storms = {each.storm for each in marked}
-    found = [Earlier(retraining=each) for each in marked]
+    found = [Earlier(retraining=each, marked=True) for each in _marked(memory)]
     merged = _recorded(memory, memory.trunk)
     if merged is not None:
-        found.append(Earlier(retraining=merged, marked=merged.storm in storms))
+        found.append(Earlier(retraining=merged))
     for branch in sorted(memory.clone.branches()):
         asked = _of_branch(memory, branch) if is_numbered(branch, stem(memory.model)) else None
         if asked is not None:
             read, whole = asked
-            told = read.storm in storms
             waits = whole and read.digest == wanted.digest and not requests.requested(branch, memory.base)
-            found.append(Earlier(retraining=read, branch=branch if waits else None, marked=told))
+            found.append(Earlier(retraining=read, branch=branch if waits else None))
     return found
 
 
@@ -96,7 +93,7 @@ def remember(memory: Memory, author: Author, asked: Retraining) -> None:
     Raises:
         RetryLater: when the origin does not answer. UserError: when it refuses.
     """
-    if any(each.storm == asked.storm for each in _marked(memory)):
+    if retraining.covered(asked, _marked(memory)):
         return
     clone = memory.clone
     (parent,) = clone.commits([memory.trunk])

@@ -284,6 +284,6 @@ def _told(answer: str, what: str) -> str:
     return {
         "open": f"a request is open already: {what}",
         "ready": f"the draft asks for review now: {what}",
-        "known": f"this very evidence had its request, made {what}",
+        "known": f"all of it was asked for before; the last request about this release was made {what}",
         "cooling": f"the last request is too recent; the next may be made {what}",
     }[answer]
