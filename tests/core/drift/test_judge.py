@@ -622,7 +622,10 @@ def alarm(kind: Kind, *columns: str) -> Finding:
     [
         ([alarm("schema-change", "a"), alarm("missingness", "a")], ["schema-change", "upstream-missingness"]),
         ([alarm("drift", "a"), alarm("performance")], ["population-shift"]),
-        ([alarm("target-drift", "(target)")], ["label-shift"]),
+        ([alarm("target-drift", "(target)")], ["concept-shift"]),
+        ([alarm("target-drift", "t"), alarm("performance")], ["concept-shift"]),
+        ([alarm("target-drift", "t"), alarm("prediction-drift", "p")], ["label-shift"]),
+        ([alarm("missingness", "a"), alarm("target-drift", "t")], ["upstream-missingness", "label-shift"]),
         ([alarm("drift", "a"), alarm("target-drift", "t")], ["population-shift", "label-shift"]),
         ([alarm("performance")], ["concept-shift"]),
         ([Finding(kind="drift", alarm=False, detail="", columns=("a",))], []),

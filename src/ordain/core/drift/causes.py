@@ -13,8 +13,9 @@ def suspected(findings: Sequence[Finding]) -> tuple[Cause, ...]:
     """Suspicions that the alarms support, the likeliest first.
 
     A changed schema or a broken feed explains everything that follows from it, so it comes before a
-    change of the world; inputs that moved explain moved predictions; and only what neither inputs nor
-    labels explain is a changed relation between the two.
+    change of the world; inputs that moved explain moved predictions; and only what inputs do not explain is
+    a changed relation between them and labels. Labels that moved alone are such a change: the distribution
+    of labels is the mean of the relation over the inputs, P(y) = sum over x of P(y|x) P(x).
     """
     alarms = [each for each in findings if each.alarm]
     return tuple(_causes(alarms))
@@ -37,13 +38,19 @@ def _causes(alarms: Sequence[Finding]) -> Iterator[Cause]:
         yield Cause(suspect="upstream-filling", because=because)
     if moved:
         yield Cause(suspect="population-shift", because=f"{_how(alarms)}: {moved}")
-    if target:
-        also = "as they may when inputs move" if moved else "while inputs did not move"
+    broken, answers = schema or missing or filled, _columns(alarms, {"prediction-drift"})
+    if target and (broken or moved or answers):
+        also = "as they may when inputs move" if broken or moved else "and so are predictions"
         yield Cause(suspect="label-shift", because=f"labels are distributed differently, {also}")
-    breached = [each for each in alarms if each.kind == "performance"]
-    if breached and not (schema or missing or filled or moved or target):
-        because = "performance fell while neither inputs nor labels moved: what they mean has changed"
-        yield Cause(suspect="concept-shift", because=because)
+    elif target or (any(each.kind == "performance" for each in alarms) and not (broken or moved)):
+        yield Cause(suspect="concept-shift", because=f"{_changed(target)}: what inputs mean has changed")
+
+
+def _changed(target: str) -> str:
+    """What shows a changed relation between inputs and labels."""
+    if target:
+        return "labels are distributed differently while neither inputs nor predictions moved"
+    return "performance fell while neither inputs nor labels moved"
 
 
 def _how(alarms: Sequence[Finding]) -> str:
