@@ -163,6 +163,28 @@ def test_a_server_that_only_ever_fails_pages(rules: list[dict[str, Any]], tmp_pa
     firing(tmp_path, rules, failing, {"190m": {'OrdainErrorBudgetBurn severity="page"': 2}})
 
 
+def test_a_server_that_refuses_everything_pages_at_any_objective(tmp_path: Path) -> None:
+    """A request that the server failed is none of the model's own: it would halve the share."""
+    loose = [
+        {
+            "name": group.name,
+            "rules": [
+                *(
+                    {"record": each.record, "expr": each.expr, "labels": each.labels}
+                    for each in group.records
+                ),
+                *(
+                    {"alert": each.alert, "expr": each.expr, "for": each.hold, "labels": each.labels}
+                    for each in group.alerts
+                ),
+            ],
+        }
+        for group in server_groups(replace(OF, availability=0.95))
+    ]
+    refusing = [info(OTHER), series("ordain_http_requests_total", "0+60x300", f'{POD},code="503"')]
+    firing(tmp_path, loose, refusing, {"200m": {'OrdainErrorBudgetBurn long="1h"': 1}})
+
+
 def test_no_errors_and_a_handful_of_errors_are_no_alarm(rules: list[dict[str, Any]], tmp_path: Path) -> None:
     quiet = {"OrdainErrorBudgetBurn": 0, "OrdainModelAbsent": 0, "OrdainUnapprovedModel": 0}
     firing(tmp_path, rules, traffic("0+100x600"), {"500m": quiet})

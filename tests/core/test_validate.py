@@ -187,6 +187,7 @@ CASES: list[tuple[str, str, str, str]] = [
     ("schedule", M, REPLICAS, BATCH.replace("30 4 * * *", "30 4 * * 7")),
     ("schedule", M, REPLICAS, BATCH.replace("30 4 * * *", "*/0 4 * * *")),
     ("malformed", M, REPLICAS, BATCH.replace("30 4 * * *", "@daily")),
+    ("out-of-range", M, REPLICAS, BATCH.replace("claim: data", "claim: data, keep_failed: 0")),
     ("malformed", M, REPLICAS, BATCH.replace("claim: data", "allow_to: [10.0.0.0]")),
     ("watch-without-log", M, REPLICAS, REPLICAS + "\n    monitoring: {prediction_log: false, " + WATCH),
     ("no-network", M, REPLICAS, REPLICAS + "\n    monitoring: {" + WATCH.replace("file:///srv/data", "gs://b")),

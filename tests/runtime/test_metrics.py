@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse
 
+from ordain.runtime.artifact import open_artifact
+from ordain.runtime.messages import Limits, Request, busy
+from ordain.runtime.model import Identity, Model
+from ordain.runtime.refusal import Refusal
+from ordain.runtime.served import Served, Services
 from tests.runtime.toy import ROW, files, serving, tensors, write
 
 
@@ -54,6 +63,28 @@ def test_every_request_is_counted(tmp_path: Path) -> None:
     ]
     assert infos[0]["artifact"].startswith("sha256:")
     assert any(name == "process_resident_memory_bytes" for name, _ in seen)
+
+
+def test_what_the_server_fails_is_no_request_of_the_model(tmp_path: Path) -> None:
+    """Else a server that refuses everything would fail half of all: the rules add failures to these."""
+    verified = open_artifact(write(tmp_path, files()), "")
+    model = Model(Identity(name="toy", version="3", artifact=verified.digest), verified)
+    served = Served(model, "reject", Services(ThreadPoolExecutor(1), None, b"", Limits()))
+
+    def full(_: object) -> None:
+        raise busy("too many large requests are waiting")
+
+    async def asked(row: object) -> int:
+        try:
+            return (await served.predict(Request({}, json.dumps(row).encode()))).status
+        except Refusal as refusal:
+            return refusal.status
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(served._coalescer, "at_once", full)
+        assert asyncio.run(asked(ROW)) == 503
+        assert asyncio.run(asked({**ROW, "amount": "much"})) == 400
+    assert served.stats.requests == {("predict", 400): 1}
 
 
 def test_open_metrics_for_who_asks(client: httpx.Client) -> None:

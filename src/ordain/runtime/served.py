@@ -25,6 +25,8 @@ from ordain.runtime.traces import Handler, Traces
 
 LARGE = 256 * 2**10  # bytes; a larger body is decoded in a thread, so that probes are answered meanwhile
 
+FAILED = 500  # from here on the server counts it, whatever failed; the rules add both for all that was asked
+
 
 class Services(NamedTuple):
     """What all models of a process share."""
@@ -82,7 +84,8 @@ class Served:
         except Refusal as refusal:
             if isinstance(refusal, InvalidInput):
                 self.stats.count_violations(refusal.violations, "rejected", self._known)
-            self.stats.requests[endpoint.name, refusal.status] += 1
+            if refusal.status < FAILED:
+                self.stats.requests[endpoint.name, refusal.status] += 1
             raise
         scored = self._scored(question, answers)
         if self._services.log is not None:

@@ -171,7 +171,7 @@ def _last(url: str) -> str:
 
 
 def schedule_faults(job: Scheduled, path: Path) -> Iterator[Finding]:
-    """Times that no clock shows.
+    """Times that no clock shows, and runs that fail unheard.
 
     Args:
         job: anything that runs on a schedule. path: of it in its file.
@@ -189,6 +189,9 @@ def schedule_faults(job: Scheduled, path: Path) -> Iterator[Finding]:
             message = f"its {name} `{field}` has a step that is not within 1 to {high}"
         if message:
             yield (*path, "schedule"), Fault("schedule", message)
+    if job.keep_failed == 0:
+        message = "a failed run that is not kept is gone before anything is told of it"
+        yield (*path, "keep_failed"), Fault("out-of-range", message, "keep 1 or more")
 
 
 def _place(job: Job, url: str, path: Path) -> Iterator[Finding]:
