@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from ordain.adapters.package import EXAMPLE, example
 from ordain.cli.main import main
 from ordain.errors import UserError
-from ordain.services.demo import pod, scenes
+from ordain.services.demo import play, pod, scenes
 from ordain.services.demo.play import Stage, approve_staging, free_port, same, told
 from ordain.services.demo.theatre import Ran, Theatre
+from ordain.services.monitoring import retrain
 from tests.services.world import World
 
 
@@ -95,6 +99,58 @@ def test_the_words_for_a_self_approval_are_those_of_the_verb(
         with ends:
             approve_staging(Stage(theatre=theatre, example=example(), port=1))
     assert acts == ["approve", "merge", "reconcile"]
+
+
+DRIFTED = {"kind": "drift", "alarm": True, "columns": ["monthly_charges"]}
+OPENED, AGAIN = "refs/ordain/requests/1", "a request is open already: refs/ordain/requests/1"
+
+
+def act(patch: pytest.MonkeyPatch, theatre: Theatre, changes: Mapping[str, object]) -> None:
+    """The act on drift, with made-up answers of its commands; what happens in a month is left out."""
+    evidence = theatre.root / "evidence.json"
+    evidence.write_text(json.dumps({"findings": [changes.get("finding", DRIFTED)]}))
+    said = iter(["", str(changes.get("first", OPENED)), str(changes.get("second", AGAIN))])
+    places = ("staging", "production")
+    standings = [{"environment": each, "running": changes.get(each, "churn@3")} for each in places]
+    status = f"a note\n{json.dumps({'standings': standings})}"
+    patch.setattr(Theatre, "show", lambda *_, **__: Ran(code=0, output=next(said, "")))
+    patch.setattr(Theatre, "run", lambda *_, **__: Ran(code=0, output=status))
+    for name in ("approve", "merge", "reconcile", "manifests_of"):
+        patch.setattr(scenes, name, lambda *_: "")
+    patch.setattr(scenes, "fresh_branch", lambda *_: theatre.root)
+    month = SimpleNamespace(
+        pass_by=lambda *_: None, bring_outcomes=lambda _: 9, log="log", until="now", evidence=evidence
+    )
+    patch.setattr(play, "Month", lambda *_: month)
+    play.watch(Stage(theatre=theatre, example=example(), port=1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "promise"),
+    [
+        ({}, None),
+        ({"finding": {**DRIFTED, "alarm": False}}, "the alarm names the column"),
+        ({"finding": {**DRIFTED, "columns": ["tenure"]}}, "the alarm names the column"),
+        ({"finding": {**DRIFTED, "kind": "missingness"}}, "the alarm names the column"),
+        ({"first": "nothing in this evidence calls for retraining"}, "drift opens a request"),
+        ({"second": "refs/ordain/requests/2"}, "one finding is one request"),
+        ({"second": "nothing new"}, "one finding is one request"),
+        ({"staging": "churn@2"}, "the retrained release runs in staging"),
+        ({"production": "churn@1"}, "what was approved runs in production"),
+    ],
+)
+def test_the_act_on_drift_ends_where_a_promise_is_broken(
+    theatre: Theatre, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], promise: str | None
+) -> None:
+    ends: AbstractContextManager[object] = (
+        pytest.raises(UserError, match=f"broken promise: {promise}") if promise else nullcontext()
+    )
+    with ends:
+        act(monkeypatch, theatre, changes)
+
+
+def test_the_words_of_a_request_that_is_open_are_those_of_the_verb() -> None:
+    assert retrain._told("open", OPENED) == AGAIN
 
 
 def test_the_pod_is_what_the_deployment_says() -> None:

@@ -51,7 +51,7 @@ def command(
     """Open one request with MODEL trained anew, carrying the evidence that calls for it.
 
     On a branch: pins the newest data, runs, releases, publishes the artifact, pushes what DVC tracks, then
-    the branch, and opens the request. One is open for a model at a time, the same evidence is good for one,
+    the branch, and opens the request. One is open for a model at a time, the same findings are good for one,
     and after each there is a pause. Its author can't approve it. When training fails the request says why,
     and its checks fail in the same way. Killed anywhere, run it again. The artifact goes to the registry;
     with the local forge only if ORDAIN_ARTIFACTS=registry says so, else the store of this machine has it.

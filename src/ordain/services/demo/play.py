@@ -7,7 +7,7 @@ import json
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -53,8 +53,8 @@ def same(left: str, right: str, promise: str) -> None:
         raise UserError(f"broken promise: {promise}", where="demo", fix="make demo KEEP=1, then look")
 
 
-def told(said: str, words: str, promise: str) -> None:
-    """Raise when what a command said does not hold the words that keep a promise."""
+def told(said: str | Sequence[str], words: str, promise: str) -> None:
+    """Raise when what a command said, or one of several, is not the words that keep a promise."""
     if words not in said:
         raise UserError(f"broken promise: {promise}", where="demo", fix="make demo KEEP=1, then look")
 
@@ -116,6 +116,7 @@ def promote(stage: Stage, release: int) -> str:
     scenes.approve(theatre, branch, "ravi", "mei")
     scenes.merge(theatre, branch)
     scenes.reconcile(theatre)
+    same(scenes.running(theatre, "production"), f"churn@{release}", "what was approved runs in production")
     stage.tell(f"churn@{release} is law in production.")
     return scenes.manifests_of(theatre, "production")
 
@@ -193,21 +194,22 @@ def watch(stage: Stage) -> None:
         f"{DAYS * A_DAY} predictions were logged; the monitor compares them with the training of churn@1:"
     )
     words = ("--log", str(month.log), "--until", month.until, "--evidence", str(month.evidence))
-    seen = theatre.show("dana", "ordain", "monitor", "churn@production", *words)
-    told(seen.output, "monthly_charges", "the alarm names the column that drifted")
+    theatre.show("dana", "ordain", "monitor", "churn@production", *words)
+    told(scenes.drifted(month.evidence), "monthly_charges", "the alarm names the column that drifted")
     rows = month.bring_outcomes(clone / "data/telco_churn.csv")
     stage.tell(
         f"What became of {rows} of those customers is in the data now. The evidence asks for a request:"
     )
     key = str(theatre.key("dana"))
     because = ("ordain", "retrain", "churn", "--because", str(month.evidence), "--key", key)
-    theatre.show("dana", *because)
+    told(theatre.show("dana", *because).output, "refs/ordain/requests/", "drift opens a request")
     branch = theatre.run("dana", "git", "branch", "--show-current").output
     stage.tell("The same evidence, a second time:")
-    theatre.show("dana", *because)
+    told(theatre.show("dana", *because).output, "a request is open already", "one finding is one request")
     scenes.approve(theatre, branch, "ravi", "mei")
     scenes.merge(theatre, branch)
     scenes.reconcile(theatre)
+    same(scenes.running(theatre, "staging"), "churn@3", "the retrained release runs in staging")
     promote(stage, 3)
 
 

@@ -65,6 +65,20 @@ def reconcile(theatre: Theatre) -> str:
     return said.output
 
 
+def running(theatre: Theatre, environment: str) -> str:
+    """The release of `churn` that runs somewhere by the ledger, such as `churn@1`."""
+    said = theatre.run("reconciler", "ordain", "status", "--json").output
+    standings = json.loads(said[said.index("{") :])["standings"]
+    return next(str(each["running"]) for each in standings if each["environment"] == environment)
+
+
+def drifted(evidence: Path) -> list[str]:
+    """The columns of which a monitor's evidence raises the alarm that they drifted."""
+    findings = json.loads(evidence.read_text(encoding="utf-8"))["findings"]
+    alarms = [each for each in findings if each["alarm"] and each["kind"] == "drift"]
+    return [name for each in alarms for name in each["columns"]]
+
+
 def replicas(theatre: Theatre, most: int, branch: str = "more-replicas") -> None:
     """Dana raises the highest number of replicas, on a branch that may be there already."""
     clone = theatre.clone_of("dana")
