@@ -277,7 +277,17 @@ def test_a_log_at_a_url_and_one_that_is_not_there(tmp_path: Path) -> None:
     assert run("memory://compact/churn").rows == 2
     assert said("memory://compact/churn")[0] == before[0]
     assert all("predictions" not in each for each in memory.ls("/compact/churn", detail=False))
-    assert run(tmp_path / "absent") == Report()
+    assert run("memory://compact/absent") == Report(), "a store of objects knows no empty folder"
+
+
+def test_a_place_that_is_no_folder_is_an_error(tmp_path: Path) -> None:
+    file = written(tmp_path, record(1))
+    fsspec.filesystem("memory").pipe_file("/compact/single.jsonl", file.read_bytes())
+    for place in (tmp_path / "absent", file, "memory://compact/single.jsonl"):
+        with pytest.raises(UserError, match="no folder") as caught:
+            run(place)
+        assert caught.value.where == str(place)
+    assert names(tmp_path) == [file.name]
 
 
 def test_a_compaction_that_finds_nothing_says_what_is_there(tmp_path: Path) -> None:
@@ -287,10 +297,11 @@ def test_a_compaction_that_finds_nothing_says_what_is_there(tmp_path: Path) -> N
         return done.output.strip()
 
     zero = "0 files became Parquet: 0 rows, 0 lines rejected"
-    assert told("nowhere") == f"{zero}; nowhere is empty"
     (tmp_path / "log").mkdir()
+    assert told("log") == f"{zero}; log is empty"
     (tmp_path / "log/other.txt").write_text("x")
     assert told("log") == f"{zero}; of 1 files there a server ended none"
+    assert told("memory://user:hunter2@absent/log") == f"{zero}; memory://absent/log is empty"
     written(tmp_path / "log", record(1))
     assert told("log").startswith("1 files became Parquet: 1 rows, 0 lines rejected")
 

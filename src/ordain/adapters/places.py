@@ -83,6 +83,12 @@ class Place:
         with self._told():
             return bool(self.files.exists(self.path))
 
+    def may_hold(self) -> bool:
+        """Whether files may lie below it: in a folder, or anywhere in a store of objects but in an object."""
+        with self._told():
+            self.files.invalidate_cache()
+            return bool(self.files.isdir(self.path) if self.local else not self.files.isfile(self.path))
+
     def open(self) -> Any:
         """The file's bytes as a seekable stream; on the local disk Arrow's own, which needs no Python."""
         with self._told():

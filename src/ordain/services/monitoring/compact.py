@@ -36,9 +36,12 @@ def compact(folder: Place, now_ms: int, keep_days: int | None) -> Report:
         folder: where servers write. now_ms: since 1970. keep_days: None to keep everything.
 
     Raises:
-        UserError: for a journal that is none.
+        UserError: for a journal that is none, and where there is no folder.
         RetryLater: when the place does not answer; what is finished stays.
     """
+    if not folder.may_hold():
+        fix = "name the folder, or the URL, where `ordain serve` logs"
+        raise UserError("there is no folder to compact", where=folder.shown, fix=fix)
     report, names = Report(), folder.names()
     for each in compaction.journals(names):
         _finish(folder, _read(folder.below(each)), report)
