@@ -104,6 +104,9 @@ class Proposals(Protocol):
     def ready(self, number: int, why: str) -> None:
         """Let a draft ask for review, and say why beside it; one that asks already is only told why."""
 
+    def comment(self, number: int, marker: str, body: str) -> None:
+        """Keep one comment of our own for each marker on a request."""
+
     def requested(self, branch: str, base: str) -> bool:
         """Whether a request was ever opened for a branch into a base, whatever became of it."""
 

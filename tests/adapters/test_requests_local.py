@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from ordain.adapters.git import Repository
-from ordain.adapters.requests_local import FOLDER, READY, LocalRequests
+from ordain.adapters.requests_local import COMMENTS, FOLDER, READY, LocalRequests
 from ordain.core.people.request import Draft, Section
 from tests.services.world import World
 
@@ -77,6 +77,16 @@ def test_a_draft_asks_for_review_once_it_is_said_to(world: World) -> None:
     assert not found.draft
     told = world.run(world.origin, "git", "cat-file", "blob", f"{READY}/1")
     assert told == "labels show it"
+
+
+def test_a_comment_is_kept_once_for_each_marker(world: World) -> None:
+    requests = forge(world)
+    requests.open_request(pushed(world, "work"))
+    requests.comment(1, "found-a", "plan is gone")
+    forge(world, "bo").comment(1, "found-a", "plan is still gone")
+    forge(world, "bo").comment(1, "found-b", "tenure moved")
+    told = [world.run(world.origin, "git", "cat-file", "blob", f"{COMMENTS}/1/found-{each}") for each in "ab"]
+    assert told == ["plan is gone", "tenure moved"]
 
 
 def test_opening_twice_is_opening_once(world: World) -> None:

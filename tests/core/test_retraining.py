@@ -188,6 +188,7 @@ def about(kind: str, *names: str, days: int = 0, request: str = "draft", key: st
     return record(NOW - days * DAY, request=request, key=key, findings=findings)
 
 
+OTHER = "sha256:" + "d" * 64
 ALERT = [{"kind": "OrdainInputOutsideContract", "alarm": True, "detail": "x"}]
 OLD = record(NOW - 300 * DAY, request="draft", key=KEY, findings=ALERT)
 
@@ -203,7 +204,7 @@ OLD = record(NOW - 300 * DAY, request="draft", key=KEY, findings=ALERT)
         (about("schema-change", "plan"), [about("drift", "plan", days=300)], "ask"),
         (about("drift", "plan"), [about("fairness", "senior", days=300, request="open")], "ask"),
         (about("performance", "", request="open"), [about("fairness", "x", days=9, request="open")], "ask"),
-        (about("drift", "plan", key="sha256:" + "d" * 64), [about("drift", "plan", days=9)], "ask"),
+        (about("drift", "plan", key=OTHER), [about("drift", "plan", days=9)], "ask"),
         (record(request="draft", key=KEY, findings=ALERT), [about("drift", "plan", days=300)], "known"),
         (record(request="draft", key=KEY, findings=ALERT), [OLD], "known"),
         (about("drift", "plan"), [OLD], "ask"),
@@ -218,6 +219,18 @@ def test_a_request_that_was_turned_down_silences_nothing_else(
         known = [Earlier(retraining=each) for each in told]
         assert retraining.judge(wanted, known, (), 3 * DAY)[0] == answer
         assert answer != "known" or retraining.unremembered(wanted, known)
+
+
+def test_what_is_found_beyond_what_was_asked_for_has_a_name() -> None:
+    known = [Earlier(retraining=about("drift", "tenure")), Earlier(retraining=about("drift", "x", key=OTHER))]
+    marker = retraining.further(about("drift", "plan", "tenure"), known)
+    assert marker.startswith("found-")
+    assert marker == retraining.further(about("drift", "plan"), known)
+    assert marker != retraining.further(about("missingness", "plan"), known)
+    quiet = about("drift", "tenure"), record(request="draft", key=KEY, findings=ALERT), record()
+    assert [retraining.further(each, known) for each in quiet] == ["", "", ""]
+    vague = [Earlier(retraining=record(request="draft", key=KEY, findings=ALERT))]
+    assert retraining.further(about("drift", "plan"), vague) == ""
 
 
 def test_an_alert_belongs_to_the_storm_of_what_runs() -> None:

@@ -242,6 +242,23 @@ def test_drift_that_was_turned_down_silences_no_other_column(repo: Repo) -> None
     assert ask(repo, NOW + dt.timedelta(days=90), request="draft", key=key, findings=[plan]).answer == "known"
 
 
+def test_what_else_is_found_while_a_request_is_open_is_told_there(repo: Repo) -> None:
+    key, told = "sha256:" + "a" * 64, {"alarm": True, "detail": "it moved"}
+    charges = {**told, "kind": "drift", "columns": ["charges"]}
+    plan = {**told, "kind": "schema-change", "columns": ["plan"], "detail": "plan is gone"}
+    ask(repo, request="draft", key=key, findings=[charges])
+    for findings in ([charges], [charges, plan], [plan]):
+        assert ask(repo, request="draft", key=key, findings=findings).answer == "open"
+    (line,) = repo.git("ls-remote", "origin", "refs/ordain/comments/1/*").splitlines()
+    repo.git("fetch", "-q", "origin", line.split()[1])
+    said = repo.git("cat-file", "blob", line.split()[0])
+    assert "Found since this was opened" in said
+    assert "plan is gone" in said
+    repo.git("checkout", "-q", "main")
+    repo.git("push", "-q", "origin", ":retrain/churn-1")
+    assert ask(repo, NOW + dt.timedelta(days=9), request="draft", key=key, findings=[plan]).answer == "ask"
+
+
 def test_a_mark_that_was_not_left_is_left_the_next_time(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr("ordain.services.monitoring.retrain.remember", killed)

@@ -4,7 +4,7 @@ A request is open while its branch is at the origin and not yet merged into its 
 closed by hand, a branch that was merged and left standing counts as merged, and to turn a request down is
 to delete its branch. Records are numbered, and a ref is never replaced: of two that race, one takes the
 next number. A draft asks for review once there is a ref of its number under `refs/ordain/ready/`, which
-holds why.
+holds why; a comment is a ref under `refs/ordain/comments/`, below its number.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ordain.errors import RetryLater, UserError
 
 FOLDER = "refs/ordain/requests"
 READY = "refs/ordain/ready"
+COMMENTS = "refs/ordain/comments"
 _SEEN = "refs/ordain/seen"
 _NUMBER = re.compile(rf"{FOLDER}/([1-9][0-9]{{0,8}})")
 SIZE_LIMIT = 2**20
@@ -89,15 +90,11 @@ class LocalRequests:
 
     def ready(self, number: int, why: str) -> None:
         """Push the mark, once; the first reason stays."""
-        with scratch(self._clone.folder) as repository:
-            self._fetched(repository)
-            if f"{READY}/{number}" in repository.refs(READY):
-                return
-            (blob,) = repository.write_blobs([why.encode()])
-            try:
-                repository.push(self._address, blob, f"{READY}/{number}")
-            except PushRacedError:
-                return  # somebody else was quicker
+        self._said_once(f"{READY}/{number}", why)
+
+    def comment(self, number: int, marker: str, body: str) -> None:
+        """Push what is said, once for each marker; the first words stay."""
+        self._said_once(f"{COMMENTS}/{number}/{marker}", body)
 
     def requested(self, branch: str, base: str) -> bool:
         """Whether there is a record of one."""
@@ -109,6 +106,18 @@ class LocalRequests:
         """One request with its body, or None when there is no such one."""
         with scratch(self._clone.folder) as repository:
             return self._fetched(repository).get(number)
+
+    def _said_once(self, name: str, text: str) -> None:
+        with scratch(self._clone.folder) as repository:
+            folder = name.rpartition("/")[0]
+            repository.fetch(self._address, {f"{folder}/*": f"{folder}/*"})
+            if name in repository.refs(folder):
+                return
+            (blob,) = repository.write_blobs([text.encode()])
+            try:
+                repository.push(self._address, blob, name)
+            except PushRacedError:
+                return  # somebody else was quicker
 
     def _fetched(self, repository: Repository) -> dict[int, Record]:
         refs = {f"{each}/*": f"{each}/*" for each in (FOLDER, READY)} | {"refs/heads/*": f"{_SEEN}/*"}

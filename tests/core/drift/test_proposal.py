@@ -32,6 +32,7 @@ def test_with_nothing_new_to_learn_from_people_are_told_what_they_can_do() -> No
     assert "ordain rollback churn --env production" in told
     assert "ordain rollback churn\n" in proposal.unlearnable(replace(because("x"), environment=None))
     assert "- **drift**: auc fell" in proposal.breached(because("auc fell"))
+    assert "- **drift**: tenure" in proposal.further(because("tenure"))
 
 
 def because(*details: str) -> Because:

@@ -72,6 +72,13 @@ def breached(found: Because) -> str:
     return "\n".join(["Labels show now what drift suggested, so this asks for review:", "", *_alarms(found)])
 
 
+def further(found: Because) -> str:
+    """What is said where a request is open and more is found than what it was opened for."""
+    return "\n".join(
+        ["Found since this was opened, and not only what it was opened for:", "", *_alarms(found)]
+    )
+
+
 def unlearnable(found: Because) -> str:
     """What stands in a request where there is nothing new to learn from: what people can do instead."""
     where = f" --env {markdown(found.environment)}" if found.environment else ""

@@ -195,6 +195,15 @@ def covered(wanted: Retraining, asked: Iterable[Retraining]) -> bool:
     return bool(enough) and not news(wanted.concerns, {about for each in same for about in each.concerns})
 
 
+def further(wanted: Retraining, earlier: Sequence[Earlier]) -> str:
+    """Names what is found beyond everything that was asked for, as a marker; empty where nothing is."""
+    same = [each.retraining for each in earlier if each.retraining.digest == wanted.digest]
+    new = news(wanted.concerns, {about for each in same for about in each.concerns})
+    if not new or covered(wanted, same):
+        return ""
+    return f"found-{digest('evidence/v1', kept(new)).removeprefix('sha256:')[:12]}"
+
+
 def unremembered(wanted: Retraining, earlier: Sequence[Earlier]) -> bool:
     """Whether this was asked for and no mark says so: whoever did was interrupted before."""
     same = [each for each in earlier if each.retraining.digest == wanted.digest]

@@ -129,6 +129,8 @@ def _asked(bench: Bench, wish: Wish, because: tuple[Because, Any], instance: Ins
         return Asked(answer=answer, request=request, branch=what, told="an interrupted request was opened")
     if answer == "ready":
         bench.requests.ready(opened[0].number, proposal.breached(found))
+    if answer == "open" and (marker := retraining.further(wanted, earlier)):
+        bench.requests.comment(opened[0].number, marker, proposal.further(found))
     if answer == "ready" or (answer in {"open", "known"} and retraining.unremembered(wanted, earlier)):
         remember(memory, bench.author, wanted)
     return Asked(answer=answer, request=what if opened else "", told=_told(answer, what))
