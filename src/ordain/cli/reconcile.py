@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -107,8 +108,16 @@ def _metrics(host: str, port: int | None, console: Console) -> Iterator[RoundMet
     if port is None:
         yield None
         return
-    from ordain.adapters.round_metrics import MetricsServer, RoundMetrics
-
+    try:
+        from ordain.adapters.round_metrics import MetricsServer, RoundMetrics
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "prometheus_client":
+            raise
+        raise UserError(
+            "--metrics-port needs the package prometheus-client, which is not installed",
+            where=sys.executable,
+            fix="pip install prometheus-client, or install Ordain with its extra `serve`; or leave it out",
+        ) from error
     metrics = RoundMetrics()
     with MetricsServer((host, port), metrics) as server:
         found = server.server_address[:2]
