@@ -227,7 +227,7 @@ def test_what_came_by_another_request_has_no_known_pushers(
         github_world.server.description.check_answer = lambda *_: None  # type: ignore[method-assign]
     github_world.activity.insert(0, github_world.move("ravi", kind, "2026-11-20T11:00:00Z"))
     found = asked(github)
-    assert (found.pushers, found.unsafe) == (("dana", "ravi"), ("request-within-request",))
+    assert (found.pushers, found.unsafe) == (("dana", "ravi"), ("inner-pushes-not-listed",))
 
 
 def test_moves_that_do_not_reach_back_to_the_creation_are_no_evidence(

@@ -80,7 +80,7 @@ def request(place: Place, evidence: Evidence, now: dt.datetime) -> Request:
     unsafe = {
         "commits-not-listed": len(evidence.commits) < max(pull.commits, 1),
         "pushes-not-listed": evidence.moves is None or not whole,
-        "request-within-request": merges,
+        "inner-pushes-not-listed": merges,
     }
     return Request(
         forge="github",
