@@ -397,9 +397,34 @@ def test_whatever_fails_on_gitlab_fails_the_pipeline_of_the_request(tmp_path: Pa
     assert {name: job["when"] for name, job in jobs.items() if "when" in job} == {".failed": "on_failure"}
     rules = {name: [each.get("when") for each in job.get("rules", []) if isinstance(each, dict)]
              for name, job in jobs.items()}  # fmt: skip
-    assert {name for name, found in rules.items() if name != "workflow" and any(found)} == {"failed"}
+    assert {name: found for name, found in rules.items() if name != "workflow" and any(found)} == {
+        "failed": ["on_failure"], "new-data": ["always"]
+    }  # fmt: skip
     bridges = {name: job["trigger"]["strategy"] for name, job in jobs.items() if "trigger" in job}
     assert bridges == dict.fromkeys(("affected", "retrain", "monitor"), "depend")
+
+
+@pytest.mark.parametrize(
+    ("models", "runs"), [('["churn"]', True), ("[]", False), ("", False)], ids=["new", "none", "skipped"]
+)
+def test_what_has_new_data_is_retrained_though_another_source_is_not_there(models: str, runs: bool) -> None:
+    jobs = load(HERE / "workflows/retrain.yml")["jobs"]
+    upload = next(each for each in jobs["look"]["steps"] if "upload-artifact" in each.get("uses", ""))
+    context = {"needs": {"look": {"outputs": {"models": models}}},
+               "steps": {"data": {"outputs": {"models": models}}}}  # fmt: skip
+    for condition in (jobs["new-data"]["if"], upload["if"]):
+        assert holds(condition, context, ["failure"]) == runs, condition
+
+
+def test_gitlab_hands_on_what_was_found_at_the_sources_that_are_there(tmp_path: Path) -> None:
+    """A child pipeline gets the artifacts of jobs that succeeded alone, and the look fails."""
+    main = load(made("gitlab", tmp_path) / ".gitlab-ci.yml")
+    look, hands_on, retrain = (main[each] for each in ("look", "new-data", "retrain"))
+    assert look["artifacts"]["when"] == "always"
+    assert (hands_on["needs"], retrain["needs"]) == (["look"], ["new-data"])
+    assert hands_on["artifacts"]["paths"] == look["artifacts"]["paths"]
+    told = yaml.safe_load(retrain_pipeline(["churn"]))["retrain-churn"]["needs"]
+    assert told == [{"pipeline": "$PARENT_PIPELINE", "job": "new-data"}]
 
 
 def test_gitlab_pipelines_have_the_published_form(tmp_path: Path) -> None:
@@ -446,8 +471,10 @@ def test_gitlab_runs_the_commands_that_github_runs(tmp_path: Path) -> None:
         for job in [*hidden.values(), *main.values()] if isinstance(job, dict)
         for line in [*job.get("script", []), *job.get("after_script", [])]
     }  # fmt: skip
-    # GitLab's pipeline is its own verdict, but for a request from a fork, of which nothing is trained.
-    assert said ^ github == {'test "$GOOD" = true', "ordain affected --exit-code"}
+    # GitLab's pipeline is its own verdict, but for a request from a fork, of which nothing is trained; and
+    # hands on to a child pipeline only what a job left that succeeded.
+    hands_on = "test -f retrain.gitlab-ci.yml"
+    assert said ^ github == {'test "$GOOD" = true', "ordain affected --exit-code", hands_on}
 
 
 def plain(line: str) -> str:
