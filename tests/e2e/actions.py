@@ -180,7 +180,7 @@ class Actions:
         )  # fmt: skip
         self.told += [done.stdout, done.stderr]
         lines = files["OUTPUT"].read_text().splitlines() if files["OUTPUT"].is_file() else []
-        outputs.update(each.split("=", 1) for each in lines)
+        outputs.update(dict(each.split("=", 1) for each in lines))
         assert done.returncode == 0, f"{line}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         self.answers.append(done.stdout)
         if files["STEP_SUMMARY"].is_file():

@@ -103,6 +103,8 @@ def initialise(folder: Path, asked: Request) -> Outcome:
     repository = Repository(folder)
     if not (folder / ".git").exists():
         repository.run("init", "--quiet", f"--initial-branch={around.branch}")
+    elif fresh and repository.find("HEAD") is None:  # whatever Git calls a branch without a commit
+        repository.run("symbolic-ref", "HEAD", f"refs/heads/{around.branch}")
     owned = owned_files(repository, folder, asked, around)
     outcome, paths = write(folder, owned, amended, flags)
     notes = genesis(repository, paths)

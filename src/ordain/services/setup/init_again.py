@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from ordain.adapters import files as disk
 from ordain.core.pipelines.dvcfiles import CONFIG
-from ordain.core.setup.amend import FIX, Wanted, amend
+from ordain.core.setup.amend import FIX, Wanted, amend, decided
 from ordain.core.state.instance import is_state_path, read_instance
 from ordain.errors import UserError
 from ordain.services.setup import init_forge, init_model
@@ -45,7 +45,7 @@ def amendments(folder: Path, flags: Flags) -> dict[str, bytes]:
         UserError: for flags that can't take effect, all in one; when the declared state can't be read.
     """
     check_place(folder, {"dvc.yaml": b""})  # a project may have a pipeline of its own
-    refused = [*_origin(folder, flags), *_policy(folder, flags.policy)]
+    refused = [*_origin(folder, flags), *_policy(folder, flags)]
     changed: dict[str, bytes] = {}
     if flags.drafted:
         refused += init_model.occupied(folder, flags.drafted)
@@ -69,8 +69,8 @@ def _wanted(flags: Flags) -> Wanted:
     asked = flags.around
     gitops = flags.settled.gitops if asked.gitops else None
     return Wanted(
-        forge=asked.forge, repository=asked.repository, registry=asked.registry, gitops=gitops,
-        remote=asked.remote, reviewers=tuple(email_of(named) for named, _ in flags.reviewers),
+        forge=asked.forge, repository=asked.repository, branch=asked.branch, registry=asked.registry,
+        gitops=gitops, remote=asked.remote, reviewers=tuple(email_of(named) for named, _ in flags.reviewers),
     )  # fmt: skip
 
 
@@ -86,11 +86,16 @@ def _origin(folder: Path, flags: Flags) -> list[str]:
     return []
 
 
-def _policy(folder: Path, given: Path | None) -> list[str]:
+def _policy(folder: Path, flags: Flags) -> list[str]:
+    """What keeps the policy to start from; and what it says otherwise, where it will hold."""
+    given = flags.policy
     if given is None:
         return []
     if not given.is_file():
         raise UserError("there is no such policy", where=str(given), fix="name a policy.yaml")
     target = disk.inside(folder, "policy.yaml")
-    same = not target.is_file() or target.read_bytes() == given.read_bytes()
-    return [] if same else ["--policy: there is another policy.yaml"]
+    if target.is_file():
+        same = target.read_bytes() == given.read_bytes()
+        return [] if same else ["--policy: there is another policy.yaml"]
+    policy = init_forge.given_policy(given)
+    return decided(policy, _wanted(flags), str(given)) if policy else []
