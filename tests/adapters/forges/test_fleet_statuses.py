@@ -12,9 +12,8 @@ from ordain.core.people.request import Status
 from ordain.errors import RetryLater
 from tests.adapters.forges import gitlab_world as on_gitlab
 from tests.adapters.forges.conftest import LIMITS, NOW
-from tests.adapters.forges.github_world import HEAD, World
+from tests.adapters.forges.github_world import HEAD, STATUS, World
 from tests.adapters.forges.standin import TOKEN, Fault
-from tests.adapters.forges.test_github_writes import STATUS
 
 FLEET = [Status(name="ordain/plan", state="pending"),
          *(Status(name=f"ordain/model-{number}", state="pending") for number in range(200))]  # fmt: skip

@@ -110,7 +110,7 @@ def initialise(folder: Path, asked: Request) -> Outcome:
     notes = genesis(repository, paths)
     if fresh and not notes:
         notes = ("commit what was written: the first commit with a policy is the genesis",)
-    notes += connect(repository, asked, around.branch)
+    notes += (*init_again.left_out(repository, paths), *connect(repository, asked, around.branch))
     if fresh:
         guesses = (*around.guessed, *lonely(asked))
         outcome = msgspec.structs.replace(outcome, guessed=(*outcome.guessed, *guesses))

@@ -5,11 +5,13 @@ Everything is looked at before anything is written, and every flag that can't ta
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from msgspec import Struct
 
 from ordain.adapters import files as disk
+from ordain.adapters.git import Repository
 from ordain.core.pipelines.dvcfiles import CONFIG
 from ordain.core.setup.amend import FIX, Wanted, amend, decided
 from ordain.core.state.instance import is_state_path, read_instance
@@ -99,3 +101,13 @@ def _policy(folder: Path, flags: Flags) -> list[str]:
         return [] if same else ["--policy: there is another policy.yaml"]
     policy = init_forge.given_policy(given)
     return decided(policy, _wanted(flags), str(given)) if policy else []
+
+
+def left_out(repository: Repository, paths: Iterable[str]) -> tuple[str, ...]:
+    """What Git was told to ignore of what was written here, and how it comes into a commit all the same."""
+    written = sorted(each for each in paths if (repository.folder / each).is_file())
+    rules = repository.ignored(written)
+    if not rules:
+        return ()
+    told = "; ".join(f"{path} ({rule})" for path, rule in rules.items())
+    return (f"Git ignores what every clone needs: {told}; `git add --force {' '.join(rules)}`",)

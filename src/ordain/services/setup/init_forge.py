@@ -87,14 +87,10 @@ def settle(folder: Path, asked: Around, bare: Path | None, policy_file: Path | N
     if forge != "local" and not asked.repository:
         guessed.append(f"the repository is {name}")
     _check(name, REPOSITORY_PATTERN, "--repository", "write OWNER/NAME")
-    base = policy.branch if policy else trunk(folder)
-    branch = base if asked.branch is None else asked.branch
-    if asked.branch is not None or not policy:
-        _check_branch(branch, forge, "the base branch" if asked.branch is None else "--branch")
-    if not (asked.branch or policy):
-        guessed.append(
-            f"the base branch is {branch}, which requests are merged into: --branch NAME, or policy.yaml"
-        )
+    branch, said = base_branch(folder, asked.branch, policy)
+    guessed += said
+    if policy is None:  # another one says which name it has; a flag that says otherwise is refused
+        _check_branch(branch, forge, "--branch" if asked.branch is not None else "the base branch")
     registry = asked.registry or REGISTRY
     _check(registry, _REGISTRY.pattern, "--registry", "write HOST/PATH, such as ghcr.io/acme/models")
     if not asked.registry:
@@ -117,6 +113,16 @@ def _policy(folder: Path, given: Path | None) -> Policy | None:
         what = "the policy can't be read, so nobody knows whose jobs belong here"
         raise UserError(what, where="policy.yaml", fix="ordain check")
     return found or given_policy(given)
+
+
+def base_branch(folder: Path, asked: str | None, policy: Policy | None) -> tuple[str, list[str]]:
+    """The branch that requests are merged into, and what to say where nobody named it."""
+    if asked is not None:
+        return asked, []
+    if policy is not None:
+        return policy.branch, []
+    found = trunk(folder)
+    return found, [f"the base branch is {found}, which requests are merged into: --branch NAME says another"]
 
 
 def trunk(folder: Path) -> str:
