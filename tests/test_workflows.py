@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from ordain._version import __version__
 from ordain.adapters.package import automation
@@ -26,6 +27,7 @@ from ordain.core.setup.automation import (
 )
 from ordain.core.specs.parts import NAME_PATTERN
 from ordain.services.monitoring.tell import EVENT
+from ordain.services.setup.init_forge import Settled, duties
 from tests.e2e.actions import holds, text
 
 ROOT = Path(__file__).parents[1]
@@ -373,6 +375,30 @@ def test_gitlabs_reconciler_installs_the_same_and_runs_nothing_of_the_project(tm
     assert hidden[".reconcile"]["cache"] == []
     assert not {"extends", "before_script"} & set(hidden[".reconcile"])
     assert (main["reconcile"]["extends"], "script" in main["reconcile"]) == (".reconcile", False)
+
+
+def test_a_branch_brings_no_module_that_gitlabs_jobs_run_by_name(tmp_path: Path) -> None:
+    """Every job that runs Python in the project's folder, before anything of it is meant to run."""
+    hidden = load(made("gitlab", tmp_path) / JOBS)
+    for folder in ("pip", "ordain"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / f"{folder}/__main__.py").write_text("print('a stranger')")
+    for name in (".ordain", ".reconcile"):
+        told = {**os.environ, "PYTHONSAFEPATH": hidden[name]["variables"].get("PYTHONSAFEPATH", "")}
+        done = subprocess.run([sys.executable, "-m", "pip", "--version"], cwd=tmp_path, env=told,
+                              capture_output=True, text=True, check=True)  # fmt: skip
+        assert "stranger" not in done.stdout, name
+
+
+def test_gitlab_is_told_to_run_no_pipeline_of_a_fork(tmp_path: Path) -> None:
+    """Which follows the fork's own file, whatever the rules in ours say."""
+    setting = "ci_allow_fork_pipelines_to_run_in_parent_project"
+    head = (made("gitlab", tmp_path) / ".gitlab-ci.yml").read_text().partition("---")[0]
+    settled = Settled(forge="gitlab", repository="a/b", branch="main", registry="", gitops=None, remote="s3://a",
+                      guessed=())  # fmt: skip
+    places = [head, "\n".join(duties(settled, tmp_path)), (ROOT / "docs/automation.md").read_text("utf-8")]
+    assert all(setting in each for each in places)
+    assert setting not in "".join(duties(replace(settled, forge="github"), tmp_path))
 
 
 def test_on_gitlab_nothing_of_a_fork_is_trained_whoever_runs_its_pipeline(tmp_path: Path) -> None:

@@ -169,6 +169,11 @@ def duties(found: Settled, folder: Path) -> tuple[str, ...]:
         "tokens and permissions: docs/automation.md of Ordain",
     ]
     told.append(f"policy.yaml: reviews on {found.forge} count for people whose `logins` it gives")
+    if found.forge == "gitlab":
+        told.append(
+            "turn off the project's setting `ci_allow_fork_pipelines_to_run_in_parent_project`: "
+            "a fork's own jobs would run with these secrets"
+        )
     if found.remote is None:
         told.append("no DVC remote: `ordain init . --remote URL`, or training jobs can't hand on")
     return tuple(told)
