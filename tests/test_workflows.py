@@ -280,6 +280,7 @@ def test_the_verdict_always_runs_and_is_green_only_where_all_that_was_needed_suc
         (DONE, "", OURS, False),
         (TRAINED, "c0ffee", OURS, False),
         (TRAINED | {"train": "failure", "record": "skipped"}, "", OURS, True),
+        (TRAINED | {"train": "cancelled", "record": "skipped"}, "", OURS, True),  # ran out of its time
         (TRAINED | {"record": "failure"}, "", OURS, True),
         (DONE | {"check": "failure", "report": "skipped"}, "", OURS, True),
         (DONE | {"generate": "failure"}, "", OURS, True),

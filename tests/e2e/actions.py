@@ -244,6 +244,7 @@ def evaluate(expression: str, context: Mapping[str, Any]) -> Any:
 
     functions = {
         "at": at, "fromJSON": json.loads, "join": lambda parts, by: by.join(parts), "always": lambda: True,
-        "cancelled": lambda: False, "failure": lambda: bool(context.get("failed")),
+        "contains": lambda whole, part: part in whole, "cancelled": lambda: False,
+        "failure": lambda: bool(context.get("failed")),
     }  # fmt: skip
     return eval(code, {"__builtins__": {}}, functions)
