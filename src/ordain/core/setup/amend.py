@@ -13,7 +13,6 @@ from typing import Any
 from ordain.core.pipelines import dvcconfig
 from ordain.core.pipelines.dvcfiles import CONFIG
 from ordain.core.setup.scaffold import REGISTRY, dump
-from ordain.core.specs.governance import Policy
 from ordain.core.specs.parts import Part
 from ordain.core.state.instance import Instance
 
@@ -52,7 +51,14 @@ def amend(instance: Instance, files: Mapping[str, bytes], wanted: Wanted) -> Ame
             `environments/*.yaml` and `.dvc/config`.
     """
     changed: dict[str, bytes] = {}
-    refused = decided(instance.policy, wanted, "policy.yaml")
+    refused = []
+    for flag, said, now in (
+        ("--forge", wanted.forge, instance.policy.forge),
+        ("--repository", wanted.repository, instance.policy.repository),
+        ("--branch", wanted.branch, instance.policy.branch),
+    ):
+        if said not in (None, now):
+            refused.append(f"{flag}: policy.yaml says {now}")
     known = {email for person in instance.policy.people.values() for email in person.emails}
     refused += [f"--reviewer: policy.yaml has no {each}" for each in wanted.reviewers if each not in known]
     if wanted.registry is not None:
@@ -62,20 +68,6 @@ def amend(instance: Instance, files: Mapping[str, bytes], wanted: Wanted) -> Ame
     if wanted.remote is not None:
         refused += _remote(files, wanted.remote, changed)
     return Amended(files=changed, refused=tuple(refused))
-
-
-def decided(policy: Policy, wanted: Wanted, where: str) -> list[str]:
-    """A sentence for each flag that a policy says otherwise than.
-
-    Args:
-        where: the policy's file.
-    """
-    flags = (
-        ("--forge", wanted.forge, policy.forge),
-        ("--repository", wanted.repository, policy.repository),
-        ("--branch", wanted.branch, policy.branch),
-    )
-    return [f"{flag}: {where} says {now}" for flag, said, now in flags if said not in (None, now)]
 
 
 def _registries(

@@ -13,7 +13,7 @@ from msgspec import Struct
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository
 from ordain.core.pipelines.dvcfiles import CONFIG
-from ordain.core.setup.amend import FIX, Wanted, amend, decided
+from ordain.core.setup.amend import FIX, Wanted, amend
 from ordain.core.state.instance import is_state_path, read_instance
 from ordain.errors import UserError
 from ordain.services.setup import init_forge, init_model
@@ -89,7 +89,7 @@ def _origin(folder: Path, flags: Flags) -> list[str]:
 
 
 def _policy(folder: Path, flags: Flags) -> list[str]:
-    """What keeps the policy to start from; and what it says otherwise, where it will hold."""
+    """What keeps the policy to start from; and which branch it says, where it will hold."""
     given = flags.policy
     if given is None:
         return []
@@ -100,7 +100,10 @@ def _policy(folder: Path, flags: Flags) -> list[str]:
         same = target.read_bytes() == given.read_bytes()
         return [] if same else ["--policy: there is another policy.yaml"]
     policy = init_forge.given_policy(given)
-    return decided(policy, _wanted(flags), str(given)) if policy else []
+    wanted = flags.around.branch
+    if policy is None or wanted in (None, policy.branch):
+        return []
+    return [f"--branch: {given} says {policy.branch}"]
 
 
 def left_out(repository: Repository, paths: Iterable[str]) -> tuple[str, ...]:
