@@ -70,3 +70,12 @@ def test_where_nothing_is_ignored_nothing_is_said(tmp_path: Path) -> None:
     assert "ignores" not in "".join(initialise(shop, CHURN).notes)
     assert problems(shop) == []
     assert "ignores" not in "".join(initialise(tmp_path / "new", CHURN).notes)
+
+
+def test_folders_that_lead_elsewhere_are_a_problem_and_no_end(tmp_path: Path) -> None:
+    """Git does not look behind a symlink; that it is one is told already."""
+    shop = project(tmp_path / "shop", "*.pyc\n")
+    initialise(shop, CHURN)
+    (shop / "pipelines").rename(tmp_path / "pipelines")
+    (shop / "pipelines").symlink_to(tmp_path / "pipelines")
+    assert ("pipelines", "hostile-object") in {(file, code) for file, code, _ in problems(shop)}

@@ -46,10 +46,16 @@ def mended(path: str, rule: str) -> str:
 
 def _is_gits(root: Path, source: str) -> bool:
     """Whether a data file is here and not DVC's, which has Git ignore what it holds."""
+    there, tracked = _place(root, source), _place(root, f"{source}.dvc")
+    return there is not None and there.is_file() and not (tracked is not None and tracked.is_file())
+
+
+def _place(root: Path, path: str) -> Path | None:
+    """Where a path leads; None behind a symlink, which is told already and where Git does not look."""
     try:
-        return disk.inside(root, source).is_file() and not disk.inside(root, f"{source}.dvc").is_file()
+        return disk.inside(root, path)
     except UserError:
-        return False
+        return None
 
 
 def _ignored(root: Path, paths: Iterable[str]) -> dict[str, str]:
@@ -60,4 +66,6 @@ def _ignored(root: Path, paths: Iterable[str]) -> dict[str, str]:
         repository = find_repository(root)
     except UserError:
         return {}
-    return repository.ignored(paths) if repository.folder.resolve() == root else {}
+    if repository.folder.resolve() != root:
+        return {}
+    return repository.ignored(each for each in paths if _place(root, each) is not None)
