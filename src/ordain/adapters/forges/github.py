@@ -199,6 +199,7 @@ class GitHub:
             wanted = (status.state, description, status.url or "")
             there = known.get(status.name)
             if there is None or (there.state, there.description or "", there.target_url or "") != wanted:
+                self._guard.begin_write()
                 target.create_status(status.state, status.url or NotSet, description, status.name)
 
     def dispatch(self, event: str, payload: Mapping[str, str]) -> None:

@@ -196,6 +196,7 @@ class GitLab:
             if known.get(each.name) != wanted:
                 named = zip(("state", "description", "target_url"), wanted, strict=True)
                 said = {name: text for name, text in named if text}
+                self._guard.begin_write()
                 self._gitlab.http_post(f"{path}/statuses/{commit}", post_data={"name": each.name, **said})
 
     def dispatch(self, event: str, payload: Mapping[str, str]) -> None:
