@@ -301,6 +301,15 @@ def test_bytes_that_are_no_text_are_a_row_like_any_other(device: Device) -> None
     assert b"row 0: not one JSON object" in done.stderr
 
 
+@pytest.mark.parametrize("start", [b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n"])
+def test_a_byte_order_mark_costs_no_row(device: Device, start: bytes) -> None:
+    folder = device.unpacked(device.bundle())
+    words = [sys.executable, str(folder / "predict.py"), "--signers", str(device.signers)]
+    rows = start + lines([ROW, ROW]).encode()
+    done = subprocess.run(words, input=rows, capture_output=True, check=False)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 2), done.stderr
+
+
 def test_answers_are_utf8_whatever_the_locale(device: Device) -> None:
     folder = device.unpacked(device.bundle())
     words = [sys.executable, str(folder / "predict.py"), "--signers", str(device.signers)]

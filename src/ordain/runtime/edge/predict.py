@@ -16,6 +16,7 @@ Values outside the contract are refused or let through as the release's spec say
 from __future__ import annotations
 
 import argparse
+import codecs
 import datetime as dt
 import json
 import math
@@ -204,9 +205,11 @@ def batches(stream: IO[bytes]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     """
     rows: list[dict[str, Any]] = []
     number = 0
+    mark = codecs.BOM_UTF8  # what Windows programs write at the start of a file
     while line := stream.readline(LINE):
         if len(line) == LINE:
             raise InvalidInputError(f"row {number + len(rows)}: longer than a row may be")
+        line, mark = line.removeprefix(mark), b""
         if line.strip():
             rows.append(_row(line, number + len(rows)))
         if len(rows) == BATCH:
