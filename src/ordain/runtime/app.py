@@ -11,6 +11,7 @@ import msgspec
 from ordain.runtime import openapi
 from ordain.runtime.describe import model_metadata, server_metadata
 from ordain.runtime.messages import (
+    ENDED,
     ClientGoneError,
     Limits,
     Receive,
@@ -35,10 +36,15 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Route(msgspec.Struct, frozen=True):
-    """What answers at one path, by one method."""
+    """What answers at one path, by one method.
+
+    Attributes:
+        count: counts the status of each answer to a POST.
+    """
 
     method: str
     handler: Handler
+    count: Callable[[int], None] = lambda _: None
 
 
 class App:
@@ -82,10 +88,11 @@ class App:
             for base in (f"/v2/models/{name}", f"/v2/models/{name}/versions/{version}"):
                 routes[base] = Route("GET", _fixed(json_response(metadata)))
                 routes[f"{base}/ready"] = Route("GET", partial(self._model_ready, served.model.identity))
-                routes[f"{base}/infer"] = Route("POST", served.infer)
-            routes[f"/predict/{name}"] = Route("POST", served.predict)
+                routes[f"{base}/infer"] = Route("POST", served.infer, partial(served.count, "infer"))
+            predict = Route("POST", served.predict, partial(served.count, "predict"))
+            routes[f"/predict/{name}"] = predict
         if len(versions) == 1:
-            routes["/predict"] = Route("POST", self._models[-1].predict)
+            routes["/predict"] = predict
         return routes
 
     def _document(self) -> Response:
@@ -102,7 +109,7 @@ class App:
             except Refusal as refusal:
                 response = error_response(refusal)
             except ClientGoneError:
-                self._stats.requests[499] += 1
+                self._stats.requests[_ended(scope)] += 1
                 return
             except Exception:
                 # The one place where a bug becomes an answer: without it the client would get no JSON.
@@ -126,6 +133,21 @@ class App:
             raise Refusal(405, f"this path takes {allowed}", [(b"allow", allowed.encode("ascii"))])
         if method == "GET":
             return await route.handler(Request(dict(scope["headers"]), b""))
+        status = 500
+        try:
+            response = await self._scored(route.handler, scope, receive)
+            status = response.status
+        except Refusal as refusal:
+            status = refusal.status
+            raise
+        except ClientGoneError:
+            status = _ended(scope)
+            raise
+        finally:
+            route.count(status)
+        return response
+
+    async def _scored(self, handler: Handler, scope: Scope, receive: Receive) -> Response:
         if self._stats.in_flight > self._limits.in_flight:
             raise busy("the server is busy")
         request = await read_request(scope, receive, self._limits, self._stats)
@@ -133,7 +155,7 @@ class App:
         self._stats.body_bytes += size
         try:
             check_room(self._limits, self._stats)
-            response = await route.handler(request)
+            response = await handler(request)
         finally:
             self._stats.body_bytes -= size
         accepted = request.headers.get(b"accept-encoding")
@@ -153,6 +175,11 @@ class App:
         accept = request.headers.get(b"accept", b"").decode("latin-1")
         body, content_type = await self._metrics(accept)
         return Response(200, body, [(b"content-type", content_type.encode("ascii"))])
+
+
+def _ended(scope: Scope) -> int:
+    """The status of a request whose connection ended first: by the server, which said why, or its client."""
+    return int(scope.get(ENDED, 499))
 
 
 def _fixed(response: Response) -> Handler:
