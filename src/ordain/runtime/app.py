@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 
 import msgspec
@@ -91,8 +91,7 @@ class App:
                 routes[f"{base}/infer"] = Route("POST", served.infer, partial(served.count, "infer"))
             predict = Route("POST", served.predict, partial(served.count, "predict"))
             routes[f"/predict/{name}"] = predict
-        if len(versions) == 1:
-            routes["/predict"] = predict
+        routes["/predict"] = predict if len(versions) == 1 else Route("POST", _choosing(versions))
         return routes
 
     def _document(self) -> Response:
@@ -126,7 +125,7 @@ class App:
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         route = self._routes.get(scope["path"])
         if route is None:
-            raise Refusal(404, "there is nothing at this path; see GET /v2")
+            raise Refusal(404, f"there is nothing at this path; see GET {openapi.PATH}")
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         if method != route.method:
             allowed = "GET, HEAD" if route.method == "GET" else route.method
@@ -180,6 +179,17 @@ class App:
 def _ended(scope: Scope) -> int:
     """The status of a request whose connection ended first: by the server, which said why, or its client."""
     return int(scope.get(ENDED, 499))
+
+
+def _choosing(names: Iterable[str]) -> Handler:
+    """A handler that says which models there are to choose from."""
+    *others, last = (f"/predict/{name}" for name in names)
+    said = f"several models are served; POST to {', '.join(others)} or {last}"
+
+    async def answer(_: Request) -> Response:
+        raise Refusal(404, said)
+
+    return answer
 
 
 def _fixed(response: Response) -> Handler:
