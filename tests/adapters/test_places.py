@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,56 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
             memory.rm("/lake", recursive=True)
         return place_of("memory://lake/deep/a.csv", tmp_path)
     return place_of(f"file://{tmp_path}/deep/a.csv" if request.param == "file" else "deep/a.csv", tmp_path)
+
+
+class Web(BaseHTTPRequestHandler):
+    """Serves bytes under any path, with the headers that it is told."""
+
+    body: bytes = b""
+    more: tuple[tuple[str, str], ...] = ()
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        for name, value in (("Content-Length", str(len(self.body))), *self.more):
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(self.body)
+
+    do_HEAD = do_GET  # noqa: N815 - the name that http.server looks for
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def web() -> Iterator[tuple[type[Web], str]]:
+    handler = type("Handler", (Web,), {})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield handler, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_new_file_of_the_same_size_is_another_version(web: tuple[type[Web], str]) -> None:
+    """Many web servers tell versions apart by their time alone."""
+    handler, address = web
+    place = place_of(f"{address}/day.jsonl", Path())
+    handler.body, handler.more = b"1\n", (("Last-Modified", "Sat, 28 Nov 2026 01:00:00 GMT"),)
+    first = place.fingerprint()
+    assert place.fingerprint() == first
+    handler.more = (("Last-Modified", "Sun, 29 Nov 2026 01:00:00 GMT"),)
+    assert place.fingerprint() != first
+
+
+def test_where_nothing_but_the_size_is_told_no_two_versions_are_the_same(web: tuple[type[Web], str]) -> None:
+    handler, address = web
+    handler.body = b"1\n"
+    place = place_of(f"{address}/day.jsonl", Path())
+    assert place.fingerprint() != place.fingerprint()
 
 
 def write_half(place: Place) -> None:
