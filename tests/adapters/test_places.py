@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ordain.adapters.places import Place, place_of
-from ordain.errors import UserError
+from ordain.errors import RetryLater, UserError
 
 
 @pytest.fixture(params=["path", "file", "memory"])
@@ -30,11 +30,12 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 class Web(BaseHTTPRequestHandler):
     """Serves bytes under any path, with the headers that it is told."""
 
+    status = 200
     body: bytes = b""
     more: tuple[tuple[str, str], ...] = ()
 
     def do_GET(self) -> None:
-        self.send_response(200)
+        self.send_response(self.status)
         for name, value in (("Content-Length", str(len(self.body))), *self.more):
             self.send_header(name, value)
         self.end_headers()
@@ -75,6 +76,44 @@ def test_where_nothing_but_the_size_is_told_no_two_versions_are_the_same(web: tu
     handler.body = b"1\n"
     place = place_of(f"{address}/day.jsonl", Path())
     assert place.fingerprint() != place.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "said"),
+    [
+        (404, UserError, "there is nothing here"),
+        (403, UserError, "403"),
+        (503, RetryLater, "did not answer: 503"),
+        (429, RetryLater, "did not answer: 429"),
+    ],
+)
+def test_what_a_web_server_says_is_told_apart(
+    web: tuple[type[Web], str], status: int, error: type[Exception], said: str
+) -> None:
+    handler, address = web
+    handler.status = status
+    place = place_of(f"{address}/day.jsonl?token=hunter2", Path())
+    for ask in (place.fingerprint, place.text, place.open, place.size):
+        with pytest.raises(error, match=said) as caught:
+            ask()
+        assert "hunter2" not in str(caught.value)
+
+
+def test_another_store_that_has_no_such_file_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drivers of object stores name a cause that is their own."""
+    place = place_of("memory://lake/absent.csv", Path())
+
+    def absent(*_: object, **__: object) -> None:
+        raise FileNotFoundError("absent.csv") from KeyError("NoSuchKey")
+
+    monkeypatch.setattr(place.files, "info", absent)
+    with pytest.raises(UserError, match="there is nothing here"):
+        place.size()
+
+
+def test_a_web_server_is_not_written_to(web: tuple[type[Web], str]) -> None:
+    with pytest.raises(UserError, match="can only be read"):
+        place_of(f"{web[1]}/out.csv", Path()).write(b"")
 
 
 def write_half(place: Place) -> None:

@@ -310,6 +310,7 @@ def test_a_kept_column_must_not_pass_for_an_answer(folder: Path, tmp_path: Path)
         ("absent.csv", "out.csv", "there is nothing here"),
         ("in.csv", "out.txt", "which format"),
         ("in.csv", "out.csv.gz", "written plain"),
+        ("in.csv", "http://127.0.0.1:1/out.csv", "can only be read"),
         ("in.parquet.gz", "out.csv", "which format"),
         ("nothing://in.csv", "out.csv", "nothing here reads such a URL"),
         ("simplecache::file:///etc/passwd.csv", "out.csv", "chained URLs"),
@@ -322,6 +323,13 @@ def test_places_that_cannot_be(folder: Path, tmp_path: Path, source: str, target
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("scheme", ["http", "ftp"])
+def test_a_store_that_is_away_is_for_later(folder: Path, tmp_path: Path, scheme: str) -> None:
+    done = command(str(folder), f"{scheme}://127.0.0.1:1/in.jsonl", "out.csv", "-C", str(tmp_path))
+    assert (done.returncode, "Traceback" in done.stderr) == (75, False), done.stderr
+    assert "did not answer" in done.stderr
 
 
 def test_no_message_repeats_a_secret() -> None:
