@@ -117,14 +117,7 @@ def _is_text(kind: Any) -> bool:
 
 
 def _decoded(dictionary: Any) -> list[Any]:
-    """Distinct values; one that is no UTF-8 stays bytes, which no contract allows.
-
-    Times lose their nanoseconds: no contract asks for them, and Python has none.
-    """
-    if pa.types.is_timestamp(dictionary.type):
-        dictionary = dictionary.cast(pa.timestamp("us", dictionary.type.tz), safe=False)
-    elif pa.types.is_duration(dictionary.type):
-        dictionary = dictionary.cast(pa.duration("us"), safe=False)
+    """Distinct values; one that is no UTF-8 stays bytes, which no contract allows."""
     try:
         values: list[Any] = dictionary.to_pylist()
     except UnicodeDecodeError:
