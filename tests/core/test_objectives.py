@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from ordain.core.rendering.canary import canary_measurements
 from ordain.core.rendering.objectives import (
     LATENCY_BOUNDS,
     decimal,
@@ -100,7 +101,10 @@ def firing(
         for name, count in alerts.items()
     ]
     test = {"interval": "1m", "input_series": given_, "promql_expr_test": asked}
+    # Without an order promtool takes the groups as they come, now and then alerts before what they read.
+    order = [group["name"] for group in groups]
     suite = {"rule_files": ["rules.yaml"], "evaluation_interval": every, "tests": [test]}
+    suite["group_eval_order"] = order
     (folder / "test.yaml").write_text(yaml.safe_dump(suite))
     done = promtool(folder, "test", "rules", "test.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -163,8 +167,18 @@ def test_a_server_that_only_ever_fails_pages(rules: list[dict[str, Any]], tmp_pa
     firing(tmp_path, rules, failing, {"190m": {'OrdainErrorBudgetBurn severity="page"': 2}})
 
 
-def test_a_server_that_refuses_everything_pages_at_any_objective(tmp_path: Path) -> None:
-    """A request that the server failed is none of the model's own: it would halve the share."""
+def refusing(code: str = "503") -> list[dict[str, str]]:
+    """Nothing but failures, which are counted for the server and for the model."""
+    counted = f'{MODEL},endpoint="infer",code="{code}"'
+    return [
+        info(OTHER),
+        series("ordain_requests_total", "0+60x300", counted),
+        series("ordain_http_requests_total", "0+60x300", f'{POD},code="{code}"'),
+    ]
+
+
+@pytest.mark.parametrize("availability", [0.999, 0.97, 0.966, 0.965, 0.95, 0.94])
+def test_a_server_that_refuses_everything_pages_at_any_objective(tmp_path: Path, availability: float) -> None:
     loose = [
         {
             "name": group.name,
@@ -179,10 +193,18 @@ def test_a_server_that_refuses_everything_pages_at_any_objective(tmp_path: Path)
                 ),
             ],
         }
-        for group in server_groups(replace(OF, availability=0.95))
+        for group in server_groups(replace(OF, availability=availability))
     ]
-    refusing = [info(OTHER), series("ordain_http_requests_total", "0+60x300", f'{POD},code="503"')]
-    firing(tmp_path, loose, refusing, {"200m": {'OrdainErrorBudgetBurn long="1h"': 1}})
+    firing(tmp_path, loose, refusing(), {"200m": {'OrdainErrorBudgetBurn long="1h"': 1}})
+
+
+@pytest.mark.parametrize("availability", [0.999, 0.96])
+def test_a_canary_that_refuses_everything_fails(tmp_path: Path, availability: float) -> None:
+    of = replace(OF, availability=availability, intent=OTHER)
+    errors, _ = canary_measurements(of)
+    limit = errors.failure.rpartition("> ")[2]
+    group = {"name": "canary", "rules": [{"alert": "Failed", "expr": f"({errors.query}) > {limit}"}]}
+    firing(tmp_path, [group], refusing(), {"200m": {"Failed": 1}})
 
 
 def test_no_errors_and_a_handful_of_errors_are_no_alarm(rules: list[dict[str, Any]], tmp_path: Path) -> None:

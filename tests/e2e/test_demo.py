@@ -12,6 +12,7 @@ import pytest
 
 from ordain.adapters.package import EXAMPLE, example
 from ordain.cli.main import main
+from ordain.core.drift.retraining import Because
 from ordain.errors import UserError
 from ordain.services.demo import play, pod, scenes
 from ordain.services.demo.play import Stage, approve_staging, free_port, same, told
@@ -150,7 +151,8 @@ def test_the_act_on_drift_ends_where_a_promise_is_broken(
 
 
 def test_the_words_of_a_request_that_is_open_are_those_of_the_verb() -> None:
-    assert retrain._told("open", OPENED) == AGAIN
+    found = Because(model="churn", findings=())
+    assert retrain._told("open", OPENED, found) == AGAIN
 
 
 def test_the_pod_is_what_the_deployment_says() -> None:

@@ -6,6 +6,7 @@ counts it and goes on.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections import deque
@@ -52,8 +53,10 @@ def _parquet(stream: IO[bytes]) -> Iterator[Row | None]:
 
 def _json(stream: IO[bytes]) -> Iterator[Row | None]:
     decoder = msgspec.json.Decoder(dict[str, Any])
+    mark = codecs.BOM_UTF8  # what Windows programs write at the start of a file
     while line := stream.readline(LINE_LIMIT):
-        if line.isspace():
+        line, mark = line.removeprefix(mark), b""
+        if not line.strip():
             continue
         try:
             row = decoder.decode(line)

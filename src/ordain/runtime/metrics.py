@@ -111,9 +111,7 @@ class Collector:
         yield self._info()
         yield from self._histograms()
         requests = Counter(
-            "ordain_requests",
-            "Scoring requests by status code, but for those that the server failed (5xx).",
-            labels=(*LABELS, "endpoint", "code"),
+            "ordain_requests", "Scoring requests by status code.", labels=(*LABELS, "endpoint", "code")
         )
         rows = Counter("ordain_rows", "Rows scored.", labels=LABELS)
         labels = Counter("ordain_predictions", "Rows by predicted class.", labels=(*LABELS, "label"))

@@ -25,8 +25,6 @@ from ordain.runtime.traces import Handler, Traces
 
 LARGE = 256 * 2**10  # bytes; a larger body is decoded in a thread, so that probes are answered meanwhile
 
-FAILED = 500  # from here on the server counts it, whatever failed; the rules add both for all that was asked
-
 
 class Services(NamedTuple):
     """What all models of a process share."""
@@ -66,6 +64,10 @@ class Served:
         self._prefix = f"{model.identity.stamp}-{os.urandom(6).hex()}"
         self._numbers = count(1)
 
+    def count(self, endpoint: str, status: int) -> None:
+        """Count one request to an endpoint, also one that was refused before it came here."""
+        self.stats.requests[endpoint, status] += 1
+
     def _handler(self, endpoint: Endpoint) -> Handler:
         handler, traces = partial(self._answer, endpoint), self._services.traces
         return handler if traces is None else traces.around(handler, endpoint.name, self.model.identity)
@@ -84,8 +86,6 @@ class Served:
         except Refusal as refusal:
             if isinstance(refusal, InvalidInput):
                 self.stats.count_violations(refusal.violations, "rejected", self._known)
-            if refusal.status < FAILED:
-                self.stats.requests[endpoint.name, refusal.status] += 1
             raise
         scored = self._scored(question, answers)
         if self._services.log is not None:
@@ -93,7 +93,6 @@ class Served:
             entry = Entry(scored, time.time(), latency, question.packed, self._describe, size)
             self._services.log.add(entry)
         response = endpoint.write(question, scored)
-        self.stats.requests[endpoint.name, 200] += 1
         self.stats.latency[endpoint.name].observe(time.perf_counter() - started)
         return response
 

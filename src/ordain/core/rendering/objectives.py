@@ -20,6 +20,7 @@ LATENCY_BOUNDS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
 LATENCY_SHARE = Decimal("0.99")
 # Fewer errors than this in the long window are no evidence, whatever share they are.
 FEWEST_ERRORS = 5
+_HALF = Decimal("0.5")
 WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
 # The label that the operator gives to what it scrapes from pods of `app.kubernetes.io/name`.
 POD_LABEL = "app_kubernetes_io_name"
@@ -122,11 +123,18 @@ class Counters(Value, frozen=True, kw_only=True):
 
 
 def counters(of: Objectives) -> Counters:
-    """The counters of one model: failures, requests, answers within the objective, and all answers."""
+    """The counters of one model: failures, requests, answers within the objective, and all answers.
+
+    What fails is among the requests too, so that total failure is a share of a half, or of all where nothing
+    was counted. Objectives that allow so much leave failures out of the requests; to others it makes little
+    difference, and theirs stay as they were approved.
+    """
     seconds, bound = "ordain_request_duration_seconds", latency_bound(of.latency_ms)
+    loose = (1 - decimal(of.availability)) * BURNS[0].factor >= _HALF
+    others = ',code!~"5.."' if loose else ""
     return Counters(
         failed=f'ordain_http_requests_total{{{of.pods},code=~"5.."}}',
-        asked=f"ordain_requests_total{{{of.series}}}",
+        asked=f"ordain_requests_total{{{of.series}{others}}}",
         within=f'{seconds}_bucket{{{of.series},le="{bound}"}}',
         answered=f"{seconds}_count{{{of.series}}}",
     )

@@ -133,7 +133,7 @@ def _asked(bench: Bench, wish: Wish, because: tuple[Because, Any], instance: Ins
         bench.requests.comment(opened[0].number, marker, proposal.further(found))
     if answer == "ready" or (answer in {"open", "known"} and retraining.unremembered(wanted, earlier)):
         remember(memory, bench.author, wanted)
-    return Asked(answer=answer, request=what if opened else "", told=_told(answer, what))
+    return Asked(answer=answer, request=what if opened else "", told=_told(answer, what, found))
 
 
 def _running(instance: Instance, found: Because) -> str:
@@ -282,10 +282,11 @@ def _tracked(clone: Repository, places: Sequence[str]) -> list[str]:
     return [path for path in clone.unrecorded(places) if path in listed]
 
 
-def _told(answer: str, what: str) -> str:
+def _told(answer: str, what: str, found: Because) -> str:
+    of = "all that is found about this release" if found.watched else "this very evidence"
     return {
         "open": f"a request is open already: {what}",
         "ready": f"the draft asks for review now: {what}",
-        "known": f"all of it was asked for before; the last request about this release was made {what}",
+        "known": f"{of} had its request, made {what}",
         "cooling": f"the last request is too recent; the next may be made {what}",
     }[answer]
