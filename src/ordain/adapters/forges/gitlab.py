@@ -196,9 +196,8 @@ class GitLab:
                 named = zip(("state", "description", "target_url"), wanted, strict=True)
                 said = {name: text for name, text in named if text}
                 self._guard.begin_write()
-                self._client.gitlab.http_post(
-                    f"{path}/statuses/{commit}", post_data={"name": each.name, **said}
-                )
+                posted = {"name": each.name, **said}
+                self._client.gitlab.http_post(f"{path}/statuses/{commit}", post_data=posted)
 
     def dispatch(self, event: str, payload: Mapping[str, str]) -> None:
         """Start a pipeline of the base branch with `ORDAIN_EVENT` and the payload as `ORDAIN_…` variables."""
@@ -253,14 +252,11 @@ class GitLab:
         """Pushes to the source branch, from the newest to its creation; None where that is not among them."""
         if merged.source_project_id is None:
             return None
-        end = instant(merged.merged_at)
-        until = {} if end is None else {"before": (end + _DAYS).strftime("%Y-%m-%d")}
-        path, query = (
-            f"{_path(merged.source_project_id)}/events",
-            {"action": "pushed", "sort": "desc", **until},
-        )
+        query, end = {"action": "pushed", "sort": "desc"}, instant(merged.merged_at)
+        if end is not None:
+            query["before"] = (end + _DAYS).strftime("%Y-%m-%d")
         found = []
-        for row in islice(self._client.pages(path, query), MOST):
+        for row in islice(self._client.pages(f"{_path(merged.source_project_id)}/events", query), MOST):
             push = read(self._place, row, PushEvent)
             if concerns(push, merged):
                 found.append(push)
