@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from ordain._version import __version__
 from ordain.adapters.package import automation
@@ -26,6 +27,7 @@ from ordain.core.setup.automation import (
 )
 from ordain.core.specs.parts import NAME_PATTERN
 from ordain.services.monitoring.tell import EVENT
+from ordain.services.setup.init_forge import Settled, duties
 from tests.e2e.actions import holds, text
 
 ROOT = Path(__file__).parents[1]
@@ -278,6 +280,7 @@ def test_the_verdict_always_runs_and_is_green_only_where_all_that_was_needed_suc
         (DONE, "", OURS, False),
         (TRAINED, "c0ffee", OURS, False),
         (TRAINED | {"train": "failure", "record": "skipped"}, "", OURS, True),
+        (TRAINED | {"train": "cancelled", "record": "skipped"}, "", OURS, True),  # ran out of its time
         (TRAINED | {"record": "failure"}, "", OURS, True),
         (DONE | {"check": "failure", "report": "skipped"}, "", OURS, True),
         (DONE | {"generate": "failure"}, "", OURS, True),
@@ -375,6 +378,30 @@ def test_gitlabs_reconciler_installs_the_same_and_runs_nothing_of_the_project(tm
     assert (main["reconcile"]["extends"], "script" in main["reconcile"]) == (".reconcile", False)
 
 
+def test_a_branch_brings_no_module_that_gitlabs_jobs_run_by_name(tmp_path: Path) -> None:
+    """Every job that runs Python in the project's folder, before anything of it is meant to run."""
+    hidden = load(made("gitlab", tmp_path) / JOBS)
+    for folder in ("pip", "ordain"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / f"{folder}/__main__.py").write_text("print('a stranger')")
+    for name in (".ordain", ".reconcile"):
+        told = {**os.environ, "PYTHONSAFEPATH": hidden[name]["variables"].get("PYTHONSAFEPATH", "")}
+        done = subprocess.run([sys.executable, "-m", "pip", "--version"], cwd=tmp_path, env=told,
+                              capture_output=True, text=True, check=True)  # fmt: skip
+        assert "stranger" not in done.stdout, name
+
+
+def test_gitlab_is_told_to_run_no_pipeline_of_a_fork(tmp_path: Path) -> None:
+    """Which follows the fork's own file, whatever the rules in ours say."""
+    setting = "ci_allow_fork_pipelines_to_run_in_parent_project"
+    head = (made("gitlab", tmp_path) / ".gitlab-ci.yml").read_text().partition("---")[0]
+    settled = Settled(forge="gitlab", repository="a/b", branch="main", registry="", gitops=None, remote="s3://a",
+                      guessed=())  # fmt: skip
+    places = [head, "\n".join(duties(settled, tmp_path)), (ROOT / "docs/automation.md").read_text("utf-8")]
+    assert all(setting in each for each in places)
+    assert setting not in "".join(duties(replace(settled, forge="github"), tmp_path))
+
+
 def test_on_gitlab_nothing_of_a_fork_is_trained_whoever_runs_its_pipeline(tmp_path: Path) -> None:
     main = load(made("gitlab", tmp_path) / ".gitlab-ci.yml")
     request = '$CI_PIPELINE_SOURCE == "merge_request_event"'
@@ -397,9 +424,34 @@ def test_whatever_fails_on_gitlab_fails_the_pipeline_of_the_request(tmp_path: Pa
     assert {name: job["when"] for name, job in jobs.items() if "when" in job} == {".failed": "on_failure"}
     rules = {name: [each.get("when") for each in job.get("rules", []) if isinstance(each, dict)]
              for name, job in jobs.items()}  # fmt: skip
-    assert {name for name, found in rules.items() if name != "workflow" and any(found)} == {"failed"}
+    assert {name: found for name, found in rules.items() if name != "workflow" and any(found)} == {
+        "failed": ["on_failure"], "new-data": ["always"]
+    }  # fmt: skip
     bridges = {name: job["trigger"]["strategy"] for name, job in jobs.items() if "trigger" in job}
     assert bridges == dict.fromkeys(("affected", "retrain", "monitor"), "depend")
+
+
+@pytest.mark.parametrize(
+    ("models", "runs"), [('["churn"]', True), ("[]", False), ("", False)], ids=["new", "none", "skipped"]
+)
+def test_what_has_new_data_is_retrained_though_another_source_is_not_there(models: str, runs: bool) -> None:
+    jobs = load(HERE / "workflows/retrain.yml")["jobs"]
+    upload = next(each for each in jobs["look"]["steps"] if "upload-artifact" in each.get("uses", ""))
+    context = {"needs": {"look": {"outputs": {"models": models}}},
+               "steps": {"data": {"outputs": {"models": models}}}}  # fmt: skip
+    for condition in (jobs["new-data"]["if"], upload["if"]):
+        assert holds(condition, context, ["failure"]) == runs, condition
+
+
+def test_gitlab_hands_on_what_was_found_at_the_sources_that_are_there(tmp_path: Path) -> None:
+    """A child pipeline gets the artifacts of jobs that succeeded alone, and the look fails."""
+    main = load(made("gitlab", tmp_path) / ".gitlab-ci.yml")
+    look, hands_on, retrain = (main[each] for each in ("look", "new-data", "retrain"))
+    assert look["artifacts"]["when"] == "always"
+    assert (hands_on["needs"], retrain["needs"]) == (["look"], ["new-data"])
+    assert hands_on["artifacts"]["paths"] == look["artifacts"]["paths"]
+    told = yaml.safe_load(retrain_pipeline(["churn"]))["retrain-churn"]["needs"]
+    assert told == [{"pipeline": "$PARENT_PIPELINE", "job": "new-data"}]
 
 
 def test_gitlab_pipelines_have_the_published_form(tmp_path: Path) -> None:
@@ -446,8 +498,10 @@ def test_gitlab_runs_the_commands_that_github_runs(tmp_path: Path) -> None:
         for job in [*hidden.values(), *main.values()] if isinstance(job, dict)
         for line in [*job.get("script", []), *job.get("after_script", [])]
     }  # fmt: skip
-    # GitLab's pipeline is its own verdict, but for a request from a fork, of which nothing is trained.
-    assert said ^ github == {'test "$GOOD" = true', "ordain affected --exit-code"}
+    # GitLab's pipeline is its own verdict, but for a request from a fork, of which nothing is trained; and
+    # hands on to a child pipeline only what a job left that succeeded.
+    hands_on = "test -f retrain.gitlab-ci.yml"
+    assert said ^ github == {'test "$GOOD" = true', "ordain affected --exit-code", hands_on}
 
 
 def plain(line: str) -> str:

@@ -85,7 +85,7 @@ class Actions:
             ran.append(name)
             try:
                 for matrix in self._matrices(job, context):
-                    outputs[name] = self._job(name, job, {**context, "matrix": matrix})
+                    self._job(name, job, {**context, "matrix": matrix}, outputs[name])
                 self.results[name] = "success"
             except AssertionError as failure:
                 self.results[name] = "failure"
@@ -100,7 +100,10 @@ class Actions:
             rows = [{**row, key: each} for row in rows for each in value_of(values, context)]
         return rows
 
-    def _job(self, name: str, job: Mapping[str, Any], context: dict[str, Any]) -> dict[str, str]:
+    def _job(
+        self, name: str, job: Mapping[str, Any], context: dict[str, Any], outputs: dict[str, str]
+    ) -> None:
+        """A job's steps; what it gives on, which it does where it fails as well, is put into `outputs`."""
         self._count += 1
         here = self.root / f"job-{self._count}-{name}"
         here.mkdir()
@@ -116,14 +119,15 @@ class Actions:
             else:
                 variables = {**job.get("env", {}), **step.get("env", {})}
                 shown = {key: text(value, found) for key, value in variables.items()}
+                steps[step.get("id", "")] = {"outputs": {}}
                 try:
-                    steps[step.get("id", "")] = {"outputs": self._command(step["run"], shown, here)}
+                    self._command(step["run"], shown, here, steps[step.get("id", "")]["outputs"])
                 except AssertionError as error:
                     failure = failure or error
+        for key, value in job.get("outputs", {}).items():
+            outputs[key] = text(value, {**context, "steps": steps})
         if failure:
             raise failure
-        return {key: text(value, {**context, "steps": steps})
-                for key, value in job.get("outputs", {}).items()}  # fmt: skip
 
     def _use(self, action: str, told: Mapping[str, str], here: Path) -> None:
         if action == CHECKOUT:
@@ -160,10 +164,10 @@ class Actions:
     def _git(self, *words: str) -> None:
         subprocess.run(["git", *words], check=True, capture_output=True, env=dict(self.environment))
 
-    def _command(self, line: str, variables: Mapping[str, str], here: Path) -> dict[str, str]:
+    def _command(self, line: str, variables: Mapping[str, str], here: Path, outputs: dict[str, str]) -> None:
         self.commands.append(line)
         if line.startswith(INSTALLS):
-            return {}
+            return
         files = {name: self.root / f"{name}-{self._count}" for name in ("OUTPUT", "STEP_SUMMARY")}
         environment = {
             **self.environment, **{key: value for key, value in variables.items() if value},
@@ -175,12 +179,12 @@ class Actions:
             env=environment, capture_output=True, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         self.told += [done.stdout, done.stderr]
+        lines = files["OUTPUT"].read_text().splitlines() if files["OUTPUT"].is_file() else []
+        outputs.update(dict(each.split("=", 1) for each in lines))
         assert done.returncode == 0, f"{line}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         self.answers.append(done.stdout)
         if files["STEP_SUMMARY"].is_file():
             self.summary = files["STEP_SUMMARY"].read_text()
-        lines = files["OUTPUT"].read_text().splitlines() if files["OUTPUT"].is_file() else []
-        return dict(each.split("=", 1) for each in lines)
 
 
 def needs(job: Mapping[str, Any]) -> list[str]:
@@ -240,6 +244,7 @@ def evaluate(expression: str, context: Mapping[str, Any]) -> Any:
 
     functions = {
         "at": at, "fromJSON": json.loads, "join": lambda parts, by: by.join(parts), "always": lambda: True,
-        "cancelled": lambda: False, "failure": lambda: bool(context.get("failed")),
+        "contains": lambda whole, part: part in whole, "cancelled": lambda: False,
+        "failure": lambda: bool(context.get("failed")),
     }  # fmt: skip
     return eval(code, {"__builtins__": {}}, functions)

@@ -51,15 +51,20 @@ class GitLabShop(Shop):
     def person(self, who: str, clone: Path | None) -> dict[str, str]:
         return {**super().person(who, clone), "ORDAIN_FORGE_URL": f"{self.server.origin}/acme/shop"}
 
-    def request(self, number: int, source: str = "1") -> dict[str, str]:
-        """Somebody pushed to a merge request."""
+    def request(self, number: int, source: str = "1", *, merged: bool = False) -> dict[str, str]:
+        """Somebody pushed to a merge request; `merged`: of a project with merged results pipelines."""
         found = self.lab.request_of(number)
         told = {
             "CI_PIPELINE_SOURCE": "merge_request_event", "CI_MERGE_REQUEST_IID": str(number),
             "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": found["source_branch"],
             "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": source, "CI_MERGE_REQUEST_PROJECT_ID": "1",
         }  # fmt: skip
-        return self.pipelines.run(found["sha"], told)
+        if not merged:
+            return self.pipelines.run(found["sha"], told)
+        tree = self.lab.git("merge-tree", "--write-tree", "main", found["sha"])
+        author = ("-c", "user.name=GitLab", "-c", "user.email=gitlab@example.org")
+        made = self.lab.git(*author, "commit-tree", tree, "-p", "main", "-p", found["sha"], "-m", "Merged")
+        return self.pipelines.run(made, {**told, "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": found["sha"]})
 
     def scheduled(self, job: str) -> dict[str, str]:
         told = {"CI_PIPELINE_SOURCE": "schedule", "CI_COMMIT_BRANCH": "main", "ORDAIN_JOB": job}
@@ -116,7 +121,7 @@ def test_a_merge_request_is_generated_trained_recorded_reported_and_reconciled(s
 
     shop.lab.approve(number, "ravi-gl")
     before = len(shop.lab.said[number])
-    assert shop.done(shop.request(number))["affected/report"] == "success"
+    assert shop.done(shop.request(number, merged=True))["affected/report"] == "success"
     assert (len(shop.lab.said[number]), before) == (1, 1)
     assert "ravi" in shop.comment(number)
     assert set(shop.statuses(shop.head("declare-cancer")).values()) == {"success"}

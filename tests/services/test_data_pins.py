@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -155,6 +156,57 @@ def test_new_data_that_breaks_the_contract_is_named_by_column_and_row(
     assert "row " in found.faults
     server.put("parts/2026-11.csv", "left,age\nNo,1\nYes,8\n")
     assert data_pins.check(repo.root, [])[0].faults == ""
+
+
+@pytest.fixture
+def two(tmp_path: Path, server: Server) -> Repo:
+    """Two models: the source of `absent`, the first, is not there; that of `churn` has new data."""
+    repo = make(tmp_path / "repo")
+    urls = {"absent": server.url("absent.csv"), "churn": server.url("parts/*.csv")}
+    repo.declare({name: {**MODEL, "data": {**MODEL["data"], "source": {"url": url}}}
+                  for name, url in urls.items()})  # fmt: skip
+    data_pins.pin(repo.root, ["churn"])
+    server.put("parts/2026-11.csv", "left,age\nNo,3\n")
+    return repo
+
+
+def test_one_source_that_is_not_there_keeps_no_other_models_evidence(two: Repo, tmp_path: Path) -> None:
+    """Neither the output nor the evidence nor the pipeline; and the job is red all the same."""
+    out, jobs = tmp_path / "out", tmp_path / "jobs.yml"
+    done = two.ordain("data", "check", "--output", str(out), "--evidence", str(tmp_path / "found"),
+                      "--gitlab", str(jobs))  # fmt: skip
+    assert done.returncode == 1
+    assert out.read_text() == 'models=["churn"]\n'
+    assert [each.name for each in (tmp_path / "found").iterdir()] == ["churn.json"]
+    assert "retrain-churn:" in jobs.read_text()
+    assert "churn: new: 1 new: " in done.stdout
+    assert "absent: unread" in done.stdout
+    assert re.search(
+        r"error: http://.*/absent.csv: there is nothing at this URL\n  next: correct", done.stderr
+    )
+
+
+def test_the_code_is_that_of_the_worst(two: Repo, server: Server) -> None:
+    assert two.ordain("data", "check", "churn").returncode == 0
+    (two.root / "models.yaml").write_text(
+        (two.root / "models.yaml").read_text().replace(server.url("absent.csv"), "http://127.0.0.1:9/x.csv")
+    )
+    done = two.ordain("data", "check", "--json")
+    assert done.returncode == 75
+    away, found = json.loads(done.stdout)
+    assert (away["model"], away["state"], found["model"], found["state"]) == (
+        "absent", "unread", "churn", "new"
+    )  # fmt: skip
+    assert "did not answer" in away["error"]
+    quiet = two.ordain("data", "check", "--quiet")
+    assert (quiet.returncode, quiet.stdout) == (75, "")
+    assert "try again later: http://127.0.0.1:9/x.csv did not answer" in quiet.stderr
+
+
+def test_nothing_is_pinned_where_a_source_is_not_there(two: Repo) -> None:
+    before = (two.root / data_pins.path_of("churn")).read_bytes()
+    assert two.ordain("data", "pin").returncode == 1
+    assert (two.root / data_pins.path_of("churn")).read_bytes() == before
 
 
 def test_a_file_that_breaks_the_contract_likewise(ran: Repo, tmp_path: Path) -> None:

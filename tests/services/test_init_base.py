@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from msgspec import structs
 
 from ordain.errors import UserError
 from ordain.services.checking.check import check
@@ -42,7 +43,7 @@ def test_the_base_branch_is_the_repositorys_own(
     shop = repository(tmp_path / "shop", *steps)
     outcome = initialise(shop, HOSTED)
     assert yaml.safe_load((shop / "policy.yaml").read_text())["branch"] == branch
-    assert (f"the base branch is {branch}" in outcome.guessed) is (branch != "main")
+    assert [each for each in outcome.guessed if each.startswith(f"the base branch is {branch}, ")]
     told = "".join(path.read_text() for path in (shop / ".github/workflows").glob("*.yml"))
     assert ("ref: main" in told, f'branches: ["{branch}"]' in told) == (branch == "main", branch != "main")
     assert initialise(shop, Request()).written == ()
@@ -64,3 +65,70 @@ def test_a_base_branch_that_no_policy_can_name_is_refused(tmp_path: Path) -> Non
         initialise(shop, HOSTED)
     assert caught.value.where == "the base branch"
     assert not (shop / "policy.yaml").exists()
+
+
+def named(branch: str, **more: object) -> Request:
+    return structs.replace(HOSTED, around=structs.replace(HOSTED.around, branch=branch), **more)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_whoever_names_the_base_branch_gets_that(tmp_path: Path, begun: bool) -> None:
+    """In a folder without Git, and in a repository that Git began on a branch of another name."""
+    shop = tmp_path / "shop"
+    if begun:
+        repository(shop, ("init", "-qb", "master"))
+    outcome = initialise(shop, named("trunk"))
+    assert yaml.safe_load((shop / "policy.yaml").read_text())["branch"] == "trunk"
+    assert not [each for each in outcome.guessed if "base branch" in each]
+    found = subprocess.run(["git", "branch"], cwd=shop, check=True, capture_output=True, text=True)
+    assert found.stdout.split() == ["*", "trunk"], "the genesis is on the branch whose policy it holds"
+    assert 'branches: ["trunk"]' in (shop / ".github/workflows/reconcile.yml").read_text()
+    assert initialise(shop, named("trunk")).written == ()
+
+
+def test_commits_stay_where_they_are_when_the_base_branch_is_named(tmp_path: Path) -> None:
+    shop = repository(
+        tmp_path / "shop", ("init", "-qb", "work"), ("commit", "-q", "--allow-empty", "-m", "x")
+    )
+    initialise(shop, named("release/2026-11"))
+    assert yaml.safe_load((shop / "policy.yaml").read_text())["branch"] == "release/2026-11"
+    assert (shop / ".git/HEAD").read_text() == "ref: refs/heads/work\n"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "-q",
+        "a b",
+        "a..b",
+        "x.lock",
+        "refs/heads/$(id)",
+        "main\n",
+        "we+you",
+        "a/",
+        "refs/heads/main",
+        "a" * 201,
+    ],
+)
+def test_what_is_no_name_of_a_branch_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match="is not that") as caught:
+        initialise(tmp_path / "shop", named(name))
+    assert caught.value.where == "--branch"
+    assert not (tmp_path / "shop").exists()
+
+
+def test_the_reconcilers_branch_is_no_base_branch(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="only the reconciler writes to"):
+        initialise(tmp_path / "shop", named("live"))
+    initialise(tmp_path / "shop", Request(around=Around(branch="live")))  # where it has none of its own
+
+
+def test_a_branch_that_a_policy_says_otherwise_is_refused(tmp_path: Path) -> None:
+    shop, other = tmp_path / "shop", tmp_path / "other"
+    initialise(shop, HOSTED)
+    with pytest.raises(UserError, match=r"--branch: policy\.yaml says main"):
+        initialise(shop, named("trunk"))
+    with pytest.raises(UserError, match=r"--branch: .*shop/policy\.yaml says main"):
+        initialise(other, named("trunk", policy=shop / "policy.yaml"))
+    assert not other.exists()

@@ -305,7 +305,23 @@ def test_a_shallow_clone_is_refused(story: World) -> None:
     address = f"file://{story.origin}"
     story.run(story.root, "git", "clone", "-q", "--depth", "1", address, str(where))
     with pytest.raises(UserError, match="this clone is shallow"):
+        why(where, asked("churn@staging", bytes), lambda _: False)
+    with pytest.raises(UserError, match="this clone is shallow") as caught:
         status(where)
+    told = "git remote set-branches origin '*' && git fetch --unshallow"
+    assert caught.value.fix == told
+    story.run(where, "bash", "-c", told)
+    assert status(where).standings == status(fresh(story)).standings
+    branches = story.run(where, "git", "branch", "--remotes", "--format=%(refname:short)").split()
+    assert len(branches) > 2, "a ledger's own branch would have come too"
+
+
+def test_a_shallow_clone_of_every_branch_is_told_no_more_than_it_needs(story: World) -> None:
+    where, address = story.root / "shallow", f"file://{story.origin}"
+    story.run(story.root, "git", "clone", "-q", "--depth", "1", "--no-single-branch", address, str(where))
+    with pytest.raises(UserError) as caught:
+        status(where)
+    assert caught.value.fix == "git fetch --unshallow"
 
 
 def test_the_branch_that_is_ahead_counts(story: World) -> None:

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ordain.adapters.datasource import BYTE_LIMIT, fetch, refuse_local
+from ordain.adapters.store_answers import answering
 from ordain.core.canonical import digest
 from ordain.core.data.pins import PARTS, Piece, Pin
-from ordain.errors import RetryLater, UserError
+from ordain.errors import UserError
 
 # What stores say of an object that changes when its content does (S3, Google, Azure, HTTP).
 MARKS = (
@@ -28,7 +29,8 @@ def look(url: str, known: Pin | None) -> Pin:
         url: of the declared source. known: the pin so far.
 
     Raises:
-        UserError: nothing is there, or too much. RetryLater: the host did not answer.
+        UserError: nothing is there, it may not be read, or it is too much. RetryLater: the host did not
+            answer.
     """
     refuse_local(url)
     before = {each.url: each for each in known.pieces} if known else {}
@@ -41,20 +43,17 @@ def look(url: str, known: Pin | None) -> Pin:
 
 
 def pieces(url: str) -> list[tuple[str, int | None, str]]:
-    """URL, size and mark of every object behind a URL, sorted."""
+    """URL, size and mark of every object behind a URL, sorted.
+
+    Raises:
+        UserError, RetryLater: as `answering`.
+    """
     import fsspec
 
-    try:
+    with answering(url):
         system, path = fsspec.core.url_to_fs(url, use_listings_cache=False)
         names = sorted(system.glob(path)) if "*" in path else [path]
         found = [(_url(system, url, name), system.info(name)) for name in names]
-    except FileNotFoundError as error:
-        raise UserError("there is nothing at this URL", where=url, fix="correct `data.source.url`") from error
-    except (ImportError, ValueError) as error:
-        fix = "install the fsspec package of this protocol"
-        raise UserError(f"cannot read this URL: {error}", where=url, fix=fix) from error
-    except OSError as error:
-        raise RetryLater(f"{url} did not answer: {error}") from error
     files = [(name, info) for name, info in found if info.get("type", "file") == "file"]
     if not files:
         raise UserError("nothing matches this URL", where=url, fix="correct `data.source.url`")
@@ -71,7 +70,8 @@ def _piece(found: tuple[str, int | None, str], before: Piece | None) -> Piece:
     url, size, mark = found
     if before is not None and mark and (before.mark, before.size) == (mark, size):
         return before
-    data = fetch(url)
+    with answering(url):
+        data = fetch(url)
     return Piece(url=url, size=len(data), sha256=hashlib.sha256(data).hexdigest(), mark=mark)
 
 

@@ -6,7 +6,7 @@ import json
 import math
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -20,7 +20,7 @@ EXIT_CODES = {
     OK: "done; for `plan`: nothing to do",
     ERROR: "an error that a person can mend: what, where, and the next command are printed",
     CHANGES: "`plan`: something would change, run or be restored; `affected --exit-code`: something has to; "
-    "`monitor --exit-code`: there is an alarm",
+    "`monitor --exit-code`: there is an alarm; `retrain --exit-code`: there is one that no request mends",
     USAGE: "wrong usage: an unknown option, a missing argument",
     BUG: "a bug in Ordain; the traceback is printed, please report it",
     RETRY: "somebody remote was busy or away; nothing was changed, try again later",
@@ -70,7 +70,7 @@ class Console:
     def failure(self, error: UserError | RetryLater) -> None:
         """What went wrong, where a verb goes on nevertheless."""
         if self.as_json:
-            click.echo(json.dumps(_error(error), sort_keys=True, ensure_ascii=False))
+            click.echo(json.dumps(error_of(error), sort_keys=True, ensure_ascii=False))
         else:
             click.echo(_told(error), err=True)
 
@@ -129,14 +129,15 @@ def _told(error: UserError | RetryLater) -> str:
     return _as_text(error) if isinstance(error, UserError) else f"try again later: {error.what}"
 
 
-def _error(error: UserError | RetryLater) -> dict[str, str]:
+def error_of(error: UserError | RetryLater) -> dict[str, str]:
+    """An error as a document has it."""
     more = (error.where, error.fix, error.reason) if isinstance(error, UserError) else ("", "", "")
     return dict(zip(("error", "where", "fix", "reason"), (error.what, *more), strict=True))
 
 
 def _document(error: UserError | RetryLater) -> None:
     """An error as one JSON document on standard output."""
-    click.echo(json.dumps(_error(error), indent=2, sort_keys=True, ensure_ascii=False))
+    click.echo(json.dumps(error_of(error), indent=2, sort_keys=True, ensure_ascii=False))
 
 
 def _misused(error: click.UsageError, argv: list[str]) -> int:
@@ -155,7 +156,14 @@ def _fail(error: UserError | RetryLater, argv: list[str]) -> int:
         _document(error)
     else:
         click.echo(_told(error), err=True)
-    return ERROR if isinstance(error, UserError) else RETRY
+    return worst([error])
+
+
+def worst(errors: Sequence[UserError | RetryLater]) -> int:
+    """The exit code of a verb that met these and went on: what nobody has to mend is the lesser."""
+    if any(isinstance(each, UserError) for each in errors):
+        return ERROR
+    return RETRY if errors else OK
 
 
 def _unusable(error: ImportError) -> UserError | None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ordain.cli.console import Console, clone_options
+from ordain.cli.console import Console, clone_options, error_of, worst
 
 if TYPE_CHECKING:
-    from ordain.services.training.data_pins import SourceState
+    from ordain.services.training.data_pins import SourceState, Unread
 
 
 @click.group()
@@ -108,12 +108,15 @@ def check_command(
     as_json: bool,
     quiet: bool,
     root: Path,
-) -> None:
+) -> int:
     """Compare what lies at each model's source with what the model was trained on.
 
     A source behind a URL is pinned piece by piece in pipelines/MODEL/source.json; a file of the
     repository is compared with the pipeline's lock. New data is held to the contract too, and what breaks
     it is named by column and row. Nothing is written here.
+
+    A source that can't be read is an error, and the others are compared all the same: what they have goes to
+    --output, --evidence and --gitlab, and the exit code is that of the worst.
 
     \b
     Examples:
@@ -127,15 +130,15 @@ def check_command(
     from ordain.services.training import data_pins
     from ordain.services.training.affected import append_lines
 
-    found = data_pins.check(root, models)
-    new = [each for each in found if each.state == "new"]
+    found = data_pins.check_each(root, models)
+    new = [each for each in found if isinstance(each, data_pins.SourceState) and each.state == "new"]
     names = [each.model for each in new]
     if output is not None:
         append_lines(output, [f"models={json.dumps(names)}"])
     if gitlab is not None:
         write_atomic(gitlab.absolute(), retrain_pipeline(names).encode())
     write_each(evidence, {each.model: data_pins.evidence(each) for each in new})
-    told(Console(as_json=as_json, quiet=quiet), found)
+    return told(Console(as_json=as_json, quiet=quiet), found)
 
 
 def write_each(folder: Path | None, files: Mapping[str, bytes]) -> None:
@@ -219,12 +222,35 @@ def take_command(model: str, file: Path, as_json: bool, quiet: bool, root: Path)
     Console(as_json=as_json, quiet=quiet).result(msgspec.to_builtins(taken), "\n".join(lines))
 
 
-def told(console: Console, found: tuple[SourceState, ...]) -> None:
-    """One line a model."""
+def told(console: Console, found: Sequence[SourceState | Unread]) -> int:
+    """One line a model, then what keeps any from being read; the exit code, that of the worst."""
+    from ordain.services.training.data_pins import Unread
+
+    errors = [each.error for each in found if isinstance(each, Unread)]
+    console.result([body_of(each) for each in found], "\n".join(map(line_of, found)))
+    if not console.as_json:
+        for error in errors:
+            console.failure(error)
+    return worst(errors)
+
+
+def line_of(state: SourceState | Unread) -> str:
+    """What a person is told of one model's source."""
+    from ordain.services.training.data_pins import Unread
+
+    if isinstance(state, Unread):
+        return f"{state.model}: unread"
+    first = f"{state.model}: {state.state}{f': {state.told}' if state.told else ''}"
+    return "\n  ".join([first, *state.faults.splitlines()])
+
+
+def body_of(state: SourceState | Unread) -> dict[str, Any]:
+    """The same for machines."""
     import msgspec
 
-    lines = []
-    for each in found:
-        lines.append(f"{each.model}: {each.state}{f': {each.told}' if each.told else ''}")
-        lines += [f"  {line}" for line in each.faults.splitlines()]
-    console.result([msgspec.to_builtins(each) for each in found], "\n".join(lines))
+    from ordain.services.training.data_pins import Unread
+
+    if isinstance(state, Unread):
+        return {"model": state.model, "state": "unread", **error_of(state.error)}
+    body: dict[str, Any] = msgspec.to_builtins(state)
+    return body

@@ -31,6 +31,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     registry: str | None = None
     gitops: str | None = None
     remote: str | None = None
+    branch: str | None = None
 
 
 @click.command()
@@ -57,6 +58,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 )
 @click.option("--forge", type=click.Choice(["local", "github", "gitlab"]), help="Whose CI runs it.")
 @click.option("--repository", metavar="OWNER/NAME", help="Its name on the forge; default: as `origin` says.")
+@click.option(
+    "--branch",
+    metavar="NAME",
+    help="The branch that requests are merged into; default: a guess, such as main.",
+)
 @click.option("--registry", metavar="HOST/PATH", help="Where artifacts are published.")
 @click.option("--gitops", type=click.Choice(["argocd", "flux"]), help="What brings manifests to clusters.")
 @click.option("--remote", metavar="URL", help="Where DVC keeps data and outputs, such as s3://bucket/path.")

@@ -196,6 +196,7 @@ class GitLab:
             if known.get(each.name) != wanted:
                 named = zip(("state", "description", "target_url"), wanted, strict=True)
                 said = {name: text for name, text in named if text}
+                self._guard.begin_write()
                 self._gitlab.http_post(f"{path}/statuses/{commit}", post_data={"name": each.name, **said})
 
     def dispatch(self, event: str, payload: Mapping[str, str]) -> None:
@@ -240,7 +241,7 @@ class GitLab:
             reviewers=reviewers,
             versions=self._rows(f"{path}/versions", Version),
             notes=self._rows(f"{path}/notes", Note, sort="asc", order_by="created_at"),
-            pushes=self._pushes(project, merged),
+            pushes=self._pushes(merged),
             settings=self._settings(project),
             bots={each.id: self._one(f"/users/{each.id}", Account).bot for each in involved if each},
         )
@@ -253,17 +254,17 @@ class GitLab:
                 return None
             raise
 
-    def _pushes(self, project: int, merged: MergeRequest) -> list[PushEvent] | None:
-        """Pushes to the project while the branch was worked on; None when they are not told, or too many.
-
-        Those to a fork are not told; what it pushed after the request was opened is in the notes.
+    def _pushes(self, merged: MergeRequest) -> list[PushEvent] | None:
+        """Pushes to the branch's project, a fork perhaps, while it was worked on; None when they are not
+        told, or too many.
         """
-        if merged.source_project_id != project:
-            return []
+        source = merged.source_project_id
+        if source is None:
+            return None
         created = instant(merged.created_at)
         since = {} if created is None else {"after": (created - _BEFORE).strftime("%Y-%m-%d")}
         try:
-            rows = self._pages(f"{_path(project)}/events", {"action": "pushed", **since})
+            rows = self._pages(f"{_path(source)}/events", {"action": "pushed", **since})
             found = list(islice(rows, MOST + 1))
         except ForgeError as refused:
             if refused.status in {403, 404}:

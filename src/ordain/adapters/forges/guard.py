@@ -47,6 +47,7 @@ class Limits:
         size: bytes of one answer. requests: how many requests one question may take, pages included.
         connect, read: seconds until a socket gives up. deadline: seconds for the body of one answer.
         patience: seconds to wait, in all, before a request is given up. attempts: how often it is made.
+        burst: the same for one of many writes in a row, which forges count by the minute.
     """
 
     size: int = 8 * 2**20
@@ -55,6 +56,7 @@ class Limits:
     read: float = 20.0
     deadline: float = 60.0
     patience: float = 30.0
+    burst: float = 90.0
     attempts: int = 4
 
 
@@ -101,11 +103,15 @@ class Guard(HTTPAdapter):
         self._permissions = permissions
         self._limits = limits
         self._clock = clock
-        self._left = limits.requests
+        self._left, self._patience = limits.requests, limits.patience
 
     def begin(self) -> None:
         """A new question: the requests that it takes are counted anew."""
-        self._left = self._limits.requests
+        self._left, self._patience = self._limits.requests, self._limits.patience
+
+    def begin_write(self) -> None:
+        """One of many writes, whose number is known: each is a question of its own, and may wait longer."""
+        self._left, self._patience = self._limits.requests, self._limits.burst
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """The answer to one request, a success. `args` and `kwargs`: of Requests, of which few are kept.
@@ -123,7 +129,7 @@ class Guard(HTTPAdapter):
                 pause = busy.after if busy.after is not None else 2.0 ** (attempt - 1)
                 again = request.method == "GET" or isinstance(busy, _Limited)
                 attempt, spent = attempt + 1, spent + pause
-                if not again or attempt > self._limits.attempts or spent > self._limits.patience:
+                if not again or attempt > self._limits.attempts or spent > self._patience:
                     raise
             self._clock.sleep(pause)
 
@@ -176,7 +182,8 @@ class Guard(HTTPAdapter):
         if rate_limited(status, headers, body):
             after = asked_pause(headers, self._clock.now().timestamp())
             raise _Limited(f"{self._place.title} asks to be called less often", after=after)
-        if status >= 500 or (status == 202 and request.method == "GET"):
+        # A question is answered by a document; 202 and 204 are words of what is done, or of a proxy.
+        if status >= 500 or (200 < status < 300 and request.method == "GET"):
             after = asked_pause(headers, self._clock.now().timestamp())
             raise RetryLater(f"{self._place.title} is not ready: it answers {status}", after=after)
         if not 200 <= status < 300:

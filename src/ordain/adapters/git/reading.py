@@ -19,6 +19,7 @@ from ordain.errors import UserError
 T = TypeVar("T")
 BLOB_LIMIT = 8 * 2**20
 REGULAR = {"100644", "100755"}
+_EVERY_BRANCH = "git remote set-branches origin '*'"
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -53,6 +54,27 @@ class Reader(Command):
     def is_shallow(self) -> bool:
         """Whether history was cut off when this was cloned."""
         return self.line("rev-parse", "--is-shallow-repository") == "true"
+
+    def deepening(self) -> str:
+        """The command that brings what a shallow clone lacks: history, and branches that it was cloned
+        without, as `--depth` does and a ledger's own branch would be."""
+        known = self.line("config", "--get-all", "remote.origin.fetch", fine=(0, 1)).split()
+        every = any(each.removeprefix("+").startswith("refs/heads/*:") for each in known)
+        return "git fetch --unshallow" if every else f"{_EVERY_BRANCH} && git fetch --unshallow"
+
+    def ignored(self, paths: Iterable[str]) -> dict[str, str]:
+        """What keeps Git from adding each of these paths, as `FILE:LINE: PATTERN`; not those that it has."""
+        # Git knows no literal paths here; behind `./` none of them has magic.
+        asked = b"".join(b"./" + each.encode("utf-8", "surrogateescape") + b"\0" for each in paths)
+        plain = {"GIT_LITERAL_PATHSPECS": "0"}
+        ran = self.run(
+            "check-ignore", "--stdin", "-z", "--verbose", stdin=asked, fine=(0, 1), environment=plain
+        )
+        said = ran.output.decode("utf-8", "surrogateescape").split("\0")[:-1]
+        rows = zip(said[::4], said[1::4], said[2::4], said[3::4], strict=True)
+        return {
+            path[2:]: f"{file}:{line}: {rule}" for file, line, rule, path in rows if not rule.startswith("!")
+        }
 
     def has_working_tree(self) -> bool:
         """Whether files are checked out here."""

@@ -18,8 +18,9 @@ _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 def is_generated(data: bytes) -> bool:
-    """Whether `ordain run` wrote this file."""
-    return data.startswith(HEADER.encode("ascii"))
+    """Whether `ordain run` wrote this file, with whatever line ends Git has given it since."""
+    head = data[: 2 * len(HEADER)].replace(b"\r\n", b"\n")
+    return head.startswith(HEADER.encode("ascii"))
 
 
 def stages_of(pipeline: bytes) -> dict[str, frozenset[str]]:

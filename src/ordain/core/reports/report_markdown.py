@@ -23,6 +23,7 @@ from ordain.core.reports.report import (
     verdict,
 )
 from ordain.core.reports.report_failure import Failure, headline, sections
+from ordain.core.reports.report_pipelines import pipelines
 from ordain.core.reports.report_sections import (
     approvals,
     charts,
@@ -95,7 +96,9 @@ def _written(plan: Plan | None, failure: Failure | None, limit: int, size: Size)
 
 def _parts(plan: Plan, room: int, size: Size) -> Iterator[Part]:
     """Everything there is to say, in the order in which it is read."""
-    yield Part(0, _overview(plan, room, size))
+    retrained = pipelines(plan.stale, room // 2 if plan.changes else room, size)
+    yield Part(0, _overview(plan, room - size(retrained), size))
+    yield Part(0, retrained)
     for each in remarks(plan):
         yield Part(1, f"_{markdown(each)}_")
     for item in unrepeated(sorted(plan.changes, key=_urgency)):

@@ -29,6 +29,7 @@ class Wanted(Part, frozen=True, kw_only=True):
 
     forge: str | None = None
     repository: str | None = None
+    branch: str | None = None
     registry: str | None = None
     gitops: dict[str, Any] | None = None
     remote: str | None = None
@@ -54,6 +55,7 @@ def amend(instance: Instance, files: Mapping[str, bytes], wanted: Wanted) -> Ame
     for flag, said, now in (
         ("--forge", wanted.forge, instance.policy.forge),
         ("--repository", wanted.repository, instance.policy.repository),
+        ("--branch", wanted.branch, instance.policy.branch),
     ):
         if said not in (None, now):
             refused.append(f"{flag}: policy.yaml says {now}")

@@ -51,8 +51,23 @@ STEP = 0.2
 
 # Lines that a repository needs there; a file that people brought keeps its own lines and gets these.
 GITIGNORE = ".venv/\n__pycache__/\n.ordain/local/\n.*.ordain-tmp\n"
+# What is held to its bytes. Git for Windows gives files other line ends unless it is told not to.
+_BYTES = (
+    *(
+        "/.dvc/**",
+        "/.github/**",
+        "/.gitlab/**",
+        "/.gitlab-ci.yml",
+        "/.ordain/**",
+        "/data/**",
+        "/manifests/**",
+    ),
+    *("/pipelines/**", "/releases/**", "/stages/**", "/dvc.lock", "/dvc.yaml", "/requirements-training.txt"),
+)
 GITATTRIBUTES = (
-    "# Never splice two runs of one model: a lock is rerun, not merged.\npipelines/*/dvc.lock -merge\n"
+    "# Bytes that are compared or that digests are taken of: no line ends of one system's own.\n"
+    + "".join(f"{each} -text\n" for each in _BYTES)
+    + "# Never splice two runs of one model: a lock is rerun, not merged.\npipelines/*/dvc.lock -merge\n"
 )
 
 

@@ -25,6 +25,7 @@ from ordain.core.yaml.yamlscalars import Fault
 from ordain.errors import UserError
 from ordain.services.checking.check_conflicts import conflict_problems
 from ordain.services.checking.check_history import history_problems
+from ordain.services.checking.check_ignored import ignored_problems
 
 # Also the misspelt names, so that a `models.yml` is not simply never read.
 TOPS = (
@@ -74,6 +75,7 @@ def check(root: Path) -> Checked:
         return Checked(problems=tuple(sorted(set(problems))), files=len(files))
     declared = Declared(instance=instance, documents=loaded.documents)
     problems += [*branch_problems(declared), *_source_problems(root, instance, loaded.documents)]
+    problems += ignored_problems(root, instance, loaded.documents)
     if not loaded.problems:
         problems += _generated_problems(root, instance)
     return Checked(

@@ -54,7 +54,7 @@ class Branches:
         found = self.newest(policy.branch) if policy else None
         if found is None:
             what = "this clone is shallow, and its newest policy.yaml names no branch of the origin"
-            raise UserError(what, where=str(clone.folder), fix="git fetch --unshallow")
+            raise UserError(what, where=str(clone.folder), fix=clone.deepening())
         return found
 
     def finders_for(self, clone: Repository) -> Finders:

@@ -116,7 +116,7 @@ def bare_clone(root: Path, base: str | None = None) -> Clone:
         raise UserError(
             "this clone is shallow, so where trust begins can't be seen, and the ledger not be proven",
             where=str(repository.folder),
-            fix="git fetch --unshallow",
+            fix=repository.deepening(),
         )
     states = States(repository, templates())
     found, point = ground_of(repository, states, base)

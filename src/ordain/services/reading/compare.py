@@ -30,7 +30,7 @@ WORKING_TREE = "working tree"
 NEWEST = 10
 SHALLOW = (
     "this clone is shallow, so the ledger can't be proven: where releases run is not told, nor what the rest "
-    "of history recorded (git fetch --unshallow)"
+    "of history recorded"
 )
 _EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/([^/]+)")
 
@@ -60,7 +60,7 @@ def compare(root: Path, wanted: Wanted) -> Comparison:
     clone = unproven_clone(repository) if repository.is_shallow() else open_clone(root)
     desk = Desk(clone, wanted.model, _declared(clone))
     _known(wanted, desk.metrics)
-    desk.notes += [] if clone.genesis else [SHALLOW]
+    desk.notes += [] if clone.genesis else [f"{SHALLOW} ({repository.deepening()})"]
     runs = [run for each in desk.sources(wanted) for run in desk.runs(each)]
     return core.comparison(wanted.model, wanted.metric or desk.metrics[wanted.model], runs, desk.notes)
 

@@ -103,12 +103,14 @@ def initialise(folder: Path, asked: Request) -> Outcome:
     repository = Repository(folder)
     if not (folder / ".git").exists():
         repository.run("init", "--quiet", f"--initial-branch={around.branch}")
+    elif fresh and repository.find("HEAD") is None:  # whatever Git calls a branch without a commit
+        repository.run("symbolic-ref", "HEAD", f"refs/heads/{around.branch}")
     owned = owned_files(repository, folder, asked, around)
     outcome, paths = write(folder, owned, amended, flags)
     notes = genesis(repository, paths)
     if fresh and not notes:
         notes = ("commit what was written: the first commit with a policy is the genesis",)
-    notes += connect(repository, asked, around.branch)
+    notes += (*init_again.left_out(repository, paths), *connect(repository, asked, around.branch))
     if fresh:
         guesses = (*around.guessed, *lonely(asked))
         outcome = msgspec.structs.replace(outcome, guessed=(*outcome.guessed, *guesses))

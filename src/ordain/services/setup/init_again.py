@@ -5,11 +5,13 @@ Everything is looked at before anything is written, and every flag that can't ta
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from msgspec import Struct
 
 from ordain.adapters import files as disk
+from ordain.adapters.git import Repository
 from ordain.core.pipelines.dvcfiles import CONFIG
 from ordain.core.setup.amend import FIX, Wanted, amend
 from ordain.core.state.instance import is_state_path, read_instance
@@ -45,7 +47,7 @@ def amendments(folder: Path, flags: Flags) -> dict[str, bytes]:
         UserError: for flags that can't take effect, all in one; when the declared state can't be read.
     """
     check_place(folder, {"dvc.yaml": b""})  # a project may have a pipeline of its own
-    refused = [*_origin(folder, flags), *_policy(folder, flags.policy)]
+    refused = [*_origin(folder, flags), *_policy(folder, flags)]
     changed: dict[str, bytes] = {}
     if flags.drafted:
         refused += init_model.occupied(folder, flags.drafted)
@@ -69,8 +71,8 @@ def _wanted(flags: Flags) -> Wanted:
     asked = flags.around
     gitops = flags.settled.gitops if asked.gitops else None
     return Wanted(
-        forge=asked.forge, repository=asked.repository, registry=asked.registry, gitops=gitops,
-        remote=asked.remote, reviewers=tuple(email_of(named) for named, _ in flags.reviewers),
+        forge=asked.forge, repository=asked.repository, branch=asked.branch, registry=asked.registry,
+        gitops=gitops, remote=asked.remote, reviewers=tuple(email_of(named) for named, _ in flags.reviewers),
     )  # fmt: skip
 
 
@@ -86,11 +88,29 @@ def _origin(folder: Path, flags: Flags) -> list[str]:
     return []
 
 
-def _policy(folder: Path, given: Path | None) -> list[str]:
+def _policy(folder: Path, flags: Flags) -> list[str]:
+    """What keeps the policy to start from; and which branch it says, where it will hold."""
+    given = flags.policy
     if given is None:
         return []
     if not given.is_file():
         raise UserError("there is no such policy", where=str(given), fix="name a policy.yaml")
     target = disk.inside(folder, "policy.yaml")
-    same = not target.is_file() or target.read_bytes() == given.read_bytes()
-    return [] if same else ["--policy: there is another policy.yaml"]
+    if target.is_file():
+        same = target.read_bytes() == given.read_bytes()
+        return [] if same else ["--policy: there is another policy.yaml"]
+    policy = init_forge.given_policy(given)
+    wanted = flags.around.branch
+    if policy is None or wanted in (None, policy.branch):
+        return []
+    return [f"--branch: {given} says {policy.branch}"]
+
+
+def left_out(repository: Repository, paths: Iterable[str]) -> tuple[str, ...]:
+    """What Git was told to ignore of what was written here, and how it comes into a commit all the same."""
+    written = sorted(each for each in paths if (repository.folder / each).is_file())
+    rules = repository.ignored(written)
+    if not rules:
+        return ()
+    told = "; ".join(f"{path} ({rule})" for path, rule in rules.items())
+    return (f"Git ignores what every clone needs: {told}; `git add --force {' '.join(rules)}`",)

@@ -23,6 +23,8 @@ from ordain.errors import UserError
 
 Forge = Literal["local", "github", "gitlab"]
 Gitops = Literal["argocd", "flux"]
+# What a policy calls the reconciler's branch where nobody named another.
+LIVE = "live"
 HOSTS: dict[str, Forge] = {"github.com": "github", "gitlab.com": "gitlab"}
 _ORIGIN = re.compile(
     r"(?:https://|ssh://)?(?:[^@/]*@)?(?P<host>[A-Za-z0-9.-]+)(?::\d+)?[:/](?P<name>[^:]+?)(?:\.git)?/?"
@@ -39,6 +41,7 @@ class Around(Struct, frozen=True, kw_only=True):
     gitops: Gitops | None = None
     remote: str | None = None
     origin: str | None = None
+    branch: str | None = None
 
 
 class Settled(Struct, frozen=True, kw_only=True):
@@ -84,10 +87,10 @@ def settle(folder: Path, asked: Around, bare: Path | None, policy_file: Path | N
     if forge != "local" and not asked.repository:
         guessed.append(f"the repository is {name}")
     _check(name, REPOSITORY_PATTERN, "--repository", "write OWNER/NAME")
-    branch = policy.branch if policy else trunk(folder)
-    _check(branch, BRANCH_PATTERN, "the base branch", "give it a plain name: git branch -m main")
-    if branch != "main" and not policy:
-        guessed.append(f"the base branch is {branch}")
+    branch, said = base_branch(folder, asked.branch, policy)
+    guessed += said
+    if policy is None:  # another one says which name it has; a flag that says otherwise is refused
+        _check_branch(branch, forge, "--branch" if asked.branch is not None else "the base branch")
     registry = asked.registry or REGISTRY
     _check(registry, _REGISTRY.pattern, "--registry", "write HOST/PATH, such as ghcr.io/acme/models")
     if not asked.registry:
@@ -110,6 +113,16 @@ def _policy(folder: Path, given: Path | None) -> Policy | None:
         what = "the policy can't be read, so nobody knows whose jobs belong here"
         raise UserError(what, where="policy.yaml", fix="ordain check")
     return found or given_policy(given)
+
+
+def base_branch(folder: Path, asked: str | None, policy: Policy | None) -> tuple[str, list[str]]:
+    """The branch that requests are merged into, and what to say where nobody named it."""
+    if asked is not None:
+        return asked, []
+    if policy is not None:
+        return policy.branch, []
+    found = trunk(folder)
+    return found, [f"the base branch is {found}, which requests are merged into: --branch NAME says another"]
 
 
 def trunk(folder: Path) -> str:
@@ -156,6 +169,11 @@ def duties(found: Settled, folder: Path) -> tuple[str, ...]:
         "tokens and permissions: docs/automation.md of Ordain",
     ]
     told.append(f"policy.yaml: reviews on {found.forge} count for people whose `logins` it gives")
+    if found.forge == "gitlab":
+        told.append(
+            "turn off the project's setting `ci_allow_fork_pipelines_to_run_in_parent_project`: "
+            "a fork's own jobs would run with these secrets"
+        )
     if found.remote is None:
         told.append("no DVC remote: `ordain init . --remote URL`, or training jobs can't hand on")
     return tuple(told)
@@ -194,6 +212,14 @@ def _check(text: str, pattern: str, flag: str, fix: str) -> None:
         raise UserError(f"{text[:100]!a} is not that", where=flag, fix=fix)
 
 
+def _check_branch(name: str, forge: Forge, where: str) -> None:
+    fix = "write a plain name, such as main" if where.startswith("-") else "--branch NAME, a plain one"
+    _check(name, rf"(?!refs/)(?=.{{1,200}}\Z){BRANCH_PATTERN}", where, fix)
+    if forge != "local" and name == LIVE:
+        what = f"`{LIVE}` is the branch that only the reconciler writes to"
+        raise UserError(what, where=where, fix="--branch NAME, another one")
+
+
 def _check_remote(text: str) -> None:
     plain = text.startswith("/") and text.isprintable() and not re.search(r"[\s#;%]", text)
     if not plain and not re.fullmatch(URL_PATTERN, text):
@@ -218,4 +244,4 @@ def _gitops(tool: Gitops | None, forge: Forge, where: tuple[str, str], origin: s
             f"give it with --origin URL; or leave --gitops out now, and later: ordain init . --gitops {tool}"
         )
         raise UserError(f"{tool} needs an address that a cluster can read", where="--gitops", fix=fix)
-    return {"repository": address, "branch": branch if forge == "local" else "live", tool: {}}
+    return {"repository": address, "branch": branch if forge == "local" else LIVE, tool: {}}

@@ -12,13 +12,14 @@ from msgspec.structs import replace
 
 from ordain.adapters import files as disk
 from ordain.adapters.sources import look
+from ordain.adapters.store_answers import answering
 from ordain.adapters.working_tree import content
 from ordain.core.data import pins
 from ordain.core.pipelines.dvcfiles import tracked_md5
 from ordain.core.pipelines.pipeline import FOLDER, UP
 from ordain.core.specs.spec import Spec
 from ordain.core.state.instance import Instance, is_state_path, read_instance
-from ordain.errors import UserError
+from ordain.errors import RetryLater, UserError
 from ordain.services.training.run import chosen
 from ordain.services.training.staleness import locked_stages
 
@@ -43,19 +44,46 @@ class SourceState(Struct, frozen=True, kw_only=True):
     faults: str = ""
 
 
-def check(root: Path, models: Sequence[str]) -> tuple[SourceState, ...]:
-    """Compare each source with its pin; nothing is written.
+class Unread(Struct, frozen=True, kw_only=True):
+    """A model whose source could not be looked at, and why: nothing is there, or its host is away."""
+
+    model: str
+    error: UserError | RetryLater
+
+
+def check_each(root: Path, models: Sequence[str]) -> tuple[SourceState | Unread, ...]:
+    """Compare each source with its pin; nothing is written, and no source keeps the others from being seen.
 
     Args:
         root: the repository. models: names; none means every model.
 
     Raises:
-        UserError: nothing is there, or a pin is none. RetryLater: a host did not answer.
+        UserError: the declared state is none, or has no such model.
     """
     place = root.resolve()
     instance = read_instance(disk.read_state(place, is_state_path))
-    found = (state_of(place, instance, each) for each in chosen(instance, models))
-    return tuple(held_to_contract(place, instance, each) for each in found)
+    return tuple(_looked(place, instance, each) for each in chosen(instance, models))
+
+
+def _looked(root: Path, instance: Instance, model: str) -> SourceState | Unread:
+    try:
+        return held_to_contract(root, instance, state_of(root, instance, model))
+    except (UserError, RetryLater) as error:
+        return Unread(model=model, error=error)
+
+
+def check(root: Path, models: Sequence[str]) -> tuple[SourceState, ...]:
+    """The same where every source has to be there.
+
+    Raises:
+        UserError: nothing is there, or a pin is none. RetryLater: a host did not answer.
+    """
+    found = []
+    for each in check_each(root, models):
+        if isinstance(each, Unread):
+            raise each.error
+        found.append(each)
+    return tuple(found)
 
 
 def held_to_contract(root: Path, instance: Instance, state: SourceState) -> SourceState:
@@ -67,7 +95,9 @@ def held_to_contract(root: Path, instance: Instance, state: SourceState) -> Sour
     from ordain.adapters.datasource import read_source
 
     try:
-        error = breach(read_source(root, spec.data.source, state.pin), spec)
+        with answering(state.source):
+            table = read_source(root, spec.data.source, state.pin)
+        error = breach(table, spec)
     except UserError as unreadable:
         error = unreadable
     return replace(state, faults=str(error)) if error else state
