@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import fcntl
 import json
 import os
 import resource
@@ -242,6 +244,59 @@ def test_what_a_killed_process_had_open_is_ended_and_what_a_living_one_has_is_no
     assert [each["number"] for each in lines(tmp_path)] == [1]
     living.close()
     assert sorted(each["number"] for each in lines(tmp_path)) == [1, 2]
+
+
+@pytest.mark.parametrize("moment", ["locked", "closed"])
+def test_a_process_that_starts_at_any_moment_ends_no_file_of_a_living_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Neither between the making of a file and its lock, nor before it has the name of a whole one."""
+    lock, rename = fcntl.flock, Path.rename
+    living = FolderSink(tmp_path, Rotation(), "77.1")
+
+    def start(*_: object) -> None:
+        monkeypatch.setattr(fcntl, "flock", lock)
+        monkeypatch.setattr(Path, "rename", rename)
+        FolderSink(tmp_path, Rotation())
+
+    def late_lock(stream: Any, flags: int) -> None:
+        start()
+        lock(stream, flags)
+
+    def late_rename(path: Path, target: Path) -> Path:
+        start()
+        return rename(path, target)
+
+    if moment == "locked":
+        monkeypatch.setattr(fcntl, "flock", late_lock)
+    living.write(b'{"number": 1}\n', 1)
+    assert lines(tmp_path) == []
+    if moment == "closed":
+        monkeypatch.setattr(Path, "rename", late_rename)
+    living.close()
+    assert [each["number"] for each in lines(tmp_path)] == [1]
+
+
+@pytest.mark.parametrize("call", ["rename", "unlink"])
+def test_a_file_that_somebody_else_has_to_end_stops_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Where several users write to one folder, such as `/tmp`, each ends and removes their own only."""
+    stem, kept = f"predictions-{socket.gethostname()}-{gone()}", getattr(Path, call)
+    for number, name in enumerate(("1000-1.jsonl", "1001-2.jsonl.open")):
+        (tmp_path / f"{stem}-{name}").write_bytes(b'{"number": %d}\n' % number)
+
+    def refuse(path: Path, *rest: Any) -> Any:
+        if path.name.startswith(stem):
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        return kept(path, *rest)
+
+    monkeypatch.setattr(Path, call, refuse)
+    sink = FolderSink(tmp_path, Rotation(keep=1), str(os.getpid()))
+    sink.write(b'{"number": 2}\n', 1)
+    sink.close()
+    assert (sink.written, sink.dropped) == (1, 0)
+    assert {"number": 2} in lines(tmp_path)
 
 
 def test_objects_appear_whole_at_a_url() -> None:

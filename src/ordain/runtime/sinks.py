@@ -136,7 +136,7 @@ class FolderSink:
             self._path = self._folder / name
             self._file = self._path.open("xb", buffering=0)
             with contextlib.suppress(OSError):  # a file system without locks: others then leave it alone
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(self._file, fcntl.LOCK_EX)  # held for a moment by who looks whether it was left
             self._size, self._since = 0, time.monotonic()
         rest = memoryview(lines)
         try:
@@ -157,14 +157,14 @@ class FolderSink:
         """End the open file and drop what is too old."""
         if self._file is None:
             return
-        self._file.close()
-        self._file = None
-        self._path.rename(self._path.with_name(self._path.name.removesuffix(OPEN) + WHOLE))
+        file, self._file = self._file, None
+        with file:  # its lock ends after it has its name
+            self._path.rename(self._path.with_name(self._path.name.removesuffix(OPEN) + WHOLE))
         whole = sorted(
             (_begun(each), each) for each in self._folder.glob(f"{_HOST}-*{WHOLE}") if self._rotates(each)
         )
         for _, old in whole[: -self._rotation.keep]:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError, PermissionError):  # gone, or another user's
                 old.unlink()
                 self.removed += 1
 
@@ -176,13 +176,17 @@ class FolderSink:
 
 
 def _end_if_left(path: Path) -> None:
-    """End a file that no process has open any more: its process was killed."""
-    with contextlib.suppress(FileNotFoundError), path.open("rb") as stream:
+    """End a file that no process has open any more: its process was killed.
+
+    An empty one may be about to be locked. What is another user's is theirs to end.
+    """
+    with contextlib.suppress(FileNotFoundError, PermissionError), path.open("rb") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return
-        path.rename(path.with_name(path.name.removesuffix(OPEN) + WHOLE))
+        if os.fstat(stream.fileno()).st_size:
+            path.rename(path.with_name(path.name.removesuffix(OPEN) + WHOLE))
 
 
 def _begun(path: Path) -> tuple[int, int]:

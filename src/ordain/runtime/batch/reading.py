@@ -20,6 +20,7 @@ from ordain.runtime.batch.sources import (
     readable,
 )
 from ordain.runtime.batch.text import CsvSource, JsonSource
+from ordain.runtime.batch.times import is_judged, refused
 
 COLUMN_BUFFER = 2**16  # each column of a row group has one
 
@@ -46,6 +47,8 @@ class ParquetSource:
             schema = parquet.read_schema(place.open())
         self._features, keep = chosen(schema.names, wanted, place)
         self.kept = pa.schema([schema.field(name) for name in keep])
+        features = [each for each in wanted.signature.features if each.name in self._features]
+        self._judged = {each.name for each in features if is_judged(each, schema.field(each.name).type)}
         text = {each.name for each in wanted.signature.of("strings")} & {
             each.name
             for each in schema
@@ -76,7 +79,10 @@ class ParquetSource:
                     yield self._chunk(rest, first - rest.num_rows)
 
     def _chunk(self, batch: Any, first: int) -> Chunk:
-        columns = {name: _in_microseconds(batch.column(name)) for name in self._features}
+        columns = {
+            name: batch.column(name) if name in self._judged else refused(batch.column(name))
+            for name in self._features
+        }
         damaged: dict[int, str] = {}
         kept = {each.name: _copied(each, batch.column(each.name), damaged) for each in self.kept}
         return Chunk(first, batch.num_rows, columns, kept, damaged, textual=False)
@@ -88,15 +94,6 @@ class ParquetSource:
             about = self._file.metadata.row_group(group)
             most = max(most, about.total_byte_size // max(about.num_rows, 1))
         return max(1, min(CHUNK, CHUNK_BYTES // most))
-
-
-def _in_microseconds(cells: Any) -> Any:
-    """A feature's times without nanoseconds: no contract asks for them, and Python has none."""
-    if pa.types.is_timestamp(cells.type) and cells.type.unit == "ns":
-        return cells.cast(pa.timestamp("us", cells.type.tz), safe=False)
-    if pa.types.is_duration(cells.type) and cells.type.unit == "ns":
-        return cells.cast(pa.duration("us"), safe=False)
-    return cells
 
 
 def _copied(field: Any, cells: Any, damaged: dict[int, str]) -> Any:
