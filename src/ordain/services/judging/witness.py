@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from ordain.adapters.git import Repository
+from ordain.core import gitnames
 from ordain.core.approvals import attested
 from ordain.core.approvals.approval import pending
 from ordain.core.approvals.attested import Attested, Branch, Observed, observe
@@ -143,6 +144,8 @@ def fetched(repository: Repository, address: str, told: Request) -> bool:
     Raises:
         RetryLater: when the other side does not answer.
     """
+    if not gitnames.is_object_id(told.head):  # a branch's name would be whatever that is here
+        return False
     if repository.find(told.head) is None:
         try:
             repository.fetch(address, {HEADS[told.forge].format(told.number): SEEN.format(told.number)})

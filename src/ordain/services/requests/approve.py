@@ -94,7 +94,7 @@ def approve_request(setting: Setting, forge: Reviewing, number: int) -> Approved
     login = forge.account()
     with at_base(setting) as desk:
         if not fetched(desk.repository, desk.address, found):
-            what = f"request {number} is at {found.head[:12]}, and the origin does not have that commit"
+            what = f"request {number} is at {found.head[:12]!a}, and the origin does not have that commit"
             raise UserError(what, where=desk.address, fix=f"try again: ordain approve --request {number}")
         judged = _sound(desk.preview(found.head, AsMerged(forge, found)))
         person = _owner(judged.policy, found, login)
