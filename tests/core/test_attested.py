@@ -16,7 +16,7 @@ from ordain.core.approvals.attested import Branch, observe
 from ordain.core.approvals.voices import Voices, name_of
 from ordain.core.evidence import attestation
 from ordain.core.ledger.ledger import JUDGING
-from ordain.core.people.request import Request, Review, standing
+from ordain.core.people.request import Request, Review, ReviewState, standing
 from ordain.core.people.trust import Contribution
 from ordain.core.reasons import Reason
 from ordain.core.specs.governance import Policy
@@ -89,6 +89,25 @@ def test_an_approval_that_stands_is_evidence_for_what_its_commit_declares() -> N
     assert (found.kind, found.account) == ("attested-by-collector", ("github", "ravi-gh"))
     assert Voices(policy()).speaker(found) == ("ravi", None)
     assert name_of(found) == "github:ravi-gh"
+
+
+@pytest.mark.parametrize("state", ["commented", "dismissed", "approved"])
+@pytest.mark.parametrize("first", [False, True])
+def test_an_approval_covers_what_its_own_commit_declares_and_no_other_review_of_that_second(
+    state: ReviewState, first: bool
+) -> None:
+    """A comment on a line is a review of the newest commit, which may not be the one that was approved."""
+    early, late = replace(transition(), after="early"), replace(transition(), after="late")
+    other = review(state=state, commit=MERGED)
+    reviews = (other, review()) if first else (review(), other)
+    covered: dict[str, tuple[Transition, ...]] = {HEAD: (early,), MERGED: (late,)}
+    told = attested.read(
+        attested.encode(observe(policy(), MERGED, request(*reviews), Branch(), covered), sign)
+    )
+    assert told is not None
+    newest = next(each for each in reversed(reviews) if each.state != "commented")
+    expected = [covered[newest.commit or ""]] if newest.state == "approved" else []
+    assert [each.transitions for each in told.evidence] == expected
 
 
 def test_everyone_who_had_a_hand_in_it() -> None:
@@ -181,13 +200,6 @@ def test_the_newest_verdict_stands() -> None:
     assert standing([review(), later, comment]) == ()
     assert standing([later, review(), comment]) == (review(),)
     assert standing([review(bot=True), review(reviewer="")]) == ()
-
-
-def test_an_approval_covers_its_own_commit_whatever_else_was_said_in_that_second() -> None:
-    """Comments on lines are reviews too, at whatever commit was the newest then."""
-    comment = review(state="commented", commit="e" * 40)
-    assert evidence(review(), comment).covers(transition())
-    assert not evidence(review(commit="e" * 40), review(state="commented")).covers(transition())
 
 
 def altered(data: bytes, old: bytes, new: bytes) -> bytes:

@@ -135,11 +135,13 @@ class Lab(World):
         return [self.commit(sha) for sha in self._rows(number, "%H")]
 
     def _pushes(self) -> list[dict[str, Any]]:
-        """Whoever opened a request pushed its branch, and so did whoever committed to it."""
+        """Whoever opened a request made its branch, and whoever else committed to it pushed."""
         found = []
         for number, each in self.merges.items():
-            makers = {each["author"]["username"], *(self.logins[one] for one in self._rows(number, "%ce"))}
-            found += [self.event(login, each["source_branch"]) for login in sorted(makers)]
+            branch, author, when = each["source_branch"], each["author"]["username"], each["created_at"]
+            others = {self.logins[one] for one in self._rows(number, "%ce")} - {author}
+            found += [self.event(login, branch, when) for login in sorted(others)]
+            found.append(self.event(author, branch, when, action="created"))
         return found
 
     def _list(self, query: dict[str, str]) -> list[dict[str, Any]]:

@@ -73,6 +73,11 @@ class Description:
         if "request" in operation:
             self._validate(_nullable(operation["request"]), body)
 
+    def lists(self, method: str, template: str) -> bool:
+        """Whether the operation answers with a list."""
+        answer = self._paths[template][method.lower()]["responses"].get("200", {})
+        return (answer.get("schema") or {}).get("type") == "array"
+
     def check_answer(self, method: str, template: str, status: int, body: Any) -> None:
         answers = self._paths[template][method.lower()]["responses"]
         schema = answers[str(status)]["schema"]

@@ -48,7 +48,8 @@ class World:
             self.version(OLD, "2026-11-20T09:00:00.000Z"),
         ]
         self.notes: list[dict[str, Any]] = []
-        self.events = [self.event("dana", "retrain")]
+        self.events = [self.created("dana")]
+        self.lower: list[dict[str, Any]] = []
         self.settings: dict[str, Any] = dict(SAFE)
         self.open: list[dict[str, Any]] = []
         self.closed: list[dict[str, Any]] = []
@@ -66,7 +67,7 @@ class World:
         on("GET", REVIEWERS, lambda _: (200, self.reviewers))
         on("GET", VERSIONS, lambda _: (200, self.versions))
         on("GET", NOTES, lambda _: (200, self.notes))
-        on("GET", EVENTS, lambda _: (200, self.events))
+        on("GET", EVENTS, lambda asked: (200, self._pushed_to(int(asked.places[0]))))
         on("GET", SETTINGS, lambda _: (200, self.settings))
         on("GET", "/users/{id}", lambda asked: (200, self._page(int(asked.places[0]))))
         on("GET", "/user", lambda _: (200, self._page(self.account)))
@@ -116,9 +117,20 @@ class World:
         when = {"created_at": "2026-11-21T08:00:00.000Z", "updated_at": "2026-11-21T08:00:00.000Z"}
         return self._example("Note", id=number, author=author, body=body, system=system, **when)
 
-    def event(self, login: str | None, ref: str | None) -> dict[str, Any]:
-        data = self._example("PushEventPayload", ref=ref, ref_type="branch", action="pushed")
-        return self._example("Event", action_name="pushed to", author_username=login, push_data=data)
+    def event(
+        self, login: str | None, ref: str | None, when: str = "2026-11-20T08:00:00.000Z", **data: Any
+    ) -> dict[str, Any]:
+        known = {"ref_type": "branch", "action": "pushed", "commit_from": None, "commit_to": None}
+        said = self._example("PushEventPayload", **{**known, "ref": ref, **data})
+        named = {"action_name": "pushed to", "author_username": login, "created_at": when}
+        return self._example("Event", push_data=said, **named)
+
+    def created(self, login: str | None, when: str = "2026-11-20T07:00:00.000Z") -> dict[str, Any]:
+        """The push that created the branch of the request."""
+        return self.event(login, "retrain", when, action="created", commit_to=OLD)
+
+    def _pushed_to(self, project: int) -> list[dict[str, Any]]:
+        return self.events if project == self.merged["source_project_id"] else []
 
     def _page(self, number: int) -> dict[str, Any]:
         login = LOGINS.get(number, "someone")
@@ -140,7 +152,9 @@ class World:
         self.closed.append(found | {"state": "closed"})
 
     def _from(self, query: dict[str, str]) -> list[dict[str, Any]]:
-        """The open merge requests, or all, or those of a branch."""
+        """The open merge requests, or all, or those of a branch, or those that were merged into one."""
+        if query.get("state") == "merged":
+            return [each for each in self.lower if each["target_branch"] == query["target_branch"]]
         branch = query.get("source_branch")
         rows = [*self.open, *(self.closed if query.get("state") == "all" else ())]
         return [each for each in rows if branch in {None, each["source_branch"]}]

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from ordain.adapters.forges import github, gitlab
-from ordain.adapters.forges.gitlab_answers import ApprovalSettings
+from ordain.adapters.forges.gitlab_types import ApprovalSettings
 from ordain.adapters.forges.guard import Limits
 from ordain.adapters.forges.reading import MOST
 

@@ -202,64 +202,10 @@ def test_evidence_that_may_not_be_seen_is_named(status: int, gitlab: GitLab, git
     assert asked(gitlab).unsafe == ("approval-settings-not-readable", "pushes-not-listed")
 
 
-def test_whoever_pushed_is_known(gitlab: GitLab, gitlab_world: World) -> None:
-    note, event = gitlab_world.note, gitlab_world.event
-    gitlab_world.notes = [
-        note(1, "ravi", "added 2 commits\n\n<ul>…</ul>", system=True),
-        note(2, "mei", "added 1 commit: as I asked"),  # written by hand
-        note(3, "omar", "approved this merge request", system=True),
-        note(4, None, "added 1 commit", system=True),
-    ]
-    gitlab_world.events = [
-        event("lee", "retrain"),
-        event("kim", "other"),
-        event("bulk", None),
-        event(None, "retrain"),
-    ]
-    assert asked(gitlab).pushers == ("", "bulk", "dana", "lee", "ravi")
-    (query,) = [each.query for each in gitlab_world.server.asked if each.path.endswith("/events")]
-    assert (query["action"], query["after"]) == ("pushed", "2026-10-21")
-
-
-def test_a_push_by_an_account_that_is_gone_is_somebodys(gitlab: GitLab, gitlab_world: World) -> None:
-    note, event = gitlab_world.note, gitlab_world.event
-    for told in ("notes", "events"):
-        gitlab_world.notes = [note(4, None, "added 1 commit", system=True)] if told == "notes" else []
-        gitlab_world.events = [event(None, "retrain")] if told == "events" else []
-        assert asked(gitlab).pushers == ("", "dana")
-
-
-def test_whoever_pushed_to_a_fork_is_known_from_its_own_events(gitlab: GitLab, gitlab_world: World) -> None:
-    gitlab_world.merged |= {"source_project_id": 43}
-    gitlab_world.events = [gitlab_world.event("ravi", "retrain")]
-    found = asked(gitlab)
-    assert (found.pushers, found.unsafe) == (("dana", "ravi"), ())
-    (path,) = [each.path for each in gitlab_world.server.asked if each.path.endswith("/events")]
-    assert path.endswith("/projects/43/events")
-
-
-def test_a_fork_that_tells_nothing_makes_the_word_unusable(gitlab: GitLab, gitlab_world: World) -> None:
-    gitlab_world.merged |= {"source_project_id": 43}
-    gitlab_world.server.faulty["GET", EVENTS] = Fault(
-        status=404, body=b'{"message": "404 Project Not Found"}'
-    )
-    assert asked(gitlab).unsafe == ("pushes-not-listed",)
-    gitlab_world.merged |= {"source_project_id": None}
-    found = asked(gitlab)
-    assert (found.pushers, found.unsafe) == (("", "dana"), ("pushes-not-listed",))
-
-
 def test_all_pages_are_read(gitlab: GitLab, gitlab_world: World) -> None:
     gitlab_world.notes = [gitlab_world.note(n, f"p-{n}", "added 1 commit", system=True) for n in range(250)]
     assert len(asked(gitlab).pushers) == 251
     assert gitlab_world.server.count("GET", NOTES) == 3
-
-
-def test_more_pushes_than_can_be_looked_at_are_no_evidence(gitlab: GitLab, gitlab_world: World) -> None:
-    gitlab_world.events = [gitlab_world.event("lee", "retrain")] * 5001
-    gitlab_world.server.description.check_answer = lambda *_: None  # type: ignore[method-assign]
-    found = asked(gitlab)
-    assert found.unsafe == ("pushes-not-listed",)
 
 
 @pytest.mark.parametrize("login", ["mei\n", "", "mei mei", "me" + "\u0456", "-mei", "*"])

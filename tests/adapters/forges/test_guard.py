@@ -267,7 +267,7 @@ def test_what_the_description_does_not_have_is_refused(
 @pytest.mark.parametrize("body", [b'{"items": 5}', b'{"items": null}', b'{"items": 1.5, "total_count": 1}'])
 def test_one_value_in_the_place_of_a_list_is_refused(body: bytes, once: GitHub, github_world: World) -> None:
     github_world.server.faults = [Fault(status=200, body=body)]
-    with pytest.raises(UserError, match="describes a list"):
+    with pytest.raises(UserError, match="otherwise than its API describes"):
         ask(once)
 
 

@@ -5,7 +5,7 @@ PyGithub's own objects fill gaps by asking again; a row holds what one answer sa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +16,7 @@ from github.Requester import HTTPSRequestsConnectionClass, Requester
 
 from ordain.adapters.forges.guard import Guard, session
 from ordain.adapters.forges.place import Place, Token
-from ordain.errors import UserError
+from ordain.adapters.forges.reading import read
 
 VERSION = "2022-11-28"
 _PAGE = 100
@@ -27,6 +27,7 @@ class GuardedRequester(Requester):
     """PyGithub's requester, which sends everything through one guarded connection."""
 
     def __init__(self, place: Place, token: Token, guard: Guard) -> None:
+        self._place = place
         self._connection = _Connection(place, guard)
         super().__init__(
             auth=Auth.Token(token.secret),
@@ -50,17 +51,8 @@ class GuardedRequester(Requester):
         return super().requestJson(verb, url, **(given | ours))
 
     def rows(self, url: str, query: dict[str, str]) -> Iterator[Any]:
-        """The rows of all pages, as they were sent.
-
-        Raises:
-            UserError: when what is there is no list.
-        """
-        try:
-            for row in PaginatedList(_Row, self, url, dict(query)):
-                yield row.raw_data
-        except TypeError:  # PyGithub takes whatever it is given for a list
-            what = "GitHub answers with one value where its API describes a list"
-            raise UserError(what, fix="check that the address is the forge's own") from None
+        """The rows of all pages, as they were sent."""
+        return (row.raw_data for row in _Rows(self._place, self, url, query))
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -75,6 +67,17 @@ class _Row(NonCompletableGithubObject):
 
     def _useAttributes(self, attributes: dict[str, Any]) -> None:  # noqa: N802 - PyGithub's name
         pass
+
+
+class _Rows(PaginatedList[_Row]):
+    """Rows of pages that are lists of objects, and nothing else that PyGithub would take for one."""
+
+    def __init__(self, place: Place, requester: GuardedRequester, url: str, query: Mapping[str, str]) -> None:
+        self._place = place
+        super().__init__(_Row, requester, url, dict(query))
+
+    def _getPage(self, data: Any, headers: Any) -> list[_Row]:  # noqa: N802 - PyGithub's name
+        return super()._getPage(read(self._place, data, list[dict[str, Any]]), headers)
 
 
 class _Connection(HTTPSRequestsConnectionClass):

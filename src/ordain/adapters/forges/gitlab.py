@@ -8,14 +8,23 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import Any, TypeVar
 from urllib.parse import quote
 
-from gitlab import Gitlab
-
 from ordain.adapters.forges.gitlab_answers import (
+    beginning,
+    chosen,
+    concerns,
+    creates,
+    merged_here,
+    open_here,
+    opened,
+    page,
+    request,
+)
+from ordain.adapters.forges.gitlab_client import Client, if_allowed
+from ordain.adapters.forges.gitlab_types import (
     Account,
     Approvals,
     ApprovalSettings,
@@ -28,28 +37,21 @@ from ordain.adapters.forges.gitlab_answers import (
     PushEvent,
     Reviewer,
     Version,
-    chosen,
-    merged_here,
-    open_here,
-    opened,
-    page,
-    request,
 )
-from ordain.adapters.forges.guard import Clock, ForgeError, Guard, Limits, session
+from ordain.adapters.forges.guard import Clock, ForgeError, Guard, Limits
 from ordain.adapters.forges.place import Place, Token
-from ordain.adapters.forges.reading import MOST, bounded, instant, read, undrafted
+from ordain.adapters.forges.reading import MOST, instant, read, undrafted
 from ordain.core import gitnames
 from ordain.core.people.request import READY, Draft, Opened, Request, Status, StatusState, first_line, marked
 from ordain.errors import UserError
 
 COMMENT_LIMIT = 1_000_000  # characters
 _STATUS_LIMIT = 255
-_PAGE = 100
 _STATES: Mapping[StatusState, str] = {"pending": "pending", "success": "success", "failure": "failed"}
 _EVENT = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
-# Pushes before the request was opened count too, if they are not older than this.
-_BEFORE = dt.timedelta(days=30)
+# GitLab tells events by whole days of its own time zone; none of these is missed by a request's last day.
+_DAYS = dt.timedelta(days=2)
 
 # What a token needs for a request, by method and path; the first match holds.
 PERMISSIONS = (
@@ -57,8 +59,6 @@ PERMISSIONS = (
     (r"GET .*", "the scope read_api and the Reporter role"),
     (r".*", "the scope api and the Developer role"),
 )
-
-Answer = TypeVar("Answer")
 
 
 class GitLab:
@@ -74,12 +74,7 @@ class GitLab:
     ) -> None:
         self._place = place
         self._guard = Guard(place, PERMISSIONS, limits or Limits(), clock or Clock())
-        self._gitlab = Gitlab(
-            place.origin,
-            oauth_token=token.secret,  # as a bearer, which GitLab takes for every kind of token
-            user_agent="ordain",
-            session=session(self._guard),
-        )
+        self._client = Client(place, token, self._guard)
 
     def merged_as(self, commit: str) -> Request | None:
         """The merge request that became this commit by a merge, a squash or a fast-forward.
@@ -90,7 +85,7 @@ class GitLab:
         self._guard.begin()
         project = self._project()
         try:
-            candidates = self._rows(
+            candidates = self._client.rows(
                 f"{_path(project)}/repository/commits/{commit}/merge_requests", MergeRequest
             )
         except ForgeError as refused:
@@ -100,7 +95,7 @@ class GitLab:
         candidate = chosen(candidates, self._place, project, commit)
         if candidate is None:
             return None
-        merged = self._one(f"{_path(project)}/merge_requests/{candidate.iid}", MergeRequest)
+        merged = self._client.one(f"{_path(project)}/merge_requests/{candidate.iid}", MergeRequest)
         same = (merged.iid, merged.became) == (candidate.iid, candidate.became)
         if not (same and merged_here(merged, self._place, project) and self._leads(project, merged, commit)):
             return None
@@ -124,7 +119,7 @@ class GitLab:
         ends = {"source_branch": gitnames.ref(draft.branch), "target_branch": gitnames.ref(draft.base)}
         self._guard.begin()
         path = f"{_path(self._project())}/merge_requests"
-        there = self._rows(path, MergeRequest, state="opened", **ends)
+        there = self._client.rows(path, MergeRequest, state="opened", **ends)
         if not there:
             wanted = {
                 "title": f"Draft: {draft.title}" if draft.draft else draft.title,
@@ -133,10 +128,12 @@ class GitLab:
                 "remove_source_branch": True,
             }
             try:
-                made = self._gitlab.http_post(path, post_data={**ends, **wanted})
+                made = self._client.gitlab.http_post(path, post_data={**ends, **wanted})
                 there = [read(self._place, made, MergeRequest)]
             except ForgeError:
-                there = self._rows(path, MergeRequest, state="opened", **ends)  # somebody else was quicker
+                there = self._client.rows(
+                    path, MergeRequest, state="opened", **ends
+                )  # somebody else was quicker
                 if not there:
                     raise
         return page(self._place, there[0].iid)
@@ -145,7 +142,7 @@ class GitLab:
         """The open merge requests with a label, by number."""
         self._guard.begin()
         path = f"{_path(self._project())}/merge_requests"
-        rows = self._rows(path, MergeRequest, state="opened", labels=label)
+        rows = self._client.rows(path, MergeRequest, state="opened", labels=label)
         ours = [each for each in rows if label in each.labels]
         return tuple(opened(self._place, each) for each in sorted(ours, key=lambda each: each.iid))
 
@@ -153,17 +150,19 @@ class GitLab:
         """Take the draft mark off, which GitLab reads from the title."""
         self.comment(number, READY, why)
         path = f"{_path(self._project())}/merge_requests/{number}"
-        if (found := self._one(path, MergeRequest)).draft:
-            self._gitlab.http_put(path, post_data={"title": undrafted(found.title)})
+        if (found := self._client.one(path, MergeRequest)).draft:
+            self._client.gitlab.http_put(path, post_data={"title": undrafted(found.title)})
 
     def requested(self, branch: str, base: str) -> bool:
         """Whether a branch of this project ever had a merge request into a base."""
         ends = {"source_branch": gitnames.ref(branch), "target_branch": gitnames.ref(base)}
         self._guard.begin()
-        return bool(self._rows(f"{_path(self._project())}/merge_requests", MergeRequest, state="all", **ends))
+        return bool(
+            self._client.rows(f"{_path(self._project())}/merge_requests", MergeRequest, state="all", **ends)
+        )
 
     def _open_here(self, project: int, number: int) -> MergeRequest | None:
-        found = self._one(f"{_path(project)}/merge_requests/{number}", MergeRequest)
+        found = self._client.one(f"{_path(project)}/merge_requests/{number}", MergeRequest)
         return found if found.iid == number and open_here(found, self._place, project) else None
 
     def comment(self, number: int, marker: str, body: str) -> None:
@@ -171,25 +170,25 @@ class GitLab:
         text = marked(marker, body, COMMENT_LIMIT)
         self._guard.begin()
         path = f"{_path(self._project())}/merge_requests/{number}/notes"
-        own = self._one("/user", Account).id
+        own = self._client.one("/user", Account).id
         ours = [
             each
-            for each in self._rows(path, Note, sort="asc", order_by="created_at")
+            for each in self._client.rows(path, Note, sort="asc", order_by="created_at")
             if each.body.startswith(first_line(marker)) and each.author is not None and each.author.id == own
         ]
         if not ours:
-            self._gitlab.http_post(path, post_data={"body": text})
+            self._client.gitlab.http_post(path, post_data={"body": text})
         elif ours[0].body != text:
-            self._gitlab.http_put(f"{path}/{ours[0].id}", post_data={"body": text})
+            self._client.gitlab.http_put(f"{path}/{ours[0].id}", post_data={"body": text})
         for extra in ours[1:]:
-            self._gitlab.http_delete(f"{path}/{extra.id}")
+            self._client.gitlab.http_delete(f"{path}/{extra.id}")
 
     def status(self, commit: str, statuses: Sequence[Status]) -> None:
         """Set the statuses that the commit does not have yet, by their name."""
         gitnames.object_id(commit)
         self._guard.begin()
         path = _path(self._project())
-        rows = self._rows(f"{path}/repository/commits/{commit}/statuses", CommitStatus)
+        rows = self._client.rows(f"{path}/repository/commits/{commit}/statuses", CommitStatus)
         known = {each.name: (each.status, each.description or "", each.target_url or "") for each in rows}
         for each in statuses:
             wanted = (_STATES[each.state], each.description[:_STATUS_LIMIT], each.url or "")
@@ -197,7 +196,8 @@ class GitLab:
                 named = zip(("state", "description", "target_url"), wanted, strict=True)
                 said = {name: text for name, text in named if text}
                 self._guard.begin_write()
-                self._gitlab.http_post(f"{path}/statuses/{commit}", post_data={"name": each.name, **said})
+                posted = {"name": each.name, **said}
+                self._client.gitlab.http_post(f"{path}/statuses/{commit}", post_data=posted)
 
     def dispatch(self, event: str, payload: Mapping[str, str]) -> None:
         """Start a pipeline of the base branch with `ORDAIN_EVENT` and the payload as `ORDAIN_…` variables."""
@@ -208,16 +208,16 @@ class GitLab:
         variables = [{"key": f"ORDAIN_{name.upper()}", "value": text} for name, text in entries.items()]
         self._guard.begin()
         path = f"{_path(self._project())}/pipeline"
-        self._gitlab.http_post(path, post_data={"ref": self._place.base, "variables": variables})
+        self._client.gitlab.http_post(path, post_data={"ref": self._place.base, "variables": variables})
 
     def close(self) -> None:
         """Let go of the connections."""
-        self._gitlab.session.close()
+        self._client.gitlab.session.close()
 
     def _project(self) -> int:
         """The project's number, once it has answered to its name."""
         name = self._place.repository
-        project = self._one(f"/projects/{quote(name, safe='')}", Project)
+        project = self._client.one(f"/projects/{quote(name, safe='')}", Project)
         if project.path_with_namespace.casefold() != name.casefold():
             fix = "give the project's present address"
             raise UserError(f"GitLab answers for another project than {name}", fix=fix)
@@ -227,65 +227,49 @@ class GitLab:
         """Whether a commit is what a merge request became, or one that it was fast-forwarded over."""
         if merged.became == commit:
             return True
-        rows = self._rows(f"{_path(project)}/merge_requests/{merged.iid}/commits", Commit)
+        rows = self._client.rows(f"{_path(project)}/merge_requests/{merged.iid}/commits", Commit)
         return any(each.id == commit for each in rows)
 
     def _evidence(self, project: int, merged: MergeRequest) -> Evidence:
         path = f"{_path(project)}/merge_requests/{merged.iid}"
-        approvals = self._one(f"{path}/approvals", Approvals)
-        reviewers = self._rows(f"{path}/reviewers", Reviewer)
+        approvals = self._client.one(f"{path}/approvals", Approvals)
+        reviewers = self._client.rows(f"{path}/reviewers", Reviewer)
         involved = [*(each.user for each in approvals.approved_by), *(each.user for each in reviewers)]
+        pushes = if_allowed(lambda: self._pushes(merged))
         return Evidence(
             merged=merged,
             approvals=approvals,
             reviewers=reviewers,
-            versions=self._rows(f"{path}/versions", Version),
-            notes=self._rows(f"{path}/notes", Note, sort="asc", order_by="created_at"),
-            pushes=self._pushes(merged),
-            settings=self._settings(project),
-            bots={each.id: self._one(f"/users/{each.id}", Account).bot for each in involved if each},
+            versions=self._client.rows(f"{path}/versions", Version),
+            notes=self._client.rows(f"{path}/notes", Note, sort="asc", order_by="created_at"),
+            pushes=pushes,
+            lower=if_allowed(lambda: self._lower(merged, pushes)) if pushes else [],
+            settings=if_allowed(lambda: self._client.one(f"{_path(project)}/approvals", ApprovalSettings)),
+            bots={each.id: self._client.one(f"/users/{each.id}", Account).bot for each in involved if each},
         )
 
-    def _settings(self, project: int) -> ApprovalSettings | None:
-        try:
-            return self._one(f"{_path(project)}/approvals", ApprovalSettings)
-        except ForgeError as refused:
-            if refused.status in {403, 404}:
-                return None
-            raise
-
     def _pushes(self, merged: MergeRequest) -> list[PushEvent] | None:
-        """Pushes to the branch's project, a fork perhaps, while it was worked on; None when they are not
-        told, or too many.
-        """
-        source = merged.source_project_id
-        if source is None:
+        """Pushes to the source branch, from the newest to its creation; None where that is not among them."""
+        if merged.source_project_id is None:
             return None
-        created = instant(merged.created_at)
-        since = {} if created is None else {"after": (created - _BEFORE).strftime("%Y-%m-%d")}
-        try:
-            rows = self._pages(f"{_path(source)}/events", {"action": "pushed", **since})
-            found = list(islice(rows, MOST + 1))
-        except ForgeError as refused:
-            if refused.status in {403, 404}:
-                return None
-            raise
-        return None if len(found) > MOST else [read(self._place, each, PushEvent) for each in found]
+        query, end = {"action": "pushed", "sort": "desc"}, instant(merged.merged_at)
+        if end is not None:
+            query["before"] = (end + _DAYS).strftime("%Y-%m-%d")
+        found = []
+        for row in islice(self._client.pages(f"{_path(merged.source_project_id)}/events", query), MOST):
+            push = read(self._place, row, PushEvent)
+            if concerns(push, merged):
+                found.append(push)
+            if creates(push, merged):
+                return found
+        return None
 
-    def _one(self, path: str, kind: type[Answer]) -> Answer:
-        return read(self._place, self._gitlab.http_get(path), kind)
-
-    def _rows(self, path: str, kind: type[Answer], **query: str) -> list[Answer]:
-        return [read(self._place, each, kind) for each in bounded(self._place, self._pages(path, query))]
-
-    def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[Any]:
-        rows = self._gitlab.http_list(path, query_data=dict(query), iterator=True, per_page=_PAGE)
-        try:
-            yield from rows
-        except KeyError:  # python-gitlab takes whatever it is given for a list
-            what = "GitLab answers with one value where its API describes a list"
-            raise UserError(what, fix="check that the address is the forge's own") from None
+    def _lower(self, merged: MergeRequest, pushes: Sequence[PushEvent]) -> list[MergeRequest]:
+        """Merged requests into the source branch that were touched since it was created."""
+        path = f"{_path(merged.source_project_id)}/merge_requests"
+        ends = {"state": "merged", "target_branch": merged.source_branch}
+        return self._client.rows(path, MergeRequest, **ends, updated_after=beginning(pushes).isoformat())
 
 
-def _path(project: int) -> str:
+def _path(project: int | None) -> str:
     return f"/projects/{project}"

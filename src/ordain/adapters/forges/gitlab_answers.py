@@ -1,170 +1,21 @@
-"""What GitLab answers, and what it amounts to. Pure: everything was asked for before.
-
-Field names follow GitLab's published description of its REST API, version 4.
-"""
+"""What GitLab's answers amount to. Pure: everything was asked for before."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 
+from ordain.adapters.forges.gitlab_types import Account, Evidence, MergeRequest, PushEvent, Version
 from ordain.adapters.forges.place import Place
-from ordain.adapters.forges.reading import Part, commit_id, distinct, instant, login, stamp, title
-from ordain.core.people.request import Opened, Request, Review
+from ordain.adapters.forges.reading import commit_id, distinct, instant, login, stamp, title
+from ordain.core.people.request import Hand, Opened, Request, Review
 
 # A system note that a push leaves on a merge request; nobody can write one by hand.
 _PUSHED = re.compile(r"added \d+ (new )?commits?\b")
-
-
-class Account(Part, frozen=True, kw_only=True):
-    """A user. `bot` is told by the user's own page only."""
-
-    id: int
-    username: str | None = None
-    bot: bool = False
-
-
-class Project(Part, frozen=True, kw_only=True):
-    """A project."""
-
-    id: int
-    path_with_namespace: str
-
-
-class MergeRequest(Part, frozen=True, kw_only=True):
-    """A merge request.
-
-    Attributes:
-        sha: newest commit of the source branch.
-        merge_commit_sha: None when it was merged without a merge commit.
-        squash_commit_sha: None unless it was squashed.
-        source_project_id: None when the fork is gone.
-    """
-
-    iid: int
-    title: str
-    state: str
-    target_branch: str
-    source_branch: str
-    target_project_id: int
-    created_at: str
-    sha: str | None = None
-    source_project_id: int | None = None
-    author: Account | None = None
-    labels: tuple[str, ...] = ()
-    merge_user: Account | None = None
-    merged_by: Account | None = None
-    merged_at: str | None = None
-    merge_commit_sha: str | None = None
-    squash_commit_sha: str | None = None
-    draft: bool = False
-
-    @property
-    def became(self) -> str | None:
-        """The commit on the target branch: merge, else squash, else fast-forward."""
-        return self.merge_commit_sha or self.squash_commit_sha or self.sha
-
-
-class Approval(Part, frozen=True, kw_only=True):
-    """One approval that stands. `approved_at`: absent before GitLab 17."""
-
-    user: Account | None = None
-    approved_at: str | None = None
-
-
-class Approvals(Part, frozen=True, kw_only=True):
-    """The approvals of a merge request that stand."""
-
-    approved_by: tuple[Approval, ...] = ()
-
-
-class Reviewer(Part, frozen=True, kw_only=True):
-    """Somebody who was asked to review, and how far they are."""
-
-    state: str
-    user: Account | None = None
-
-
-class Commit(Part, frozen=True, kw_only=True):
-    """A commit of a merge request."""
-
-    id: str
-
-
-class Version(Part, frozen=True, kw_only=True):
-    """The source branch after one push."""
-
-    head_commit_sha: str | None = None
-    created_at: str | None = None
-
-
-class Note(Part, frozen=True, kw_only=True):
-    """A comment, or what GitLab itself noted of somebody's doing."""
-
-    id: int
-    body: str = ""
-    system: bool = False
-    author: Account | None = None
-
-
-class Pushed(Part, frozen=True, kw_only=True):
-    """What was pushed. `ref`: None when several branches were pushed at once."""
-
-    ref: str | None = None
-
-
-class PushEvent(Part, frozen=True, kw_only=True):
-    """One push to the project."""
-
-    author_username: str | None = None
-    push_data: Pushed | None = None
-
-
-class CommitStatus(Part, frozen=True, kw_only=True):
-    """A status of a commit."""
-
-    name: str
-    status: str
-    description: str | None = None
-    target_url: str | None = None
-
-
-class ApprovalSettings(Part, frozen=True, kw_only=True):
-    """The project's settings for approvals. None: never set."""
-
-    reset_approvals_on_push: bool | None = None
-    disable_overriding_approvers_per_merge_request: bool | None = None
-    merge_requests_author_approval: bool | None = None
-    merge_requests_disable_committers_approval: bool | None = None
-
-    @property
-    def unsafe(self) -> tuple[str, ...]:
-        """The settings that leave an approval unbound to what was reviewed, or let makers approve."""
-        safe = {
-            "reset_approvals_on_push": True,
-            "disable_overriding_approvers_per_merge_request": True,
-            "merge_requests_author_approval": False,
-            "merge_requests_disable_committers_approval": True,
-        }
-        return tuple(name for name, wanted in safe.items() if getattr(self, name) is not wanted)
-
-
-class Evidence(Part, frozen=True, kw_only=True):
-    """All that was answered about one merge request; None where GitLab would not say.
-
-    Attributes:
-        bots: whether each approver's or reviewer's account is one, by id.
-    """
-
-    merged: MergeRequest
-    approvals: Approvals
-    reviewers: Sequence[Reviewer]
-    versions: Sequence[Version]
-    notes: Sequence[Note]
-    pushes: Sequence[PushEvent] | None
-    settings: ApprovalSettings | None
-    bots: Mapping[int, bool]
+# GitLab writes a push down a moment after it.
+_LATE = dt.timedelta(minutes=5)
 
 
 def merged_here(merged: MergeRequest, place: Place, project: int) -> bool:
@@ -190,7 +41,7 @@ def chosen(requests: Sequence[MergeRequest], place: Place, project: int, commit:
 
 def request(place: Place, evidence: Evidence) -> Request:
     """The request that the evidence describes."""
-    merged = evidence.merged
+    merged, hands = evidence.merged, _hands(evidence)
     return Request(
         forge="gitlab",
         repository=place.repository,
@@ -203,7 +54,8 @@ def request(place: Place, evidence: Evidence) -> Request:
         merged_by=_login(merged.merge_user or merged.merged_by),
         merged_at=stamp(merged.merged_at),
         author=_login(merged.author),
-        pushers=_pushers(evidence),
+        pushers=distinct(each.login for each in hands),
+        hands=hands,
         reviews=_reviews(evidence),
         bypasses=(),
         unsafe=_unsafe(evidence),
@@ -265,27 +117,72 @@ def _newest(versions: Sequence[Version], then: dt.datetime | None) -> str | None
     return max(before, key=lambda each: each[0])[1] if before else None
 
 
-def _pushers(evidence: Evidence) -> tuple[str, ...]:
-    """Whoever opened it, whose pushes GitLab noted on it, and who pushed to its branch before.
+def concerns(push: PushEvent, merged: MergeRequest) -> bool:
+    """Whether a push may be one to a request's branch before the merge: to it by name, or to several."""
+    data, when, end = push.push_data, instant(push.created_at), instant(merged.merged_at)
+    over = when is not None and end is not None and when > end + _LATE
+    return data.ref_type == "branch" and data.ref in {merged.source_branch, None} and not over
 
-    An empty name stands for whoever can't be told: an account that is gone, as is a fork's whose project is.
+
+def creates(push: PushEvent, merged: MergeRequest) -> bool:
+    """Whether a push made the branch that a request was opened from, so that none before it counts.
+
+    A branch that was made anew later has an earlier one behind it.
     """
-    branch = evidence.merged.source_branch
-    noted = [each.author for each in evidence.notes if each.system and _PUSHED.match(each.body)]
-    pushed = [
-        each.author_username
-        for each in evidence.pushes or ()
-        if each.push_data is not None and each.push_data.ref in {branch, None}
-    ]
-    gone = [None] if evidence.merged.source_project_id is None else []
-    return distinct(
-        name or "" for name in (*map(_login, [evidence.merged.author, *noted]), *map(login, pushed), *gone)
+    data, when, opened_at = push.push_data, instant(push.created_at), instant(merged.created_at)
+    early = when is not None and opened_at is not None and when <= opened_at + _LATE
+    branch = (data.ref_type, data.ref) == ("branch", merged.source_branch)
+    return branch and data.action == "created" and early
+
+
+def beginning(pushes: Sequence[PushEvent]) -> dt.datetime:
+    """Before this the branch was not there. `pushes`: to it, the one that created it last."""
+    created = instant(pushes[-1].created_at)
+    return dt.datetime.min.replace(tzinfo=dt.UTC) if created is None else created - _LATE
+
+
+def _hands(evidence: Evidence) -> tuple[Hand, ...]:
+    """Whoever opened it, and whoever pushed to its branch since that was created.
+
+    A push that GitLab notes on the request and does not list is a hand in all of it. An empty name stands
+    for whoever can't be told: an account that is gone, as is a fork's whose project is.
+    """
+    pushed = [_hand(each) for each in evidence.pushes or () if each.push_data.action != "removed"]
+    noted = Counter(
+        _login(each.author) or "" for each in evidence.notes if each.system and _PUSHED.match(each.body)
     )
+    unlisted = noted - Counter(each.login for each in pushed)
+    gone = [""] if evidence.merged.source_project_id is None else []
+    whole = [_login(evidence.merged.author) or "", *sorted(unlisted), *gone]
+    return (*(Hand(login=each) for each in whole), *pushed)
+
+
+def _hand(push: PushEvent) -> Hand:
+    """A push to one branch that was there tells what it added; any other may have done anything."""
+    data, name = push.push_data, login(push.author_username) or ""
+    before, after = commit_id(data.commit_from), commit_id(data.commit_to)
+    told = data.action == "pushed" and data.ref is not None
+    return Hand(login=name, before=before, after=after) if told and before and after else Hand(login=name)
 
 
 def _unsafe(evidence: Evidence) -> tuple[str, ...]:
     settings = evidence.settings.unsafe if evidence.settings else ("approval-settings-not-readable",)
-    return distinct([*settings, *(["pushes-not-listed"] if evidence.pushes is None else [])])
+    pushes = [] if evidence.pushes else ["pushes-not-listed"]
+    return distinct([*settings, *pushes, *(["inner-pushes-not-listed"] if _took_in(evidence) else [])])
+
+
+def _took_in(evidence: Evidence) -> bool:
+    """Whether another request may have been merged into the branch, of whose pushers nothing is told here."""
+    if not evidence.pushes:
+        return False  # then not even its own are told
+    since, until = beginning(evidence.pushes), instant(evidence.merged.merged_at)
+
+    def inner(lower: MergeRequest) -> bool:
+        when = instant(lower.merged_at)
+        elsewhere = when is not None and (when < since or (until is not None and when > until + _LATE))
+        return lower.target_branch == evidence.merged.source_branch and not elsewhere
+
+    return evidence.lower is None or any(map(inner, evidence.lower))
 
 
 def _bot(evidence: Evidence, account: Account | None) -> bool:

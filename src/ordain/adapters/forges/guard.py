@@ -32,6 +32,8 @@ _PORTS = {"https": 443, "http": 80}
 # Sent by GitHub with a refusal: the permissions that would do, such as `pull_requests=read`.
 _ACCEPTED = "x-accepted-github-permissions"
 _ACCEPTABLE = re.compile(r"[a-z_]+=[a-z]+([,;] ?[a-z_]+=[a-z]+){0,9}")
+# What is answered by nothing at all (204).
+_SILENT = re.compile(r"DELETE .*|POST .*/dispatches")
 # What the clients would parse for their own ends, and could stumble over.
 _DROPPED = {
     *("x-ratelimit-remaining", "x-ratelimit-limit", "x-ratelimit-reset", "x-oauth-scopes"),
@@ -192,10 +194,9 @@ class Guard(HTTPAdapter):
     def _refusal(
         self, request: requests.PreparedRequest, response: requests.Response, body: bytes
     ) -> ForgeError:
-        status, method = response.status_code, request.method or ""
-        path = urlsplit(request.url or "").path.removeprefix(urlsplit(self._place.api).path)
-        needed = next(words for known, words in self._permissions if re.fullmatch(known, f"{method} {path}"))
-        asked = f"{self._place.title} answers {status} to {method} {visible(path, 200)}"
+        status, operation = response.status_code, self._operation(request)
+        needed = next(words for known, words in self._permissions if re.fullmatch(known, operation))
+        asked = f"{self._place.title} answers {status} to {visible(operation, 200)}"
         if 300 <= status < 400:
             fix = "redirects are not followed; give the repository's present address"
             return ForgeError(asked, status=status, fix=fix)
@@ -210,11 +211,16 @@ class Guard(HTTPAdapter):
         secret = str(request.headers.get("Authorization", "")).rpartition(" ")[2]
         return ForgeError(f"{asked}: {_said(body, secret)}", status=status, fix="see docs/forges.md")
 
+    def _operation(self, request: requests.PreparedRequest) -> str:
+        """Method and path in the API."""
+        path = urlsplit(request.url or "").path.removeprefix(urlsplit(self._place.api).path)
+        return f"{request.method} {path}"
+
     def _tidy(
         self, request: requests.PreparedRequest, response: requests.Response, body: bytes
     ) -> requests.Response:
         """The same response with its body read and checked, without headers that could mislead a client."""
-        if body or response.status_code != 204:
+        if body or response.status_code != 204 or not _SILENT.fullmatch(self._operation(request)):
             try:
                 document = msgspec.json.decode(body)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -21,6 +21,7 @@ MOST = 5000
 _LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}(\[bot\])?")
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _TITLE = 200
+_YEARS = range(1970, 9000)  # away from the ends of Python's calendar, where sums overflow
 # See GitLab's page on draft merge requests.
 _DRAFT = re.compile(r"(\s*(\[draft\]|draft:|\(draft\)))+\s*", re.IGNORECASE)
 
@@ -76,10 +77,10 @@ def distinct(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def instant(text: str | None) -> dt.datetime | None:
-    """An RFC 3339 time; None for what is none, or names no offset."""
+    """An RFC 3339 time; None for what is none, names no offset, or is none of a forge's days."""
     try:
         found = dt.datetime.fromisoformat(text or "")
-        return found.astimezone(dt.UTC) if found.tzinfo else None
+        return found.astimezone(dt.UTC) if found.tzinfo and found.year in _YEARS else None
     except (ValueError, OverflowError):
         return None
 
