@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ordain.adapters.forges.gitlab import GitLab
-from ordain.adapters.forges.gitlab_answers import Account, Approvals, MergeRequest
+from ordain.adapters.forges.gitlab_types import Account, Approvals, MergeRequest
 from ordain.adapters.forges.guard import ForgeError
 from ordain.adapters.forges.reading import login, read
 from ordain.core import gitnames
@@ -22,7 +22,7 @@ class GitLabReviewing(GitLab):
     def account(self) -> str:
         """The login that the token is of; a bot's token is refused, since no bot's approval counts."""
         self._guard.begin()
-        found = self._one("/user", Account)
+        found = self._client.one("/user", Account)
         name = login(found.username)
         if name is None or found.bot:
             what = "this token is of no person: an approval by a bot never counts"
@@ -37,7 +37,7 @@ class GitLabReviewing(GitLab):
         gitnames.object_id(commit)
         self._guard.begin()
         project = self._project()
-        made = self._gitlab.projects.get(project, lazy=True).mergerequests.get(number, lazy=True)
+        made = self._client.gitlab.projects.get(project, lazy=True).mergerequests.get(number, lazy=True)
         try:
             read(self._place, made.approve(sha=commit), Approvals)
         except ForgeError as refused:
@@ -58,4 +58,4 @@ class GitLabReviewing(GitLab):
         return UserError(what, fix=_AGAIN.format(number))
 
     def _newest(self, project: int, number: int) -> str:
-        return self._one(f"/projects/{project}/merge_requests/{number}", MergeRequest).sha or "nothing"
+        return self._client.one(f"/projects/{project}/merge_requests/{number}", MergeRequest).sha or "nothing"
