@@ -158,3 +158,16 @@ class Requests(Proposals, Merges, Dispatches, Protocol):
 
     def status(self, commit: str, statuses: Sequence[Status]) -> None:
         """Make a commit say these; what it already says is not repeated."""
+
+
+class Reviewing(Requests, Protocol):
+    """A forge on which a person approves with a token of their own, bound to the commit that they saw.
+
+    Every method raises as `Merges.merged_as`.
+    """
+
+    def account(self) -> str:
+        """The login that the token is of; UserError for a bot's."""
+
+    def approve(self, number: int, commit: str) -> None:
+        """Approve an open request at its newest commit; UserError when that is another one by now."""

@@ -14,7 +14,6 @@ from tests.adapters.forges.gitlab_world import (
     NOTES,
     NUMBER,
     PROJECT,
-    REQUEST,
     REQUESTS,
     REVIEWERS,
     SETTINGS,
@@ -68,7 +67,6 @@ class Lab(World):
     def merge(self, number: int, merged: str) -> None:
         """The base branch has taken it up by this commit."""
         request = self.request_of(number)
-        self.git("update-ref", f"refs/merge-requests/{number}/head", request["sha"])
         self.merges[number] = request | {
             "state": "merged", "merge_user": self.user("ada-gl"), "merged_at": self._now(),
             "merge_commit_sha": merged,
@@ -81,6 +79,7 @@ class Lab(World):
             request["sha"] = self.git("rev-parse", request["source_branch"])
             if not versions or versions[0]["head_commit_sha"] != request["sha"]:
                 versions.insert(0, self.version(request["sha"], self._now()))
+                self.git("update-ref", f"refs/merge-requests/{number}/head", request["sha"])
         return request
 
     def git(self, *words: str) -> str:
@@ -104,9 +103,8 @@ class Lab(World):
         super()._answer()
         on = self.server.on
         on("GET", PROJECT, lambda _: (200, self.project))
-        on("GET", REQUEST, lambda asked: (200, self.request_of(int(asked.places[1]))))
         on("GET", ASSOCIATED, lambda asked: (200, self._associated(asked.places[1])))
-        on("GET", APPROVALS, lambda asked: (200, {"approved_by": self.given.get(int(asked.places[1]), [])}))
+        on("GET", APPROVALS, lambda asked: (200, {"approved_by": self._given(int(asked.places[1]))}))
         on("GET", COMMITS, lambda asked: (200, self._commits(int(asked.places[1]))))
         on("GET", REVIEWERS, lambda _: (200, []))
         on("GET", VERSIONS, lambda asked: (200, self.pushed[int(asked.places[1])]))
@@ -118,6 +116,12 @@ class Lab(World):
         on("POST", NOTES, self._note)
         on("GET", STATUSES, lambda asked: (200, self.states.get(asked.places[1], [])))
         on("POST", STATUS, self._status)
+
+    def _by_number(self, asked: Asked) -> tuple[int, Any]:
+        return 200, self.request_of(int(asked.places[1]))
+
+    def _given(self, number: int) -> list[dict[str, Any]]:
+        return self.given.setdefault(number, [])
 
     def _associated(self, sha: str) -> list[dict[str, Any]]:
         found = [each for each in map(self.request_of, self.merges) if each["merge_commit_sha"] == sha]

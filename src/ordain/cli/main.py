@@ -24,7 +24,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "plan": ("plan", "Show what would change, and why."),
     "report": ("report", "Keep a request's comment up to date."),
     "retrain": ("retrain", "Open one request with a model trained anew, and why."),
-    "approve": ("approve", "Sign the transitions of a revision with your SSH key."),
+    "approve": ("approve", "Approve the transitions of a revision: sign them, or on GitLab."),
     "promote": ("promote", "Pin a model's release in the next environment."),
     "rollback": ("rollback", "Pin the release that ran before."),
     "reconcile": ("reconcile", "Turn approved state into manifests and ledger."),

@@ -23,7 +23,7 @@ from ordain.core.git import commits
 from ordain.core.gitnames import page_of
 from ordain.core.specs.governance import Policy
 from ordain.errors import UserError
-from ordain.ports import Proposals, Requests
+from ordain.ports import Proposals, Requests, Reviewing
 from ordain.services.judging.workspace import Setting, governed
 from ordain.services.reconciling.order import Collector
 from ordain.services.requests.approve import Approver
@@ -89,10 +89,24 @@ def requests(clone: Repository) -> Callable[[Policy], Requests | None]:
 
         if policy.forge == "local":
             return None
-        address = os.environ.get("ORDAIN_FORGE_URL") or page_of(clone.remote())
-        return connect(policy.forge, address, policy.branch)
+        return connect(policy.forge, _forge_page(clone), policy.branch)
 
     return opened
+
+
+def reviewing(clone: Repository, policy: Policy) -> Reviewing:
+    """The project on GitLab, for whoever approves there with a token of their own; addressed as `requests`.
+
+    Raises:
+        UserError: when there is no token.
+    """
+    from ordain.adapters.forges import reviewing as opened
+
+    return opened(_forge_page(clone), policy.branch)
+
+
+def _forge_page(clone: Repository) -> str:
+    return os.environ.get("ORDAIN_FORGE_URL") or page_of(clone.remote())
 
 
 def approver(key: Path) -> Approver:

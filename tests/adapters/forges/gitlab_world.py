@@ -12,7 +12,7 @@ PROJECT = "/projects/{id}"
 REQUESTS, REQUEST = f"{PROJECT}/merge_requests", f"{PROJECT}/merge_requests/{{merge_request_iid}}"
 COMMITS = f"{REQUEST}/commits"
 ASSOCIATED = f"{PROJECT}/repository/commits/{{sha}}/merge_requests"
-APPROVALS, SETTINGS = f"{REQUEST}/approvals", f"{PROJECT}/approvals"
+APPROVALS, APPROVE, SETTINGS = f"{REQUEST}/approvals", f"{REQUEST}/approve", f"{PROJECT}/approvals"
 REVIEWERS, VERSIONS, EVENTS = f"{REQUEST}/reviewers", f"{REQUEST}/versions", f"{PROJECT}/events"
 NOTES, NOTE = f"{REQUEST}/notes", f"{REQUEST}/notes/{{note_id}}"
 STATUSES, STATUS = f"{PROJECT}/repository/commits/{{sha}}/statuses", f"{PROJECT}/statuses/{{sha}}"
@@ -35,6 +35,8 @@ class World:
 
     def __init__(self, server: StandIn) -> None:
         self.server = server
+        self.account = 9  # whose token it is
+        self.barred: set[str] = set()  # accounts that the project's rules let approve nothing
         self.project = self._example("Project", id=NUMBER, path_with_namespace=NAME)
         self.merged = self.request()
         self.associated: list[dict[str, Any]] = [self.basic(self.merged)]
@@ -68,9 +70,10 @@ class World:
         on("GET", EVENTS, lambda asked: (200, self._pushed_to(int(asked.places[0]))))
         on("GET", SETTINGS, lambda _: (200, self.settings))
         on("GET", "/users/{id}", lambda asked: (200, self._page(int(asked.places[0]))))
-        on("GET", "/user", lambda _: (200, self._page(9)))
+        on("GET", "/user", lambda _: (200, self._page(self.account)))
         on("GET", REQUESTS, lambda asked: (200, self._from(asked.query)))
         on("POST", REQUESTS, self._open)
+        on("POST", APPROVE, self._approve)
         on("POST", NOTES, self._note)
         on("PUT", NOTE, self._edit)
         on("DELETE", NOTE, self._delete)
@@ -164,6 +167,21 @@ class World:
         (found,) = [each for each in self.open if each["iid"] == int(asked.places[1])]
         found |= asked.body | {"draft": asked.body["title"].startswith("Draft: ")}
         return 200, self.request() | found
+
+    def _approve(self, asked: Asked) -> tuple[int, Any]:
+        """Compare, then refuse whoever is barred, was here before, or comes too late; as GitLab does."""
+        there, given = self._by_number(asked)[1], self._given(int(asked.places[1]))
+        if asked.body.get("sha", there["sha"]) != there["sha"]:
+            return 409, {"message": f"SHA does not match HEAD of source branch: {there['sha']}"}
+        login = self._page(self.account)["username"]
+        before = {each["user"]["username"] for each in given}
+        if login in {*before, *self.barred} or there["state"] == "merged":
+            return 401, {"message": "401 Unauthorized"}
+        given.append(self.approval(login, "2026-11-21T11:00:00.000Z"))
+        return 201, {"approved_by": given}
+
+    def _given(self, _: int) -> list[dict[str, Any]]:
+        return self.approved_by
 
     def _note(self, asked: Asked) -> tuple[int, Any]:
         self.notes.append(self.note(100 + len(self.notes), LOGINS[9], asked.body["body"]))

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import Literal
+from typing import Literal, cast
 
 import pytest
 from msgspec.structs import replace
 
 from ordain.adapters.forges.github import GitHub
-from ordain.adapters.forges.gitlab import GitLab
+from ordain.adapters.forges.gitlab_reviewing import GitLabReviewing
 from ordain.adapters.forges.place import Token, place_of
 from ordain.adapters.forges.telling import Teller
 from ordain.core.people.request import Draft, Request, Status
 from ordain.errors import UserError
-from ordain.ports import Requests
+from ordain.ports import Requests, Reviewing
 from tests.adapters.forges import github_world, gitlab_world, scopes
 from tests.adapters.forges.github_world import HEAD, MERGED, OLD
 from tests.adapters.forges.standin import TOKEN, StandIn, standing_in
@@ -94,6 +94,10 @@ GITLAB: dict[str, tuple[Verb, str]] = {
     "status": (
         lambda forge, _: forge.status(HEAD, [ONE]), "opening requests, comments, statuses, pipelines"
     ),
+    "approve": (
+        lambda forge, _: cast("Reviewing", forge).approve(13, gitlab_world.HEAD),
+        "approving as oneself (ordain approve --request 12), by a personal access token",
+    ),
     "tell": (
         lambda _, teller: teller.dispatch("ordain-retrain", {"model": "churn"}),
         "starting a pipeline, as a monitor does",
@@ -130,10 +134,10 @@ class Forge:
             client.close()
         return None
 
-    def _client(self) -> GitHub | GitLab:
+    def _client(self) -> GitHub | GitLabReviewing:
         if self.kind == "gitlab":
             gitlab_world.World(self.server)
-            return GitLab(self.place, Token(TOKEN))
+            return GitLabReviewing(self.place, Token(TOKEN))
         world = github_world.World(self.server)
         world.history.append(world.commit(OLD, None, None))
         world.commits *= 2
@@ -243,8 +247,8 @@ def test_the_jobs_tokens_open_what_they_do_and_no_more(github_: Forge, gitlab_: 
     }  # fmt: skip
     assert "role Developer, scopes `api` and `write_repository`" in pushing
     assert gitlab_.verbs(scopes.gitlab("the scope api and the Developer role")) == {
-        "merged", "listed", "open", "comment", "ready", "status"
-    }  # fmt: skip
+        "merged", "listed", "open", "comment", "ready", "status", "approve"
+    }, "GitLab lets that bot approve too; a bot never counts"  # fmt: skip
 
 
 def jobs() -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ordain.adapters.forges.place import place_of, read_token
 from ordain.core.people.request import ForgeName
-from ordain.ports import Dispatches, Requests
+from ordain.ports import Dispatches, Requests, Reviewing
 
 
 def connect(forge: ForgeName, address: str, base: str) -> Requests:
@@ -24,6 +24,17 @@ def connect(forge: ForgeName, address: str, base: str) -> Requests:
     from ordain.adapters.forges.gitlab import GitLab
 
     return GitLab(place, token)
+
+
+def reviewing(address: str, base: str) -> Reviewing:
+    """A project on GitLab, opened with the token of the environment, which is a reviewer's own.
+
+    Raises:
+        UserError: for what is no address of a project's page, and when there is no token.
+    """
+    from ordain.adapters.forges.gitlab_reviewing import GitLabReviewing
+
+    return GitLabReviewing(place_of("gitlab", address, base), read_token("gitlab"))
 
 
 def teller(forge: ForgeName, address: str, base: str) -> Dispatches:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from ordain.adapters.git import Repository
+from ordain.core import gitnames
 from ordain.core.approvals import attested
 from ordain.core.approvals.approval import pending
 from ordain.core.approvals.attested import Attested, Branch, Observed, observe
@@ -27,6 +28,8 @@ from ordain.services.judging.states import States
 
 HEADS = {"github": "refs/pull/{}/head", "gitlab": "refs/merge-requests/{}/head"}
 SEEN = "refs/ordain/requests/{}"
+# What the collector's own token may see and that of a report or of a reviewer need not.
+HIDDEN = ("approval-settings-not-readable", "pushes-not-listed")
 _LONGEST = 200
 
 
@@ -83,7 +86,7 @@ class Witness:
         if told is None or told.forge != policy.forge or told.base != policy.branch:
             return None
         repository = self._states.repository
-        if not self._fetched(told) or not repository.is_ancestor(commit, told.merged):
+        if not fetched(repository, self._address, told) or not repository.is_ancestor(commit, told.merged):
             return None
         made = self._states.contributing(parent, told.head, policy)
         told = self._with_merger(self._with_makers(told, made), parent, commit, policy)
@@ -130,20 +133,25 @@ class Witness:
             return told
         return replace(told, pushers=tuple(sorted({*told.pushers, told.merged_by or ""})))
 
-    def _fetched(self, told: Request) -> bool:
-        """Whether the request's branch is here, as it was when it was merged."""
-        repository = self._states.repository
-        if repository.find(told.head) is None:
-            try:
-                theirs, ours = HEADS[told.forge].format(told.number), SEEN.format(told.number)
-                repository.fetch(self._address, {theirs: ours})
-            except UserError:
-                return False
-        return repository.find(told.head) is not None
-
     def _covered(self, looked: str, parent: str, policy: Policy) -> tuple[Transition, ...]:
         """What a commit would have changed when it was looked at, seen from where it left the base branch."""
         return transitions_of(self._states, self._past, looked, (parent, policy))
+
+
+def fetched(repository: Repository, address: str, told: Request) -> bool:
+    """Whether a request's branch is here, as it was when it was merged, or as it stands; fetched if need be.
+
+    Raises:
+        RetryLater: when the other side does not answer.
+    """
+    if not gitnames.is_object_id(told.head):  # a branch's name would be whatever that is here
+        return False
+    if repository.find(told.head) is None:
+        try:
+            repository.fetch(address, {HEADS[told.forge].format(told.number): SEEN.format(told.number)})
+        except UserError:
+            return False
+    return repository.find(told.head) is not None
 
 
 def _branch(made: Sequence[Commit], told: Request) -> Branch:

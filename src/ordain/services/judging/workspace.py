@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from ordain.adapters.git import Repository, scratch
 from ordain.adapters.resources import templates
-from ordain.ports import Forge, OpenForge
+from ordain.core.approvals.attested import foreseen
+from ordain.ports import Forge, Merges, OpenForge
 from ordain.services.judging.book import Book, open_book
 from ordain.services.judging.branches import Branches, of_clone
 from ordain.services.judging.ground import Ground, ground
@@ -17,6 +18,7 @@ from ordain.services.judging.judging import Attest, Context, nobody
 from ordain.services.judging.past import Past, evidence_of
 from ordain.services.judging.preview import Preview, preview
 from ordain.services.judging.states import States
+from ordain.services.judging.witness import Witness
 
 
 class Setting(Struct, frozen=True, kw_only=True):
@@ -54,11 +56,20 @@ class Desk(Struct, frozen=True, kw_only=True):
         """The newest commit of the base branch."""
         return self.ground.base
 
-    def preview(self, revision: str) -> Preview:
-        """What reconciling would decide if this revision were merged now."""
+    def preview(self, revision: str, forge: Merges | None = None) -> Preview:
+        """What reconciling would decide if this revision were merged now.
+
+        Args:
+            forge: what knows of merged requests, where its word is to count.
+        """
         self.repository.resolve(revision)
-        context = self.context(Past(self.book.records))
+        past = Past(self.book.records)
+        context = self.context(past, self.hearing(past, forge))
         return preview(self.states, context, self.book.state, (self.base, revision))
+
+    def hearing(self, past: Past, forge: Merges | None) -> Attest:
+        """A forge's word for steps as reconciling would hear it, which nobody signs here."""
+        return Witness(self.states, self.address, forge, past, foreseen).attest if forge else nobody
 
     def context(self, past: Past, attest: Attest = nobody) -> Context:
         """What judging needs beside the commits.

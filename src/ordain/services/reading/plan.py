@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from ordain.adapters import files as disk
 from ordain.adapters.git import Repository, scratch
-from ordain.core.approvals.attested import foreseen
 from ordain.core.decisions import Decision, LedgerState
 from ordain.core.git import commits
 from ordain.core.ledger.ledger import advance
@@ -27,10 +26,9 @@ from ordain.errors import UserError
 from ordain.ports import Merges
 from ordain.services.judging.clone import ground_of
 from ordain.services.judging.judged import Judged, entry_of
-from ordain.services.judging.judging import Attest, Walk, nobody
+from ordain.services.judging.judging import Walk
 from ordain.services.judging.past import Past
 from ordain.services.judging.states import MANIFESTS, States
-from ordain.services.judging.witness import Witness
 from ordain.services.judging.workspace import Desk, Setting, at_base, book_of
 from ordain.services.reading.measurements import measurements
 from ordain.services.training.staleness import Hash, Read, at_commit, in_working_tree, stale_pipelines
@@ -70,7 +68,7 @@ def plan(setting: Setting, revision: str | None, base: str | None, forge: Merges
     with _desk(setting, base) as (desk, point):
         wanted = _wanted(setting.clone, desk.repository, revision)
         past = Past(desk.book.records)
-        walk = Walk(desk.states, desk.context(past, _attest(desk, past, forge)), desk.book.state, desk.base)
+        walk = Walk(desk.states, desk.context(past, desk.hearing(past, forge)), desk.book.state, desk.base)
         passed, unreconciled = _rehearse(walk, past, setting.now)
         judged = _look(walk, desk, wanted)
         instance = _usable(judged)
@@ -114,10 +112,6 @@ def _desk(setting: Setting, base: str | None) -> Iterator[tuple[Desk, Point]]:
             ),
             point,
         )  # fmt: skip
-
-
-def _attest(desk: Desk, past: Past, forge: Merges | None) -> Attest:
-    return Witness(desk.states, desk.address, forge, past, foreseen).attest if forge else nobody
 
 
 def _wanted(clone: Repository, repository: Repository, revision: str | None) -> Wanted:

@@ -7,12 +7,9 @@ from msgspec.structs import replace
 from ordain.core.people.request import Request, standing
 from ordain.core.plans.plan import Plan
 from ordain.ports import Requests
-from ordain.services.judging.witness import AsMerged
+from ordain.services.judging.witness import HIDDEN, AsMerged
 from ordain.services.judging.workspace import Setting
 from ordain.services.reading.plan import plan
-
-# What the collector's own token may see and that of a report need not.
-HIDDEN = ("approval-settings-not-readable", "pushes-not-listed")
 
 
 def plan_request(setting: Setting, forge: Requests, number: int) -> Plan:
