@@ -391,6 +391,13 @@ def test_a_branch_brings_no_module_that_gitlabs_jobs_run_by_name(tmp_path: Path)
         assert "stranger" not in done.stdout, name
 
 
+def test_nor_one_that_githubs_jobs_run_before_steps_with_secrets(tmp_path: Path) -> None:
+    for folder in (HERE, made("github", tmp_path) / ".github"):
+        found = load(folder / "actions/ordain/action.yml")["runs"]["steps"]
+        named = [each["env"] for each in found if each.get("run", "").startswith("python -m ")]
+        assert named == [{"PYTHONSAFEPATH": "1"}] * 2
+
+
 def test_gitlab_is_told_to_run_no_pipeline_of_a_fork(tmp_path: Path) -> None:
     """Which follows the fork's own file, whatever the rules in ours say."""
     setting = "ci_allow_fork_pipelines_to_run_in_parent_project"

@@ -18,13 +18,11 @@ from gitlab import Gitlab
 from ordain.adapters.forges.gitlab_answers import (
     Account,
     Approvals,
-    ApprovalSettings,
     Commit,
     CommitStatus,
     Evidence,
     MergeRequest,
     Note,
-    Project,
     PushEvent,
     Reviewer,
     Version,
@@ -35,6 +33,7 @@ from ordain.adapters.forges.gitlab_answers import (
     page,
     request,
 )
+from ordain.adapters.forges.gitlab_settings import ApprovalSettings, Project
 from ordain.adapters.forges.guard import Clock, ForgeError, Guard, Limits, session
 from ordain.adapters.forges.place import Place, Token
 from ordain.adapters.forges.reading import MOST, bounded, instant, read, undrafted
@@ -88,7 +87,8 @@ class GitLab:
         """
         gitnames.object_id(commit)
         self._guard.begin()
-        project = self._project()
+        described = self._described()
+        project = described.id
         try:
             candidates = self._rows(
                 f"{_path(project)}/repository/commits/{commit}/merge_requests", MergeRequest
@@ -104,13 +104,13 @@ class GitLab:
         same = (merged.iid, merged.became) == (candidate.iid, candidate.became)
         if not (same and merged_here(merged, self._place, project) and self._leads(project, merged, commit)):
             return None
-        return request(self._place, self._evidence(project, merged))
+        return request(self._place, self._evidence(described, merged))
 
     def under_review(self, number: int) -> Request | None:
         """An open merge request into the base branch, with everything that decides how its reviews count."""
         self._guard.begin()
-        project = self._project()
-        found = self._open_here(project, number)
+        project = self._described()
+        found = self._open_here(project.id, number)
         return request(self._place, self._evidence(project, found)) if found else None
 
     def head(self, number: int) -> str | None:
@@ -215,13 +215,16 @@ class GitLab:
         self._gitlab.session.close()
 
     def _project(self) -> int:
-        """The project's number, once it has answered to its name."""
+        return self._described().id
+
+    def _described(self) -> Project:
+        """The project, once it has answered to its name."""
         name = self._place.repository
         project = self._one(f"/projects/{quote(name, safe='')}", Project)
         if project.path_with_namespace.casefold() != name.casefold():
             fix = "give the project's present address"
             raise UserError(f"GitLab answers for another project than {name}", fix=fix)
-        return project.id
+        return project
 
     def _leads(self, project: int, merged: MergeRequest, commit: str) -> bool:
         """Whether a commit is what a merge request became, or one that it was fast-forwarded over."""
@@ -230,19 +233,20 @@ class GitLab:
         rows = self._rows(f"{_path(project)}/merge_requests/{merged.iid}/commits", Commit)
         return any(each.id == commit for each in rows)
 
-    def _evidence(self, project: int, merged: MergeRequest) -> Evidence:
-        path = f"{_path(project)}/merge_requests/{merged.iid}"
+    def _evidence(self, project: Project, merged: MergeRequest) -> Evidence:
+        path = f"{_path(project.id)}/merge_requests/{merged.iid}"
         approvals = self._one(f"{path}/approvals", Approvals)
         reviewers = self._rows(f"{path}/reviewers", Reviewer)
         involved = [*(each.user for each in approvals.approved_by), *(each.user for each in reviewers)]
         return Evidence(
+            project=project,
             merged=merged,
             approvals=approvals,
             reviewers=reviewers,
             versions=self._rows(f"{path}/versions", Version),
             notes=self._rows(f"{path}/notes", Note, sort="asc", order_by="created_at"),
-            pushes=self._pushes(project, merged),
-            settings=self._settings(project),
+            pushes=self._pushes(project.id, merged),
+            settings=self._settings(project.id),
             bots={each.id: self._one(f"/users/{each.id}", Account).bot for each in involved if each},
         )
 
