@@ -275,6 +275,37 @@ def test_the_verdict_always_runs_and_is_green_only_where_all_that_was_needed_suc
 
 
 @pytest.mark.parametrize(
+    ("check", "models", "good"),
+    [
+        ("success", "[]", True),
+        ("success", '["churn"]', False),  # what two requests give together was trained by neither
+        ("failure", "", False),
+        ("cancelled", "", False),
+    ],
+)
+def test_a_merge_queue_gets_its_verdict_and_nothing_with_a_secret_runs_in_it(
+    check: str, models: str, good: bool
+) -> None:
+    content = load(HERE / "workflows/pull-request.yml")
+    assert set(content[True]) == {"pull_request", "merge_group"}, "`on:` is true to YAML 1.1"
+    group = {"merge_group": {"head_sha": "c0ffee"}}
+    told = {"github": {"repository": OURS, "event": group, "ref": "refs/heads/gh-readonly-queue/main/pr-7"}}
+    results = {**dict.fromkeys(DONE, "skipped"), "check": check}
+    needs = {name: {"result": result, "outputs": {}} for name, result in results.items()}
+    needs["check"]["outputs"] = {"models": models}
+    context = {**told, "needs": needs}
+    ran = {name for name, job in content["jobs"].items() if holds(job.get("if"), context, ["success"])}
+    assert ran - {"record"} == {"check", "verdict"}, "`record` follows `train`, which is skipped"
+    (step,) = steps(content["jobs"]["verdict"])
+    assert text(step["env"]["GOOD"], context) == str(good).lower()
+    assert (
+        text(content["concurrency"]["group"], told) == "pull-request-refs/heads/gh-readonly-queue/main/pr-7"
+    )
+    one = {"github": {"event": {"pull_request": {"number": 7}}, "ref": "refs/pull/7/merge"}}
+    assert text(content["concurrency"]["group"], one) == "pull-request-7"
+
+
+@pytest.mark.parametrize(
     ("results", "pushed", "source", "told"),
     [
         (DONE, "", OURS, False),
