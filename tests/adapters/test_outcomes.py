@@ -43,6 +43,13 @@ def test_a_column_that_comes_late_is_a_column(tmp_path: Path) -> None:
     assert set(made.groups) == {"female"}  # a column without a value tells no groups
 
 
+@pytest.mark.parametrize("text", [b'{"id": "a", "label": 1}\n', b'\r\n{"id": "a", "label": 1}\n'])
+def test_a_byte_order_mark_costs_no_line(text: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"\xef\xbb\xbf" + text)
+    made = Labels(tmp_path)
+    assert (len(made), made.corrupt) == (1, 0)
+
+
 @pytest.mark.parametrize("name", ["a.jsonl", "a.csv"])
 @pytest.mark.parametrize("bad", [b"{oops", b'x,"1', b'x,"y"z', b"\xff\xfe,1", b'{"id": "\xff"}', b"[" * 5000])
 def test_a_bad_line_costs_itself_and_is_counted(name: str, bad: bytes, tmp_path: Path) -> None:

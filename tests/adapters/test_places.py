@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ordain.adapters.places import Place, place_of
-from ordain.errors import UserError
+from ordain.errors import RetryLater, UserError
 
 
 @pytest.fixture(params=["path", "file", "memory"])
@@ -22,6 +25,95 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
             memory.rm("/lake", recursive=True)
         return place_of("memory://lake/deep/a.csv", tmp_path)
     return place_of(f"file://{tmp_path}/deep/a.csv" if request.param == "file" else "deep/a.csv", tmp_path)
+
+
+class Web(BaseHTTPRequestHandler):
+    """Serves bytes under any path, with the headers that it is told."""
+
+    status = 200
+    body: bytes = b""
+    more: tuple[tuple[str, str], ...] = ()
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        for name, value in (("Content-Length", str(len(self.body))), *self.more):
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(self.body)
+
+    do_HEAD = do_GET  # noqa: N815 - the name that http.server looks for
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def web() -> Iterator[tuple[type[Web], str]]:
+    handler = type("Handler", (Web,), {})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield handler, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_new_file_of_the_same_size_is_another_version(web: tuple[type[Web], str]) -> None:
+    """Many web servers tell versions apart by their time alone."""
+    handler, address = web
+    place = place_of(f"{address}/day.jsonl", Path())
+    handler.body, handler.more = b"1\n", (("Last-Modified", "Sat, 28 Nov 2026 01:00:00 GMT"),)
+    first = place.fingerprint()
+    assert place.fingerprint() == first
+    handler.more = (("Last-Modified", "Sun, 29 Nov 2026 01:00:00 GMT"),)
+    assert place.fingerprint() != first
+
+
+def test_where_nothing_but_the_size_is_told_no_two_versions_are_the_same(web: tuple[type[Web], str]) -> None:
+    handler, address = web
+    handler.body = b"1\n"
+    place = place_of(f"{address}/day.jsonl", Path())
+    assert place.fingerprint() != place.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "said"),
+    [
+        (404, UserError, "there is nothing here"),
+        (403, UserError, "403"),
+        (503, RetryLater, "did not answer: 503"),
+        (429, RetryLater, "did not answer: 429"),
+    ],
+)
+def test_what_a_web_server_says_is_told_apart(
+    web: tuple[type[Web], str], status: int, error: type[Exception], said: str
+) -> None:
+    handler, address = web
+    handler.status = status
+    place = place_of(f"{address}/day.jsonl?token=hunter2", Path())
+    for ask in (place.fingerprint, place.text, place.open, place.size):
+        with pytest.raises(error, match=said) as caught:
+            ask()
+        assert "hunter2" not in str(caught.value)
+
+
+def test_another_store_that_has_no_such_file_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drivers of object stores name a cause that is their own."""
+    place = place_of("memory://lake/absent.csv", Path())
+
+    def absent(*_: object, **__: object) -> None:
+        raise FileNotFoundError("absent.csv") from KeyError("NoSuchKey")
+
+    monkeypatch.setattr(place.files, "info", absent)
+    with pytest.raises(UserError, match="there is nothing here"):
+        place.size()
+
+
+def test_a_web_server_is_not_written_to(web: tuple[type[Web], str]) -> None:
+    with pytest.raises(UserError, match="can only be read"):
+        place_of(f"{web[1]}/out.csv", Path()).write(b"")
 
 
 def write_half(place: Place) -> None:

@@ -164,3 +164,13 @@ def test_a_table_on_a_terminal(monkeypatch: pytest.MonkeyPatch, quiet: str) -> N
     assert "\x1b]0" not in text
     assert all(len(re.sub(r"\x1b\[[0-9;]*m", "", line)) <= 40 for line in lines)
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", text)
+
+
+@pytest.mark.parametrize("target", ["churn", "churn@", "@production", "a@b@c", "../x@production"])
+def test_a_bundle_is_of_a_model_in_an_environment(
+    target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        run_command(verb("bundle"), [target, "--key", str(tmp_path / "key"), "-C", str(tmp_path)])
+    assert stopped.value.code == 64
+    assert "churn@production" in capsys.readouterr().err

@@ -74,6 +74,21 @@ def test_an_empty_digest_is_no_way_round_verification(
     assert "the approved digest is empty" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["ORDAIN_ARTIFACT", "ORDAIN_RELEASE", "ORDAIN_INTENT"])
+def test_the_pods_digest_is_not_dropped_for_several_artifacts(name: str) -> None:
+    """Of a unit file that gets a second artifact, the approved digest still counts, or nothing is served."""
+    places = [Located(Path("a")), Located(Path("b"))]
+    with pytest.raises(click.UsageError, match="--digest once per artifact"):
+        sources_of(places, (), (), {name: POD[name]})
+    assert len(sources_of(places, (), (), {"ORDAIN_ENVIRONMENT": "production"})) == 2
+
+
+@pytest.mark.parametrize("host", ["", " "])
+def test_an_empty_host_is_not_every_address(host: str) -> None:
+    done = run("x", "--host", host)
+    assert (done.returncode, "--host" in done.stderr) == (64, True)
+
+
 def test_usage_errors_end_with_64() -> None:
     assert run().returncode == 64
     assert run("x", "--port", "99999").returncode == 64

@@ -50,6 +50,19 @@ PROGRAMS = {
 }
 
 
+def test_a_prefix_keeps_the_policies_of_two_repositories_apart() -> None:
+    names = set()
+    for prefix in (None, "churn", "fraud"):
+        files = render_shared("staging", replace(STAGING, admission_prefix=prefix), TEMPLATES)
+        policy, binding = (
+            yaml.safe_load(files[f"staging/_shared/validatingadmissionpolicy{end}.yaml"])
+            for end in ("", "binding")
+        )
+        assert policy["metadata"]["name"] == binding["metadata"]["name"] == binding["spec"]["policyName"]
+        names.add(policy["metadata"]["name"])
+    assert names == {"images.ordain.staging", "images.ordain.churn.staging", "images.ordain.fraud.staging"}
+
+
 def parameters(*images: str) -> dict[str, Any]:
     files = render_admitted("staging", "ml-staging", images, TEMPLATES)
     found: dict[str, Any] = yaml.safe_load(files["staging/_admitted/configmap.yaml"])

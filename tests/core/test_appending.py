@@ -80,6 +80,14 @@ def test_configs_without_settings(config: dict[str, Any]) -> None:
     assert len(made["history"]) == 1
 
 
+def test_a_manifest_need_not_say_what_it_is() -> None:
+    """OCI leaves `mediaType` open in a manifest; what comes out says it."""
+    said, found = json.loads(runtime().manifest), runtime()
+    del said["mediaType"]
+    made = appended(Image(manifest=json.dumps(said).encode(), config=found.config), "churn", FILES, DIGEST)
+    assert json.loads(made.manifest)["mediaType"] == "application/vnd.oci.image.manifest.v1+json"
+
+
 OTHER_LAYER = {"mediaType": "gzip", "digest": "sha256:" + "8" * 64, "size": 5}
 
 

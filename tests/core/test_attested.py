@@ -183,6 +183,13 @@ def test_the_newest_verdict_stands() -> None:
     assert standing([review(bot=True), review(reviewer="")]) == ()
 
 
+def test_an_approval_covers_its_own_commit_whatever_else_was_said_in_that_second() -> None:
+    """Comments on lines are reviews too, at whatever commit was the newest then."""
+    comment = review(state="commented", commit="e" * 40)
+    assert evidence(review(), comment).covers(transition())
+    assert not evidence(review(commit="e" * 40), review(state="commented")).covers(transition())
+
+
 def altered(data: bytes, old: bytes, new: bytes) -> bytes:
     envelope = json.loads(data)
     payload = base64.b64decode(envelope["payload"])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ordain.core.data.batchfiles import format_of, plain, written
+from ordain.core.data.batchfiles import format_of, plain, readable_only, written
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,9 @@ def test_a_names_ending_says_the_format(name: str, kind: str | None, may_be_outp
 
 def test_a_batch_leaves_three_files() -> None:
     assert written("o.csv") == ("o.csv", "o.csv.rejects.jsonl", "o.csv.report.json")
+
+
+@pytest.mark.parametrize("url", ["http://h/o.csv", "https://h/o.csv"])
+def test_a_web_address_can_only_be_read(url: str) -> None:
+    assert readable_only(url)
+    assert not readable_only(url.replace("http", "s3", 1))

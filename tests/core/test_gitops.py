@@ -68,6 +68,21 @@ def permits(document: Object, namespace: str | None) -> bool:
 # --- Argo CD ----------------------------------------------------------------------------------------
 
 
+def test_the_project_permits_a_policy_by_the_prefix_that_its_environment_declares() -> None:
+    plain = forms()
+    environments = {
+        **plain.environments, "staging": replace(plain.environments["staging"], admission_prefix="churn")
+    }  # fmt: skip
+    found = desired(replace(plain, environments=environments), TEMPLATES)
+    target = Target(environment="argocd", model="_shared")
+    assert found[target].intent != FOUND[target].intent
+    project = parse(found[target].files["argocd/_shared/appproject.yaml"])
+    named = [each["name"] for each in project["spec"]["clusterResourceWhitelist"]]
+    assert named.count("images.ordain.churn.staging") == 2
+    assert "images.ordain.staging" not in named
+    assert named.count("images.ordain.production") == 2
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_project_permits_all_that_is_rendered(environment: str) -> None:
     for path, each in applied(environment).items():

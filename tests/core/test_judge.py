@@ -10,11 +10,11 @@ from msgspec.structs import replace
 
 from ordain.core.approvals.approval import POLICY_TARGET, Evidence, pending, policy_subject
 from ordain.core.approvals.judge import BACKWARDS, action_of, judge
-from ordain.core.approvals.merits import COMPARISON
+from ordain.core.approvals.merits import AGAINST, COMPARISON
 from ordain.core.approvals.moves import TOGETHER
 from ordain.core.approvals.step import Step
 from ordain.core.decisions import Decision, Deployed, LedgerState, Pending
-from ordain.core.gating.release import Release
+from ordain.core.gating.release import Baseline, Release
 from ordain.core.gating.verdicts import Verdict
 from ordain.core.reasons import Reason
 from ordain.core.rendering.desired import Desired
@@ -93,7 +93,7 @@ def step(target: Target = CHURN, verdicts: tuple[Verdict, ...] = PASSED, **chang
         "evidence": (),
         "today": TODAY,
         "present": lambda _: True,
-        "judging": COMPARISON,
+        "judging": AGAINST,
     }
     made = Step(**{**fields, **changes})
     waiting = {
@@ -456,6 +456,75 @@ def test_what_has_nothing_to_be_compared_with_or_ran_before_needs_no_comparison(
 
 def test_before_comparisons_were_asked_for_none_was() -> None:
     assert decide(compared(judging=COMPARISON - 1)).approved
+
+
+NO_WORSE = Verdict(
+    gate="non_inferiority.roc_auc", outcome="pass", value=0.01, bound=0.02, interval=(-0.01, 0.03)
+)
+
+
+def against(named: Release, **changes: Any) -> Step:
+    """A step that deploys a record that says it is no worse than another one, while churn@1 runs in
+    production.
+    """
+    baseline = Baseline(
+        release=named.ref.label, artifact=named.artifact, difference=0.01, interval=(-0.01, 0.03)
+    )
+    made = replace(UNCOMPARED, verdicts=(*PASSED, NO_WORSE), baseline=baseline).closed()
+    fields: dict[str, Any] = {
+        "wanted": {CHURN: wanted(CHURN, made), PRODUCTION: RUNNING},
+        "instance": replace(compared().instance, releases={"churn": {2: made}}),
+    }
+    return compared(**{**fields, **changes})
+
+
+OURS = record("churn", verdicts=PASSED)
+WEAK = replace(OURS, number=9, artifact="sha256:" + "9" * 64)
+DISGUISED = {
+    "an old weak one": WEAK,
+    "under another's name": replace(WEAK, number=1),
+    "a name that never ran": replace(OURS, number=9),
+}
+
+
+def test_a_comparison_with_what_runs_counts() -> None:
+    assert decide(against(OURS)).approved
+
+
+@pytest.mark.parametrize("name", DISGUISED)
+def test_a_comparison_with_what_nobody_runs_is_insufficient(name: str) -> None:
+    reason, detail = refusal(against(DISGUISED[name]))
+    assert (reason, "non_inferiority.roc_auc" in detail) == (Reason.GATE_INSUFFICIENT, True)
+    waiver = replace(WAIVER, gate="non_inferiority.roc_auc")
+    decision = decide(against(DISGUISED[name], policy=replace(RULED, waivers=(waiver,))))
+    assert (decision.approved, decision.waivers) == (True, (waiver,))
+    assert decide(against(DISGUISED[name], judging=AGAINST - 1)).approved
+
+
+def test_what_runs_farthest_along_is_compared_with_whatever_the_same_change_says_of_the_way() -> None:
+    """A weak release runs in a side room; whoever leads the way there would compare with that."""
+    aside = wanted(Target(environment="sandbox", model="churn"), WEAK)
+    asked = {each.target: each for each in (against(WEAK).wanted[CHURN], RUNNING, aside)}
+    made = against(WEAK, state=state_of(RUNNING, aside), wanted=asked)
+    way = {"staging": None, "production": "staging"}
+
+    def led(to: str) -> Instance:
+        ways = {**way, "sandbox": to}.items()
+        found = {name: replace(PLAIN, promotes_from=before) for name, before in ways}
+        return replace(made.instance, environments=found)
+
+    beside, behind = led("nowhere"), led("production")
+    for parent, instance in ((beside, beside), (beside, behind), (behind, beside)):
+        assert refusal(replace(made, parent=parent, instance=instance))[0] == Reason.GATE_INSUFFICIENT
+    assert decide(replace(made, parent=behind, instance=behind)).approved
+    none = replace(beside, environments={})
+    assert refusal(replace(made, parent=none, instance=beside))[0] == Reason.GATE_INSUFFICIENT
+
+
+def test_a_record_that_ran_is_not_held_against_what_runs_since() -> None:
+    made = against(WEAK)
+    digest = made.instance.releases["churn"][2].digest
+    assert decide(replace(made, state=state_of(RUNNING, ran={CHURN: {2: digest}}))).approved
 
 
 def test_what_was_made_of_another_declaration_runs_nowhere_at_first() -> None:

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from ordain.core.ledger.ledger import POLICY_TARGET, Record
-from ordain.core.ledger.places import Found, Place, governing, place_of, reigns, standing
+from ordain.core.ledger.places import Found, Place, governing, place_of, reigns, remembered_as, standing
 from tests.core.fleet import POLICY
 from tests.core.test_ledger import A, B, decision, entry
 
@@ -59,3 +59,22 @@ def test_the_newest_base_branch_that_is_there_governs() -> None:
     assert governing((MAIN, TRUNK), {"main": "c1", "trunk": "c2"}) == "trunk"
     assert governing((MAIN, TRUNK), {"main": "c1"}) == "main"
     assert governing((MAIN, TRUNK), {}) is None
+
+
+@pytest.mark.parametrize(
+    ("address", "branch", "place"),
+    [
+        ("", None, "g"),
+        ("", "live", "g in #live"),
+        ("/srv/deploy.git", None, "g in /srv/deploy.git"),
+        ("file:///srv/deploy.git/", None, "g in /srv/deploy.git"),
+        ("/", None, "g in /"),
+        ("git@forge.example:acme/deploy.git", "live", "g in https://forge.example/acme/deploy#live"),
+        ("ssh://git@forge.example:22/acme/deploy/", "live", "g in https://forge.example/acme/deploy#live"),
+        ("https://forge.example/acme/deploy", "live", "g in https://forge.example/acme/deploy#live"),
+    ],
+)
+def test_a_ledger_is_remembered_by_where_it_is_and_not_by_how_that_was_written(
+    address: str, branch: str | None, place: str
+) -> None:
+    assert remembered_as("g", address, branch) == place

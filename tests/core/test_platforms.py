@@ -83,6 +83,27 @@ def test_a_monitor_needs_a_log_that_the_spec_or_the_environment_names(state_file
     assert codes(state_files, WATCH % "", runtime=JOBS) == {"watch-without-log"}
 
 
+def test_a_batch_writes_no_log_that_a_monitor_could_read(state_files: dict[str, bytes]) -> None:
+    watched = BATCH + "\n    monitoring: {watch: {schedule: '30 4 * * *'%s}}"
+    assert codes(state_files, watched % "", LOG % "", JOBS) == {"watch-without-log"}
+    assert codes(state_files, watched % ELSEWHERE, LOG % "", JOBS) == set()
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"), [("local", []), ("gitlab", []), ("github", ["alarms.forge"])]
+)
+def test_monitors_tell_the_forge_whose_jobs_open_requests(
+    state_files: dict[str, bytes], policy: str, expected: list[str]
+) -> None:
+    said = "alarms: {forge: gitlab, repository: 'https://gitlab.com/acme/models', secret: alarms}\n"
+    changed = {
+        "policy.yaml": state_files["policy.yaml"] + f"forge: {policy}\n".encode(),
+        "environments/staging.yaml": state_files["environments/staging.yaml"] + said.encode(),
+    }
+    problems = [each for each in load({**state_files, **changed}).problems if each.code == "other-forge"]
+    assert [each.key for each in problems] == expected
+
+
 @pytest.mark.parametrize(
     ("said", "expected"),
     [

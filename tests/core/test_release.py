@@ -10,6 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ordain.core.approvals.baseline import deployed_baseline
 from ordain.core.decisions import Deployed, LedgerState
 from ordain.core.gating.release import Baseline, Champion, DataRecord, Release, encode
 from ordain.core.gating.verdicts import Verdict
@@ -18,7 +19,6 @@ from ordain.core.reasons import Reason
 from ordain.core.releasing.releasing import (
     Evidence,
     Judgement,
-    deployed_baseline,
     is_same,
     lacks_comparison,
     next_number,
@@ -244,6 +244,13 @@ def test_what_does(change: dict[str, Any]) -> None:
 
 
 ALONE = record_of(EVIDENCE, Judgement(notes=("no baseline yet",)), 2)
+MATCHED = msgspec.structs.replace(
+    RECORD, baseline=Baseline(release="churn@1", artifact="a", difference=0.0, interval=(-0.01, 0.02))
+)
+# What did not pass needs a waiver in any case.
+FAILED = msgspec.structs.replace(
+    MATCHED, verdicts=tuple(msgspec.structs.replace(each, outcome="fail") for each in MATCHED.verdicts)
+)
 RAN = {Target(environment="staging", model="churn"): {2: ALONE.digest}}
 
 
@@ -255,7 +262,10 @@ RAN = {Target(environment="staging", model="churn"): {2: ALONE.digest}}
         (ALONE, ledger(island=1), True),
         (ALONE, ledger(production=None), False),
         (ALONE, LedgerState(deployed=ledger(production=1).deployed, ran=RAN), False),
-        (RECORD, ledger(production=1), False),
+        (RECORD, ledger(production=1), True),
+        (MATCHED, ledger(production=1), False),
+        (MATCHED, ledger(production=1, edge=3), True),
+        (FAILED, ledger(production=1, edge=3), False),
         (ALONE, None, False),
     ],
 )

@@ -180,6 +180,7 @@ CASES: list[tuple[str, str, str, str]] = [
     ("format", M, REPLICAS, BATCH.replace("in.parquet", "in.parquet.gz")),
     ("format", M, REPLICAS, BATCH.replace("out.parquet", "out.csv.gz")),
     ("format", M, REPLICAS, BATCH.replace("out.parquet", "out.pq")),
+    ("read-only no-network", M, REPLICAS, BATCH.replace("file:///srv/data/out", "https://example.org/out")),
     ("kept-answer", M, REPLICAS, BATCH.replace("claim: data", "claim: data, keep: [id, label]")),
     ("kept-answer", M, REPLICAS, BATCH.replace("claim: data", "claim: data, keep: [p_Yes]")),
     ("schedule", M, REPLICAS, BATCH.replace("30 4 * * *", "61 4 * * *")),

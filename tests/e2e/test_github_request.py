@@ -59,7 +59,7 @@ class Hosted:
         }  # fmt: skip
         github.associated = [github.simple(github.pull)]
         github.commits = [github.commit(head, "dana-gh", "dana-gh")]
-        github.activity = [github.move("dana-gh", "push", "2026-11-20T10:00:00Z")]
+        github.activity = github.pushed("dana-gh")
         github.reviews = [github.review(1, reviewer, "APPROVED", commit_id=commit or head)]
 
 

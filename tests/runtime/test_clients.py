@@ -37,14 +37,17 @@ def asked(server: Running, script: str) -> dict[str, Any]:
 def test_clients_round_trip_every_datatype(server: Running, client: str) -> None:
     answer = asked(server, f"ask_{client}.py")
     forms = {f"{kind} {form}" for kind in NUMERIC for form in ("binary", "json")} | {"FP16 binary"}
-    forms |= {"BF16 binary"} if client == "triton" else set()
+    forms |= {"BF16 binary" if client == "triton" else "BF16 json"}
     assert forms <= answer["answers"].keys()
     for probabilities, label, name in answer["answers"].values():
         assert np.allclose(np.reshape(probabilities, WANTED.shape), WANTED, atol=1e-5, rtol=0)
         assert (label, name) == ("Yes", "mine")
     facts = answer["facts"]
     assert (facts["live"], facts["ready"], facts["model"]) == (True, True, True)
-    if client == "triton":
+    if client == "kserve":  # by this the client's own limits are known: a newer one that has none fails here
+        assert "FP16 data via JSON is not supported" in facts["refused"]["FP16"]
+        assert "unexpected datatype FP32 from numpy array, expected BF16" in facts["refused"]["BF16"]
+    else:
         assert (facts["server"], facts["versions"]) == ("ordain", ["7"])
         status, message = facts["refused"]
         assert status == "400"

@@ -91,7 +91,9 @@ def test_several_models_in_one_process(tmp_path: Path) -> None:
     three = write(tmp_path / "three", files("multiclass", "three"))
     with serving(str(one), str(two), str(three)) as running:
         client = running.client
-        assert client.post("/predict", json=ROW).status_code == 404
+        several = client.post("/predict", json=ROW)
+        assert several.status_code == 404
+        assert several.json()["error"].endswith("/predict/one, /predict/two or /predict/three")
         assert "label" in client.post("/predict/one", json=ROW).json()["predictions"][0]
         assert list(client.post("/predict/two", json=ROW).json()["predictions"][0]) == ["prediction"]
         answer = client.post("/v2/models/three/infer", json={"inputs": tensors(ROW)}).json()

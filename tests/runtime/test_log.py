@@ -6,6 +6,9 @@ import asyncio
 import json
 import os
 import resource
+import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -206,6 +209,39 @@ def test_files_are_rotated_whole_and_the_oldest_go(tmp_path: Path) -> None:
     old.tick()
     old.close()
     assert not list(tmp_path.glob("*.open"))
+
+
+def gone() -> int:
+    """The number of a process that is no more."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    return process.pid
+
+
+@pytest.mark.parametrize("worker", ["", ".2"])
+def test_files_of_processes_that_are_no_more_are_rotated_with_ones_own(tmp_path: Path, worker: str) -> None:
+    """A unit that restarts has another number each time."""
+    host, living = socket.gethostname(), os.getppid()
+    for number in range(6):
+        name = f"predictions-{host}-{gone()}{worker}-{1000 + number}-1.jsonl"
+        (tmp_path / name).write_bytes(b'{"number": %d}\n' % number)
+    others = tmp_path / f"predictions-{host}-{living}-999-1.jsonl"
+    others.write_bytes(b'{"number": -1}\n')
+    sink = FolderSink(tmp_path, Rotation(keep=3), f"{os.getpid()}{worker}")
+    sink.write(b'{"number": 6}\n', 1)
+    sink.close()
+    assert sorted(each["number"] for each in lines(tmp_path)) == [-1, 4, 5, 6]
+
+
+def test_what_a_killed_process_had_open_is_ended_and_what_a_living_one_has_is_not(tmp_path: Path) -> None:
+    left = tmp_path / f"predictions-{socket.gethostname()}-{gone()}-1000-1.jsonl.open"
+    left.write_bytes(b'{"number": 1}\n')
+    living = FolderSink(tmp_path, Rotation(), "77.1")
+    living.write(b'{"number": 2}\n', 1)
+    FolderSink(tmp_path, Rotation())
+    assert [each["number"] for each in lines(tmp_path)] == [1]
+    living.close()
+    assert sorted(each["number"] for each in lines(tmp_path)) == [1, 2]
 
 
 def test_objects_appear_whole_at_a_url() -> None:

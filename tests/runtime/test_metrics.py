@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import socket
+from collections.abc import MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from tests.runtime.toy import ROW, files, serving, tensors, write
+from ordain.runtime.app import App
+from ordain.runtime.artifact import open_artifact
+from ordain.runtime.messages import Limits
+from ordain.runtime.model import Identity, Model
+from ordain.runtime.served import Served, Services
+from ordain.runtime.stats import ServerStats
+from tests.runtime.toy import ROW, files, limited, serving, tensors, write
 
 
 def scrape(client: httpx.Client) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -54,6 +67,62 @@ def test_every_request_is_counted(tmp_path: Path) -> None:
     ]
     assert infos[0]["artifact"].startswith("sha256:")
     assert any(name == "process_resident_memory_bytes" for name, _ in seen)
+
+
+def test_a_request_that_is_refused_before_it_is_whole_is_counted_for_its_model(folder: Path) -> None:
+    with limited(folder, body=1000, body_seconds=1.0) as running:
+        client, large = running.client, b" " * 1001
+        assert client.post("/predict", content=large).status_code == 413
+        assert client.post("/v2/models/toy/infer", content=large).status_code == 413
+        assert client.post("/v2/models/toy/infer", content=iter([large])).status_code == 413
+        assert client.post("/predict", json=ROW, headers={"Content-Encoding": "br"}).status_code == 415
+        assert client.post("/predict", json=ROW).status_code == 200
+        for sent, answer in (
+            (b"POST /predict HTTP/1.1\r\nhost: x\r\n\r\n", b"HTTP/1.1 411 "),
+            (b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{", b"HTTP/1.1 408 "),
+        ):
+            with socket.create_connection(("127.0.0.1", running.port), timeout=40) as connection:
+                connection.sendall(sent)
+                assert connection.recv(65536).startswith(answer)
+        seen = scrape(client)
+    found = {
+        (dict(labels)["endpoint"], dict(labels)["code"]): count
+        for (name, labels), count in seen.items()
+        if name == "ordain_requests_total"
+    }
+    predict = {("predict", code): 1 for code in ("200", "408", "411", "413", "415")}
+    assert found == {**predict, ("infer", "413"): 2}
+    for code in ("408", "411", "413", "415"):
+        assert seen["ordain_http_requests_total", frozenset({("code", code)})] == 1 + 2 * (code == "413")
+
+
+@pytest.mark.parametrize(("in_flight", "status"), [(0, 503), (10, 500)])
+def test_overload_and_a_fault_of_the_server_are_counted_for_the_model(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, in_flight: int, status: int
+) -> None:
+    verified, limits = open_artifact(folder, ""), Limits(in_flight=in_flight)
+    model = Model(Identity(name="toy", version="3", artifact=verified.digest), verified)
+    served = Served(model, "reject", Services(ThreadPoolExecutor(1), None, b"", limits))
+    app = App([served], limits, ServerStats(), no_metrics)
+    monkeypatch.setattr(model, "labels", lambda _: 1 / 0)
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    body = json.dumps(ROW).encode()
+    headers = [(b"content-length", b"%d" % len(body))]
+    scope = {"type": "http", "method": "POST", "path": "/predict", "headers": headers}
+    asyncio.run(app(scope, receive, send))
+    assert sent[0]["status"] == status
+    assert served.stats.requests == {("predict", status): 1}
+
+
+async def no_metrics(_: str) -> tuple[bytes, str]:
+    return b"", ""
 
 
 def test_open_metrics_for_who_asks(client: httpx.Client) -> None:

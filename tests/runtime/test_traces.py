@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -113,3 +116,24 @@ def test_without_the_packages_it_says_which(folder: Path, tmp_path: Path) -> Non
     assert done.returncode == 1
     assert "traces need OpenTelemetry's packages" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "-1"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "soon"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "99999"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "zz"),
+        ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "-3"),
+    ],
+)
+def test_a_malformed_variable_is_one_sentence(folder: Path, name: str, value: str) -> None:
+    program = "from ordain.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "serve", str(folder), "--port", "0", "--traces"],
+        capture_output=True, text=True, timeout=120, check=False, env={**os.environ, name: value},
+    )  # fmt: skip
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+    assert "OTEL_" in done.stderr

@@ -128,6 +128,37 @@ def test_other_tools_unpack_it(root: Path, tmp_path: Path) -> None:
     assert {each.name for each in folder.iterdir()} == {"model.onnx", "profile.json", "signature.json"}
 
 
+@needs_skopeo
+@pytest.mark.skipif(shutil.which("umoci") is None, reason="umoci is not installed: apt-get install umoci")
+def test_a_runtime_image_that_umoci_made(root: Path, two: tuple[Running, Running], tmp_path: Path) -> None:
+    """Its manifest has no `mediaType`, which the specification leaves open."""
+    layout, bundle = tmp_path / "made", tmp_path / "made-bundle"
+    image = f"{layout}:x"
+    for words in (
+        ["umoci", "init", "--layout", str(layout)],
+        ["umoci", "new", "--image", image],
+        ["umoci", "unpack", "--rootless", "--image", image, str(bundle)],
+    ):
+        subprocess.run(words, check=True, capture_output=True)
+    (bundle / "rootfs/runtime").write_text("the runtime\n")
+    words = ["umoci", "repack", "--image", image, str(bundle)]
+    subprocess.run(words, check=True, capture_output=True)
+    index = json.loads((layout / "index.json").read_bytes())
+    digest = index["manifests"][0]["digest"]
+    assert "mediaType" not in json.loads((layout / "blobs/sha256" / digest[7:]).read_bytes())
+    place = Repository(host=two[0].host, name="ordain/umoci")
+    words = ["skopeo", "copy", "--preserve-digests", "--dest-tls-verify=false", f"oci:{image}"]
+    subprocess.run([*words, f"docker://{place}:1"], check=True, capture_output=True)
+    for name in ("staging", "production"):
+        path = root / f"environments/{name}.yaml"
+        text = path.read_text().replace("ordain/runtime@", "ordain/umoci@")
+        path.write_text(text.replace(base_image().digest, digest))
+    (first, *_) = append(root)
+    made = open_registry().image(parse_reference(first["image"]))
+    assert json.loads(made.manifest)["mediaType"] == f"{OCI}.manifest.v1+json"
+    assert len(json.loads(made.manifest)["layers"]) == 2
+
+
 def test_only_models_that_are_delivered_so(root: Path) -> None:
     path = root / "models.yaml"
     path.write_text(path.read_text().replace("appended", "image-volume"))

@@ -16,6 +16,7 @@ import fsspec
 import msgspec
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
@@ -25,6 +26,7 @@ from ordain.adapters.log_places import LogPlace
 from ordain.adapters.met import Met
 from ordain.adapters.places import place_of
 from ordain.adapters.predictions import Batch, Shape, Text, read_log
+from ordain.cli.compact import command
 from ordain.core.drift.evidence import Evidence, Settings
 from ordain.errors import UserError
 from ordain.services.monitoring.compact import Report, compact
@@ -127,7 +129,7 @@ def test_a_compacted_log_says_what_its_lines_said(tmp_path: Path) -> None:
     assert (after[2].corrupt, after[2].unreadable) == (before[2].corrupt, 0)
     kinds = Counter(each.partition("-")[0] for each in names(tmp_path))
     assert kinds.keys() == {"compacted", "rejects"}
-    assert run(tmp_path) == Report()
+    assert run(tmp_path) == Report(left=len(names(tmp_path)))
     assert said(tmp_path)[:2] == before[:2]
 
 
@@ -169,6 +171,45 @@ def test_a_monitor_finds_the_same_in_lines_and_in_parquet(tmp_path: Path) -> Non
     for each in (before, after):
         each["reading"].pop("files", None)
     assert after == before
+
+
+@pytest.mark.parametrize("opened", [1, 2, 5])
+def test_a_monitor_that_reads_while_it_compacts_loses_nothing(
+    opened: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files vanish between the listing and the reading, and what has come in their place is read."""
+    for number in range(5):
+        written(tmp_path, record(2 * number), record(2 * number + 1), number=number)
+    (tmp_path / "predictions-pod-2-1763596800100-1.jsonl.open").write_text(json.dumps(record(50)) + "\n")
+    before, real, calls = said(tmp_path)[0], LogPlace.opened, iter(range(1, 100))
+
+    def meanwhile(self: LogPlace, path: str) -> Any:
+        if next(calls) == opened:
+            run(tmp_path)
+            left = tmp_path / "predictions-pod-2-1763596800100-1.jsonl"
+            left.with_suffix(".jsonl.open").rename(left)
+        return real(self, path)
+
+    monkeypatch.setattr(LogPlace, "opened", meanwhile)
+    rows, _, met = said(tmp_path)
+    assert set(rows) == set(before)
+    assert met.unreadable == 0
+
+
+def test_a_file_that_vanishes_without_another_in_its_place_is_unreadable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, real = written(tmp_path, record(1)), LogPlace.files
+    written(tmp_path, record(2), number=2)
+
+    def listed(self: LogPlace, endings: tuple[str, ...]) -> list[str]:
+        found = real(self, endings)
+        gone.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(LogPlace, "files", listed)
+    rows, _, met = said(tmp_path)
+    assert (rows.total(), met.files, met.unreadable) == (1, 2, 1)
 
 
 def test_rows_of_one_kind_are_one_file_and_of_any_number(
@@ -237,6 +278,21 @@ def test_a_log_at_a_url_and_one_that_is_not_there(tmp_path: Path) -> None:
     assert said("memory://compact/churn")[0] == before[0]
     assert all("predictions" not in each for each in memory.ls("/compact/churn", detail=False))
     assert run(tmp_path / "absent") == Report()
+
+
+def test_a_compaction_that_finds_nothing_says_what_is_there(tmp_path: Path) -> None:
+    def told(folder: str) -> str:
+        done = CliRunner().invoke(command, [folder, "-C", str(tmp_path)])
+        assert done.exit_code == 0
+        return done.output.strip()
+
+    zero = "0 files became Parquet: 0 rows, 0 lines rejected"
+    assert told("nowhere") == f"{zero}; nowhere is empty"
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log/other.txt").write_text("x")
+    assert told("log") == f"{zero}; of 1 files there a server ended none"
+    written(tmp_path / "log", record(1))
+    assert told("log").startswith("1 files became Parquet: 1 rows, 0 lines rejected")
 
 
 def test_a_journal_of_another_making_is_refused_and_nothing_is_touched(tmp_path: Path) -> None:

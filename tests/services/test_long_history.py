@@ -13,7 +13,7 @@ from benchmarks.verify.history import build
 from ordain.adapters.artifacts import Store
 from ordain.adapters.git.command import Command
 from ordain.core.reports.verification import tally
-from ordain.services.proofs.verify import Verified, prove_anew, verify
+from ordain.services.proofs.verify import Verified, verify
 
 STEPS = 12
 
@@ -26,8 +26,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "clone"
 
 
-def everything(clone: Path) -> Verified:
-    return verify(clone, Store(clone / "store"), everything=True)
+def everything(clone: Path, *, anew: bool = False) -> Verified:
+    return verify(clone, Store(clone / "store"), everything=True, anew=anew)
 
 
 def test_every_entry_is_proven_once_and_again_when_asked(clone: Path) -> None:
@@ -39,17 +39,14 @@ def test_every_entry_is_proven_once_and_again_when_asked(clone: Path) -> None:
     assert again.sound
     assert [each.what for each in again.proofs if each.link == "judgement"] == [f"entries 1 to {STEPS}"]
     assert len(again.proofs) < len(first.proofs)
-    prove_anew(clone)
-    assert tally(everything(clone).proofs) == tally(first.proofs)
+    assert tally(everything(clone, anew=True).proofs) == tally(first.proofs)
 
 
 def test_copies_of_the_process_prove_what_one_proves(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    prove_anew(clone)
-    alone = everything(clone)
-    prove_anew(clone)
+    alone = everything(clone, anew=True)
     monkeypatch.setattr("ordain.services.proofs.verify.MANY", 4)
     monkeypatch.setattr("ordain.services.proofs.verify.processors", lambda: 3)
-    assert everything(clone) == alone
+    assert everything(clone, anew=True) == alone
 
 
 def test_what_was_proven_of_another_ledger_counts_for_nothing(clone: Path) -> None:

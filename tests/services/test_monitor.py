@@ -134,6 +134,23 @@ def test_windows_of_rows_take_the_newest(subject: Watched, tmp_path: Path) -> No
     assert look(subject, log.folder, rows=10_000, length=0.0).outcome == "insufficient"
 
 
+def test_windows_of_rows_end_where_they_are_told_to(subject: Watched, tmp_path: Path) -> None:
+    """So that what was seen then can be seen again, whatever came since."""
+    log = Log(tmp_path / "log")
+    for days in (5, 4, 3):
+        log.day(days, 500)
+    then: dict[str, Any] = {"rows": 450, "length": 0.0, "end": END - 3 * DAY}
+    before = look(subject, log.folder, **then)
+    for days in (1, 0):
+        log.day(days, 500, raised)
+    again = look(subject, log.folder, **then)
+    assert again.windows == before.windows
+    assert again.windows[-1].end < "2026-11-17"
+    assert again.outcome == "pass"
+    silent = alarms(look(subject, log.folder, **{**then, "end": END - 1.5 * DAY - DAY / 2}))
+    assert silent["log-stale"].detail.startswith("no prediction since 2026-11-16T23:58:33Z, 24.0 hours")
+
+
 def test_a_season_is_no_drift(subject: Watched, tmp_path: Path) -> None:
     """Every other day is expensive: against training it drifts, against the same day before it does not."""
     log = Log(tmp_path / "log")
@@ -527,6 +544,20 @@ def test_a_breach_opens_a_request_and_fairness_is_told_by_group(subject: Watched
     assert "label-shift" in {each.suspect for each in found.causes}
 
 
+def test_a_gate_that_people_waived_is_told_and_no_alarm_until_then(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(3):
+        log.day(days, 1000)
+    labels = str(log.write_labels(tmp_path / "labels.jsonl"))
+    gates = Gates(quality=(QualityGate(metric="roc_auc", min=0.99),))
+    for day, alarm in (("2026-11-20", False), ("2026-11-19", True)):
+        waived = replace(declared(subject, gates), waived={"quality.roc_auc": day})
+        found = look(waived, log.folder, labels=labels)
+        (told,) = [each for each in found.findings if "quality.roc_auc fail" in each.detail]
+        assert (told.alarm, told.detail.endswith(f"; waived until {day}")) == (alarm, not alarm)
+        assert found.request == ("open" if alarm else "none")
+
+
 def fair(column: str, bound: float = 0.02) -> FairnessGate:
     return FairnessGate(
         column=column, metric="demographic_parity_difference", max=bound, min_group=20, rationale="x"
@@ -622,14 +653,16 @@ def test_labels_that_stopped_are_told_soon_and_since_when(subject: Watched, tmp_
 
 def test_a_log_that_all_but_stopped_is_told_since_when(subject: Watched, tmp_path: Path) -> None:
     log = Log(tmp_path / "log")
-    for days in range(2, 6):
+    for days in range(2, 10):
         log.day(days, ROWS)
     for days in range(2):
         log.day(days, 1, seed=3)  # a probe
     stale = alarms(look(subject, log.folder))["log-stale"].detail
     assert stale == "predictions all but stopped: 2 since 2026-11-18T00:00:00Z; 600 a window are usual"
-    silent = alarms(look(subject, log.folder, end=END + 3 * DAY, now=NOW + 3 * DAY))["log-stale"].detail
-    assert silent.startswith("no prediction since 2026-11-19T12:00:00Z, 84.0 hours before")
+    later = alarms(look(subject, log.folder, end=END + 3 * DAY, now=NOW + 3 * DAY))["log-stale"].detail
+    assert later == stale
+    silent = alarms(look(subject, log.folder, end=END + 8 * DAY, now=NOW + 8 * DAY))["log-stale"].detail
+    assert silent.startswith("no prediction since 2026-11-19T12:00:00Z, 204.0 hours before")
 
 
 def test_a_model_that_is_asked_on_weekdays_only_is_stale_on_a_monday_and_on_no_sunday(
@@ -646,10 +679,27 @@ def test_a_model_that_is_asked_on_weekdays_only_is_stale_on_a_monday_and_on_no_s
         return found.detail if found else ""
 
     assert stale("2026-11-15") == stale("2026-11-16") == ""
-    assert stale("2026-11-16", season=0).startswith("no prediction since 2026-11-13")
+    assert stale("2026-11-15", season=0) == stale("2026-11-16", season=0) == "", "a week shows it"
+    assert stale("2026-11-17", season=0).startswith("predictions all but stopped: 0 since 2026-11-16")
     monday = "predictions all but stopped: 0 since 2026-11-16T00:00:00Z; 100 a window are usual"
     assert stale("2026-11-17") == monday
     assert stale("2026-11-21").startswith("no prediction since 2026-11-13")  # a whole season
+
+
+def test_the_first_weekend_of_a_log_is_told_and_no_alarm(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(6, 10):  # Tuesday, 10 November to Friday, 13 November
+        log.day(days, 100)
+
+    def told(date: str) -> tuple[bool, str]:
+        end = dt.datetime.fromisoformat(f"{date}T00:00:00Z")
+        found = look(subject, log.folder, end=end, now=end)
+        return next((each.alarm, each.detail) for each in found.findings if each.kind == "log-stale")
+
+    alarm, detail = told("2026-11-16")
+    assert not alarm
+    assert detail.endswith("the log is 6.0 days old, and only a week of it shows whether it pauses so")
+    assert told("2026-11-18")[0], "a Tuesday without any, when the one before had some"
 
 
 def test_labels_that_take_their_time_are_not_missed_before(subject: Watched, tmp_path: Path) -> None:
@@ -793,3 +843,79 @@ def test_the_evidence_is_small_and_the_same_twice(subject: Watched, quiet: Log) 
     assert columns(1, 1)["price"].shape == (1,)
     assert END - DAY < NOW < END + dt.timedelta(days=1)
     assert trained(400).rows == 400
+
+
+# --- releases that are young --------------------------------------------------------------------------
+
+
+def replaced(folder: Path, change: Any = None) -> Log:
+    """Version 6 for nine days, then version 7 for three."""
+    old = Log(folder / "log", "6")
+    for days in range(3, 12):
+        old.day(days, ROWS, raised if days % 2 == 0 else None)
+    new = Log(folder / "log")
+    for days in range(3):
+        new.day(days, ROWS, change or (raised if days % 2 == 0 else None))
+    return new
+
+
+def test_a_young_release_has_the_season_of_what_the_model_was_asked(subject: Watched, tmp_path: Path) -> None:
+    """Inputs do not depend on who answers; answers do, and have nothing to be compared with yet."""
+    found = look(subject, replaced(tmp_path).folder, Settings(needed=1), season=2, horizon=12)
+    assert [each.lacks for each in found.windows] == [""] * 3
+    assert found.outcome == "pass"
+    dear = look(subject, replaced(tmp_path / "dear", raised).folder, Settings(needed=1), season=2, horizon=12)
+    assert "drift" in alarms(dear)
+    only = look(subject, replaced(tmp_path / "weekly").folder, Settings(needed=1), season=4, horizon=12)
+    answers = {each.lacks for each in only.columns if each.role == "answer"}
+    assert answers == {"0 of 50 values to compare with"}
+
+
+def test_a_canary_that_is_shown_the_same_requests_doubles_no_season(subject: Watched, tmp_path: Path) -> None:
+    alone, both = Log(tmp_path / "alone"), Log(tmp_path / "both")
+    for days in range(6):
+        both.write([{**each, "version": "8"} for each in both.day(days, ROWS)])
+        alone.day(days, ROWS)
+    ask: dict[str, Any] = {"season": 2, "horizon": 9}
+    assert look(subject, alone.folder, **ask).columns == look(subject, both.folder, **ask).columns
+
+
+def test_versions_of_other_columns_say_nothing_about_a_season(subject: Watched, tmp_path: Path) -> None:
+    new = Log(tmp_path / "log")
+    for days in range(6):
+        new.day(days, ROWS)
+    old = Log(tmp_path / "log", "6")
+    for days in range(2, 6):
+        records = Log(tmp_path / "old").day(days, ROWS, seed=1)
+        for each in records:
+            del each["inputs"][0]["town"]
+        old.write([{**each, "version": "6"} for each in records])
+    assert look(subject, new.folder, season=2, horizon=9).outcome == "pass"
+
+
+def test_the_first_day_of_a_release_is_no_alarm_of_labels(subject: Watched, tmp_path: Path) -> None:
+    """Labels take a day, as those of the version before show; nobody has declared it."""
+
+    def stale(young: int, **more: Any) -> tuple[bool, str] | None:
+        old = Log(tmp_path / f"{young}{more}", "6")
+        for days in range(young, 12):
+            old.day(days, 100)
+        new = Log(old.folder)
+        for days in range(young):
+            new.day(days, 100)
+        rows = [{**each, **more} for each in old.labels]
+        labels = str(old.write_labels(tmp_path / "labels.jsonl", rows))
+        found = look(subject, new.folder, labels=labels, horizon=12)
+        return next(((e.alarm, e.detail) for e in found.findings if e.kind == "labels-stale"), None)
+
+    young = stale(1)
+    assert young is not None
+    assert not young[0]
+    assert young[1] == (
+        "no prediction of this release has a label yet, 0 of 100 are old enough for one; "
+        "1100 of 1100 labels belong to other versions"
+    )
+    assert stale(3) == (True, young[1].replace("0 of 100", "200 of 300").replace("1100", "900"))
+    # Where nothing says how long they take, half of the horizon.
+    assert (stale(5, time="") or (True,))[0] is False
+    assert (stale(8, time="") or (False,))[0] is True

@@ -12,7 +12,7 @@ from ordain.core.drift.evidence import Evidence, Settings
 from ordain.core.drift.measured import Omitted, Performance
 from ordain.core.drift.text import document, text
 from ordain.core.specs.bounds import Bounds
-from ordain.core.specs.spec import FairnessGate
+from ordain.core.specs.spec import ColumnContract, FairnessGate
 from ordain.services.monitoring.monitor import Ask, monitor
 from ordain.services.monitoring.watched import Watched
 from ordain.watch.labelled import MOST_SLICES
@@ -66,6 +66,28 @@ def test_a_fairness_gate_knows_a_boolean_however_it_is_written(
     rows = [{**each, "female": yes if each["female"] else no} for each in quiet.labels]
     _, measured = look(gated, quiet, quiet.write_labels(tmp_path / "labels.jsonl", rows))
     assert [each.outcome for each in measured.verdicts] == ["pass"]
+
+
+def test_groups_that_are_whole_numbers_are_known_with_a_point_too(
+    subject: Watched, quiet: Log, tmp_path: Path
+) -> None:
+    gate = FairnessGate(
+        column="band", metric="demographic_parity_difference", max=0.5, min_group=20, rationale="x"
+    )
+    bands = ColumnContract(type="string", categories=("1", "2"))
+    gated = replace(subject, told=Bounds(fairness=(gate,), columns={"band": bands}))
+
+    def judged(*written: str) -> tuple[str, str]:
+        rows = [{**each, "band": written[at % 2]} for at, each in enumerate(quiet.labels)]
+        _, measured = look(gated, quiet, quiet.write_labels(tmp_path / "labels.jsonl", rows))
+        (verdict,) = measured.verdicts
+        return verdict.outcome, verdict.detail
+
+    assert judged("1.0", "2.0") == judged("1", "2")
+    assert judged("1", "2")[0] == "pass"
+    outcome, detail = judged("low", "high")
+    assert outcome == "insufficient"
+    assert detail.endswith("; of band these were met: high (900), low (900)")
 
 
 def test_labels_whose_time_cannot_be_read_are_told(subject: Watched, quiet: Log, tmp_path: Path) -> None:

@@ -188,6 +188,19 @@ def until(found: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def test_without_what_serves_metrics_one_error_names_it(world: World) -> None:
+    hidden = "import sys; sys.modules['prometheus_client'] = None; from ordain.cli.main import main; main()"
+    words = ["reconcile", "--watch", "--key", str(world.keys / "collector"), "-C", str(world.enter("ada"))]
+    run = subprocess.run(
+        [sys.executable, "-c", hidden, *words, "--metrics-port", "0"],
+        env=world.environment("ada"), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (run.returncode, run.stdout) == (1, "")
+    for each in ("--metrics-port needs the package prometheus-client", "extra `serve`"):
+        assert each in " ".join(run.stderr.split())
+    assert "Traceback" not in run.stderr
+
+
 def test_before_the_first_good_round_there_is_no_time_since() -> None:
     metrics = RoundMetrics()
     sample = metrics.registry.get_sample_value

@@ -13,6 +13,7 @@ import pytest
 from ordain.adapters.artifacts import Store
 from ordain.adapters.git import find_repository
 from ordain.adapters.ledger_memory import LedgerMemory
+from ordain.cli.reconcile import order
 from ordain.core.ledger.ledger import Seen
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
@@ -119,6 +120,36 @@ def test_what_the_clone_could_not_be_told_is_not_remembered(running: World) -> N
     lock.unlink()
     assert running.reconcile(source=place, target=place, borrow=where, memory=memory).entries == ()
     assert open_clone(where).state.sequence == 2
+
+
+def as_typed(world: World, target: str | None) -> None:
+    """Reconcile as the command would in ada's clone, with `--target` as it was typed there."""
+    told = order(world.enter("ada"), world.keys / "collector", target)
+    world.reconcile(source=told.source, target=told.target, borrow=told.borrow, memory=told.memory)
+
+
+@pytest.mark.parametrize("first", ["{}", "{}#main", "#main", None])
+@pytest.mark.parametrize("then", ["{}/../origin.git", "file://{}", "link#main", "{}/#main", "#main", None])
+def test_however_a_place_is_typed_its_memory_is_one(
+    running: World, monkeypatch: pytest.MonkeyPatch, first: str | None, then: str | None
+) -> None:
+    (running.root / "link").symlink_to(running.origin)
+    monkeypatch.chdir(running.root)
+    running.deploy(running.replicas("dana", 5), "ravi")
+    as_typed(running, first.format(running.origin) if first else None)
+    rewind(running, 1)
+    with pytest.raises(UserError, match="seen entry 2"):
+        as_typed(running, then.format(running.origin) if then else None)
+
+
+def test_the_memory_of_another_branch_is_its_own(running: World) -> None:
+    running.deploy(running.replicas("dana", 5), "ravi")
+    as_typed(running, None)
+    as_typed(running, "#live")
+    rewind(running, 1)
+    as_typed(running, "#live")
+    with pytest.raises(UserError, match="seen entry 2"):
+        as_typed(running, f"{running.origin}#main")
 
 
 def test_a_broken_memory_is_named(running: World) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -371,3 +373,36 @@ def test_without_a_remote_another_forge_than_the_local_one_asks_for_nothing(
     with pytest.raises(UserError, match="no remote"):
         trace.ask(ground=hosted)
     assert trace.steps == STEPS[:3]
+
+
+def last_line(forge: str) -> str:
+    """The command that ends the job in which a forge monitors, as it is written there."""
+    root = Path(__file__).parents[2]
+    if forge == "github":
+        job = yaml.safe_load((root / ".github/workflows/monitor.yml").read_text())["jobs"]["monitor"]
+        return str(job["steps"][-1]["run"])
+    jobs = yaml.safe_load((root / "src/ordain/automation/ordain-jobs.yml").read_text())
+    return str(jobs[".monitor"]["script"][-1])
+
+
+@pytest.mark.parametrize("forge", ["github", "gitlab"])
+def test_a_stale_log_fails_the_job_of_the_forge_that_monitors(forge: str, repo: Repo) -> None:
+    """Nothing opens a request for it, so nobody would hear of a job that is green."""
+
+    def ended(*kinds: str) -> int:
+        findings = [{"kind": each, "alarm": True, "detail": "x"} for each in kinds]
+        evidence = {"model": "churn", "request": "none", "findings": findings}
+        (repo.root / "evidence.json").write_text(json.dumps(evidence))
+        return subprocess.run(
+            ["bash", "-c", last_line(forge)], cwd=repo.root, check=False, env={**os.environ, "MODEL": "churn"}
+        ).returncode
+
+    assert ended() == 0
+    assert ended("log-absent") == 2
+    assert ended("labels-stale") == 2
+
+
+def test_an_alarm_of_the_log_is_told_beside_a_request_for_drift(repo: Repo) -> None:
+    findings = [{"kind": each, "alarm": True, "detail": "x"} for each in ("drift", "log-stale")]
+    assert ask(repo, findings=findings, request="draft").unmended == ("log-stale",)
+    assert ask(repo).unmended == (), "new data is no monitor's finding"

@@ -94,8 +94,8 @@ class Log:
     def __init__(self, folder: Path, version: str = "7", model: str = "churn") -> None:
         self.folder, self.version, self.model = folder, version, model
         self.labels: list[Row] = []
-        self._files = 0
         folder.mkdir(parents=True, exist_ok=True)
+        self._files = len(list(folder.iterdir())) * 100  # another log's there are left alone
 
     def day(self, days_before: int, rows: int, change: Change | None = None, seed: int = 0) -> list[Row]:
         """Predictions spread over one day; how many days before the end it ends."""

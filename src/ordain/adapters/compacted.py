@@ -16,7 +16,8 @@ from msgspec import Struct
 from pyarrow import parquet
 
 from ordain.adapters import predictions
-from ordain.adapters.predictions import LINE_LIMIT, Scalar
+from ordain.adapters.log_lines import LINE_LIMIT
+from ordain.adapters.predictions import Scalar
 
 GROUP_ROWS = 2**13  # held at a time, and in a row group
 MOST_SHAPES, MOST_COLUMNS = 16, 1000

@@ -25,7 +25,7 @@ class LedgerMemory:
 
     Args:
         folder: the clone's Git folder, shared by its worktrees.
-        place: the ledger's genesis, with an address where it is another repository's.
+        place: the ledger's genesis, with address and branch where it lies elsewhere.
     """
 
     def __init__(self, folder: Path, place: str) -> None:

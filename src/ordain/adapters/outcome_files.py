@@ -6,6 +6,7 @@ counts it and goes on.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections import deque
@@ -15,9 +16,10 @@ from typing import IO, Any
 
 import msgspec
 
+from ordain.adapters.row_groups import FAULTS, row_groups
+
 ENDINGS = (".csv", ".jsonl", ".parquet")
 ROWS = 20_000  # of Parquet that are held at once
-MOST_LOST = 1_000_000  # rows of a damaged row group that are counted: its footer may say anything
 LINE_LIMIT = 2**20
 MOST_LINES = 100  # of one CSV record: cells may hold line ends, and a stray quote makes one cell of all
 
@@ -38,21 +40,23 @@ def rows_of(stream: IO[bytes], path: str) -> Iterator[Row | None]:
 def _parquet(stream: IO[bytes]) -> Iterator[Row | None]:
     from pyarrow import parquet
 
-    file = parquet.ParquetFile(stream)
-    for group in range(file.num_row_groups):
-        left = file.metadata.row_group(group).num_rows
+    for each in row_groups(parquet.ParquetFile(stream), ROWS):
+        if isinstance(each, int):
+            yield from repeat(None, each)
+            continue
         try:
-            for batch in file.iter_batches(batch_size=ROWS, row_groups=[group]):
-                yield from batch.to_pylist()
-                left -= len(batch)
-        except (OSError, ValueError, NotImplementedError):  # pyarrow's errors are one of these
-            yield from repeat(None, min(left, MOST_LOST))
+            rows = each.to_pylist()
+        except FAULTS:
+            rows = [None] * len(each)
+        yield from rows
 
 
 def _json(stream: IO[bytes]) -> Iterator[Row | None]:
     decoder = msgspec.json.Decoder(dict[str, Any])
+    mark = codecs.BOM_UTF8  # what Windows programs write at the start of a file
     while line := stream.readline(LINE_LIMIT):
-        if line.isspace():
+        line, mark = line.removeprefix(mark), b""
+        if not line.strip():
             continue
         try:
             row = decoder.decode(line)

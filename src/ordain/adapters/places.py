@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import posixpath
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -33,6 +34,17 @@ _VERSION_KEYS = (
     "last_modified",
     "md5",
     "crc32c",
+    "Last-Modified",
+    "Content-MD5",
+    "Digest",
+    "VersionId",
+    "generation",
+    "updated",
+    "modified",
+    "modificationTime",
+    "modify",
+    "blob_id",
+    "last_commit",
 )
 _CHAINED = "::"
 
@@ -50,8 +62,11 @@ class Place:
     @property
     def local(self) -> bool:
         """Whether it is on this machine's disk."""
+        return self._speaks("file")
+
+    def _speaks(self, protocol: str) -> bool:
         names = self.files.protocol
-        return "file" in ((names,) if isinstance(names, str) else names)
+        return protocol in ((names,) if isinstance(names, str) else names)
 
     @property
     def name(self) -> str:
@@ -110,11 +125,16 @@ class Place:
         return data
 
     def fingerprint(self) -> str:
-        """Names this version of the file: 32 hexadecimal digits of what its file system says about it."""
+        """Names this version of the file: 32 hexadecimal digits of what its file system says about it.
+
+        Where that is no more than its size, nobody can tell two versions apart: then no two answers agree.
+        """
         with self._told():
             self.files.invalidate_cache()
             facts = self.files.info(self.path)
         known = {key: str(facts[key]) for key in _VERSION_KEYS if facts.get(key) is not None}
+        if not known.keys() - {"size"}:
+            known["asked"] = secrets.token_hex(16)
         return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:32]
 
     def size(self) -> int:
@@ -156,9 +176,11 @@ class Place:
         try:
             yield
         except FileNotFoundError as error:
-            raise UserError(
-                "there is nothing here", where=self.shown, fix="correct the path or URL"
-            ) from error
+            # Over HTTP, fsspec says so whatever went wrong, and has that as the cause.
+            raise _absent(self.shown, error.__cause__ if self._speaks("http") else None) from error
+        except NotImplementedError as error:
+            fix = "write to a path, or to a store such as s3://"
+            raise UserError("such a URL can only be read", where=self.shown, fix=fix) from error
         except OSError as error:
             said = error.strerror or type(error).__name__
             if self.local:
@@ -189,10 +211,22 @@ def place_of(text: str, root: Path) -> Place:
 
     try:
         files, path = fsspec.core.url_to_fs(text)
+    except OSError as error:  # some drivers connect at once
+        raise RetryLater(f"{shown} did not answer: {error.strerror or type(error).__name__}") from error
     except (ValueError, ImportError, TypeError) as error:
         fix = "use a path, or install the fsspec driver of this protocol"
         raise UserError("nothing here reads such a URL", where=shown, fix=fix) from error
     return Place(files, str(path), shown)
+
+
+def _absent(shown: str, cause: BaseException | None) -> UserError | RetryLater:
+    """What a file that is said to be missing means."""
+    status = getattr(cause, "status", None)
+    if cause is None or isinstance(cause, FileNotFoundError) or status in (404, 410):
+        return UserError("there is nothing here", where=shown, fix="correct the path or URL")
+    if status is None or status >= 500 or status in (408, 429):
+        return RetryLater(f"{shown} did not answer: {status or type(cause).__name__}")
+    return UserError(f"the server answers {status}", where=shown, fix="correct the URL, or ask for access")
 
 
 def shown_url(url: str) -> str:

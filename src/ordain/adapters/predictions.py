@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from ordain.adapters.cells import text_of
 from ordain.adapters.keys import keys_of
+from ordain.adapters.log_lines import ended, growing
 from ordain.adapters.log_places import LogPlace, begun
 from ordain.adapters.met import Met
 
 LINES, OPEN, PARQUET = ".jsonl", ".jsonl.open", ".parquet"
-LINE_LIMIT = 32 * 2**20
 ROWS = 20_000  # of a batch, and at least one record's
 MOST_EXTRA = 100
 PARQUET_ROWS = 2**14
@@ -105,44 +105,44 @@ class Record(Struct):
 def read_log(place: LogPlace, shape: Shape, met: Met) -> Iterator[Batch]:
     """Every prediction in the order in which its file was begun.
 
+    A compaction may replace files meanwhile, and a server end one: then what has come in their place is read
+    after the rest. Rows that come twice so have the same id.
+
     Args:
         met: what is counted into it.
 
     Raises:
         UserError, RetryLater: as `LogPlace.files`.
     """
-    for path in place.files((LINES, OPEN, PARQUET)):
+    listed: set[str] = set()
+    gone: list[str] = []
+    while new := [each for each in place.files((LINES, OPEN, PARQUET)) if each not in listed]:
+        gone, listed = [], listed.union(new)
+        for path in new:
+            met.when = begun(path)
+            try:
+                yield from _file(place, path, shape, met)
+            except FileNotFoundError:
+                gone.append(path)
+                continue
+            except (OSError, ValueError, NotImplementedError):  # pyarrow's errors are one of these
+                met.add("unreadable")
+            met.add("files")
+        if not gone:
+            return
+    for path in gone:
         met.when = begun(path)
-        try:
-            with place.opened(path) as stream:
-                if path.endswith(PARQUET):
-                    yield from _parquet(stream, shape, met)
-                else:
-                    lines = _growing(stream) if path.endswith(OPEN) else _cut(stream, met)
-                    yield from _lines(lines, shape, met)
-        except (OSError, ValueError, NotImplementedError):  # pyarrow's errors are one of these
-            met.add("unreadable")
+        met.add("unreadable")
         met.add("files")
 
 
-def _growing(stream: IO[bytes]) -> Iterator[bytes]:
-    """The whole lines of a file that is still written."""
-    return (line for line in _each(stream) if line.endswith(b"\n"))
-
-
-def _cut(stream: IO[bytes], met: Met) -> Iterator[bytes]:
-    """The lines of a file that should be whole; a last one without an end was cut off."""
-    for line in _each(stream):
-        if line.endswith(b"\n"):
-            yield line
+def _file(place: LogPlace, path: str, shape: Shape, met: Met) -> Iterator[Batch]:
+    with place.opened(path) as stream:
+        if path.endswith(PARQUET):
+            yield from _parquet(stream, shape, met)
         else:
-            met.add("corrupt")
-
-
-def _each(stream: IO[bytes]) -> Iterator[bytes]:
-    """Lines, none longer than the limit: what lies beyond it looks like lines without an end."""
-    while line := stream.readline(LINE_LIMIT):
-        yield line
+            lines = growing(stream) if path.endswith(OPEN) else ended(stream, met)
+            yield from _lines(lines, shape, met)
 
 
 def _lines(lines: Iterator[bytes], shape: Shape, met: Met) -> Iterator[Batch]:

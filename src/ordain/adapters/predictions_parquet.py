@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from ordain.adapters.arrow_views import plain, valid
 from ordain.adapters.cells import text_of
 from ordain.adapters.keys import keys_of
 from ordain.adapters.met import Met
+from ordain.adapters.row_groups import row_groups
 
 INPUTS, OUTPUTS, PROBABILITIES = "inputs.", "outputs.", "probabilities"
 BUFFER = 2**18  # bytes of each column
@@ -60,32 +60,12 @@ def read(
 
 
 def _groups(file: Any, rows: int, columns: Sequence[str] | None, met: Met) -> Iterator[Any]:
-    """Batches of each row group; of one that is damaged those before the fault, and the rest is counted.
-
-    One by one, since readers give their memory back at a group's end.
-    """
-    for group in range(file.num_row_groups):
-        left = file.metadata.row_group(group).num_rows
-        some = _ahead(file.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False))
-        while left > 0:
-            try:
-                batch = next(some, None)
-            except (OSError, ValueError, NotImplementedError):  # pyarrow's errors are one of these
-                batch = None
-            if batch is None:
-                met.add("corrupt", left)
-                break
-            left -= len(batch)
-            yield batch
-
-
-def _ahead(batches: Iterator[Any]) -> Iterator[Any]:
-    """The same batches, each of which is decoded while the one before is counted."""
-    with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(next, batches, None)
-        while (batch := coming.result()) is not None:
-            coming = thread.submit(next, batches, None)
-            yield batch
+    """Batches of each row group; what is lost of a damaged one is counted."""
+    for each in row_groups(file, rows, columns):
+        if isinstance(each, int):
+            met.add("corrupt", each)
+        else:
+            yield each
 
 
 def _dated(table: Any, met: Met) -> tuple[Any, NDArray[np.int64]]:

@@ -43,14 +43,19 @@ def command(target: str, *, key: Path, out: Path, as_json: bool, quiet: bool, ro
       ordain bundle churn@production --key ~/.ssh/id_ed25519
       python3 verify.py churn-1-production.tar --signers allowed_signers --install /srv/churn
     """
+    import re
+
     import msgspec
 
     from ordain.adapters.ssh import public_key
     from ordain.core.artifacts.bundle import NAMESPACE
     from ordain.core.specs.identity import Target
+    from ordain.core.specs.parts import NAME_PATTERN
     from ordain.services.releases.bundle import make_bundle
 
     model, _, environment = target.partition("@")
+    if not all(re.fullmatch(NAME_PATTERN, each) for each in (model, environment)):
+        raise click.UsageError(f"{target!r} is not MODEL@ENV; write it as in churn@production")
     done = make_bundle(root, Target(environment=environment, model=model), out, _desk(root, key))
     signers = f'{NAMESPACE} namespaces="{NAMESPACE}" {public_key(key).text}'
     lines = [

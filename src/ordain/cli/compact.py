@@ -35,6 +35,8 @@ def command(log: str, keep_days: int | None, as_json: bool, quiet: bool, root: P
 
     report = compact(place_of(log, root), int(time.time() * 1000), keep_days)
     told = f"{report.files} files became Parquet: {report.rows:,} rows, {report.rejected:,} lines rejected"
+    if not report.files:
+        told += f"; of {report.left} files there a server ended none" if report.left else f"; {log} is empty"
     if report.removed:
         told += f"\n{report.removed} files were older than {keep_days} days and are removed"
     Console(as_json=as_json, quiet=quiet).result(msgspec.to_builtins(report), told)

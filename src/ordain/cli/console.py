@@ -20,7 +20,7 @@ EXIT_CODES = {
     OK: "done; for `plan`: nothing to do",
     ERROR: "an error that a person can mend: what, where, and the next command are printed",
     CHANGES: "`plan`: something would change, run or be restored; `affected --exit-code`: something has to; "
-    "`monitor --exit-code`: there is an alarm",
+    "`monitor --exit-code`: there is an alarm; `retrain --exit-code`: there is one that no request mends",
     USAGE: "wrong usage: an unknown option, a missing argument",
     BUG: "a bug in Ordain; the traceback is printed, please report it",
     RETRY: "somebody remote was busy or away; nothing was changed, try again later",

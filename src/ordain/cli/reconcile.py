@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,8 +108,16 @@ def _metrics(host: str, port: int | None, console: Console) -> Iterator[RoundMet
     if port is None:
         yield None
         return
-    from ordain.adapters.round_metrics import MetricsServer, RoundMetrics
-
+    try:
+        from ordain.adapters.round_metrics import MetricsServer, RoundMetrics
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "prometheus_client":
+            raise
+        raise UserError(
+            "--metrics-port needs the package prometheus-client, which is not installed",
+            where=sys.executable,
+            fix="pip install prometheus-client, or install Ordain with its extra `serve`; or leave it out",
+        ) from error
     metrics = RoundMetrics()
     with MetricsServer((host, port), metrics) as server:
         found = server.server_address[:2]
@@ -172,22 +181,19 @@ def order(root: Path, key: Path, target: str | None) -> Order:
     from ordain.services.reconciling.order import Order, Place
 
     clone = find_repository(root)
-    source = Place(clone.remote())
+    source = Place(_resolved(clone.remote()))
     place, _, branch = (target or "").partition("#")
     if branch.startswith("refs/"):
         # It would make a branch of that very name, with a second ledger in it.
         raise UserError(
             f"--target {target!a} names a ref", fix="give the branch's short name, such as '#live'"
         )
-    if place and "://" not in place and Path(place).is_dir():
-        place = str(Path(place).absolute())
-    goal = Place(place or source.address, branch or None)
-    elsewhere = f" in {target}" if target else ""
+    goal = Place(_resolved(place) if place else source.address, branch or None)
     return Order(
         source=source,
         target=goal,
         borrow=clone.folder,
-        memory=lambda genesis: LedgerMemory(clone.git_folder(), f"{genesis}{elsewhere}"),
+        memory=partial(LedgerMemory, clone.git_folder()),
         collector=wiring.collector(key),
         forge=LocalForge,
         requests=wiring.requests(clone),
@@ -196,6 +202,14 @@ def order(root: Path, key: Path, target: str | None) -> Order:
         clock=wiring.now,
         pause=pause,
     )
+
+
+def _resolved(address: str) -> str:
+    """An address; one that is a folder here by its only name, so that a link to it is no other ledger."""
+    local = Path(address.removeprefix("file://"))
+    with suppress(OSError):  # what is too long for a name is none
+        return str(local.resolve()) if local.is_dir() else address
+    return address
 
 
 def pause(attempt: int) -> None:

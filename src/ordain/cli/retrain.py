@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ordain.cli.console import Console, FiniteRange, clone_options
+from ordain.cli.console import CHANGES, OK, Console, FiniteRange, clone_options
 from ordain.cli.keys import KeyFile, model_key_option
 
 if TYPE_CHECKING:
@@ -41,11 +41,13 @@ if TYPE_CHECKING:
     help="Sign with this SSH key; default: $ORDAIN_BOT_KEY, a file or the key itself, else as Git is set up.",
 )
 @model_key_option
+@click.option("--exit-code", is_flag=True,
+              help="Exit with 2 when log or labels have an alarm, which no request mends.")  # fmt: skip
 @clone_options
 def command(
-    *, model: str, evidence: str, cooldown: float, key: Path | None, model_key: Path | None, as_json: bool,
-    quiet: bool, root: Path,
-) -> None:  # fmt: skip
+    *, model: str, evidence: str, cooldown: float, key: Path | None, model_key: Path | None, exit_code: bool,
+    as_json: bool, quiet: bool, root: Path,
+) -> int:  # fmt: skip
     """Open one request with MODEL trained anew, carrying the evidence that calls for it.
 
     On a branch: pins the newest data, runs, releases, publishes the artifact, pushes what DVC tracks, then
@@ -72,7 +74,9 @@ def command(
     data, where = document(evidence)
     wish = Wish(model=model, evidence=data, where=where, cooldown=dt.timedelta(hours=cooldown))
     asked = retrain(bench(clone, (key, model_key), console), wish)
-    console.result(msgspec.to_builtins(asked), "\n".join(filter(None, (asked.request, asked.told))))
+    mend = f"{', '.join(asked.unmended)}: an alarm that people have to mend" if asked.unmended else ""
+    console.result(msgspec.to_builtins(asked), "\n".join(filter(None, (asked.request, asked.told, mend))))
+    return CHANGES if exit_code and asked.unmended else OK
 
 
 def bench(clone: Repository, keys: tuple[Path | None, Path | None], console: Console) -> Bench:

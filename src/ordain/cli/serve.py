@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 SALT_BYTES = 4096  # more is no secret that somebody made
 
 
+def _said(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    """An address that is one: what a shell makes of an unset variable would mean every address."""
+    if not value.strip():
+        raise click.BadParameter("it is empty; 0.0.0.0 stands for every address")
+    return value
+
+
 @click.command()
 @click.argument("artifacts", nargs=-1, required=True)
 @click.option("--name", "names", multiple=True, help="The model's name; once per artifact, in order.")
@@ -30,7 +37,7 @@ SALT_BYTES = 4096  # more is no secret that somebody made
     multiple=True,
     help="The approved digest; once per artifact, in order. Default: $ORDAIN_ARTIFACT, for one artifact.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, callback=_said, help="Address to listen on.")
 @click.option(
     "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
 )
@@ -101,9 +108,8 @@ def command(artifacts: tuple[str, ...], as_json: bool, quiet: bool, root: Path, 
     console = Console(as_json=as_json, quiet=quiet)
 
     def started(facts: dict[str, Any]) -> None:
-        console.result(
-            facts, f"serving {', '.join(facts['models'])} on http://{facts['host']}:{facts['port']}"
-        )
+        host = f"[{facts['host']}]" if ":" in facts["host"] else facts["host"]
+        console.result(facts, f"serving {', '.join(facts['models'])} on http://{host}:{facts['port']}")
 
     _serve(settings, workers, started)
 
@@ -157,6 +163,9 @@ def sources_of(
     for given, option in ((names, "--name"), (digests, "--digest")):
         if given and len(given) != len(places):
             raise click.UsageError(f"give {option} once per artifact, or not at all")
+    told = [each for each in ("ORDAIN_ARTIFACT", "ORDAIN_RELEASE", "ORDAIN_INTENT") if each in environment]
+    if len(places) > 1 and told and not digests:
+        raise click.UsageError(f"{told[0]} is for one artifact; give --digest once per artifact")
     alone = environment if len(places) == 1 else {}
     check_told(*digests, alone.get("ORDAIN_ARTIFACT"))
     return tuple(

@@ -42,13 +42,11 @@ def command(**options: Any) -> int:
 
     from ordain.adapters.artifacts import store_of
     from ordain.adapters.git import find_repository
-    from ordain.services.proofs.verify import prove_anew, verify
+    from ordain.services.proofs.verify import verify
 
     root, quiet = options["root"], options["quiet"]
-    if options["anew"]:
-        prove_anew(root)
     store = store_of(find_repository(root).folder)
-    found = verify(root, store, everything=options["everything"], genesis=options["genesis"])
+    found = verify(root, store, **{each: options[each] for each in ("everything", "genesis", "anew")})
     console = Console(as_json=options["as_json"], quiet=quiet)
     if found.sound or options["as_json"]:
         console.result({"sound": found.sound, **msgspec.to_builtins(found)}, told(found))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 
 import msgspec
@@ -11,6 +11,7 @@ import msgspec
 from ordain.runtime import openapi
 from ordain.runtime.describe import model_metadata, server_metadata
 from ordain.runtime.messages import (
+    ENDED,
     ClientGoneError,
     Limits,
     Receive,
@@ -35,10 +36,15 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Route(msgspec.Struct, frozen=True):
-    """What answers at one path, by one method."""
+    """What answers at one path, by one method.
+
+    Attributes:
+        count: counts the status of each answer to a POST.
+    """
 
     method: str
     handler: Handler
+    count: Callable[[int], None] = lambda _: None
 
 
 class App:
@@ -82,10 +88,10 @@ class App:
             for base in (f"/v2/models/{name}", f"/v2/models/{name}/versions/{version}"):
                 routes[base] = Route("GET", _fixed(json_response(metadata)))
                 routes[f"{base}/ready"] = Route("GET", partial(self._model_ready, served.model.identity))
-                routes[f"{base}/infer"] = Route("POST", served.infer)
-            routes[f"/predict/{name}"] = Route("POST", served.predict)
-        if len(versions) == 1:
-            routes["/predict"] = Route("POST", self._models[-1].predict)
+                routes[f"{base}/infer"] = Route("POST", served.infer, partial(served.count, "infer"))
+            predict = Route("POST", served.predict, partial(served.count, "predict"))
+            routes[f"/predict/{name}"] = predict
+        routes["/predict"] = predict if len(versions) == 1 else Route("POST", _choosing(versions))
         return routes
 
     def _document(self) -> Response:
@@ -102,7 +108,7 @@ class App:
             except Refusal as refusal:
                 response = error_response(refusal)
             except ClientGoneError:
-                self._stats.requests[499] += 1
+                self._stats.requests[_ended(scope)] += 1
                 return
             except Exception:
                 # The one place where a bug becomes an answer: without it the client would get no JSON.
@@ -119,13 +125,28 @@ class App:
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         route = self._routes.get(scope["path"])
         if route is None:
-            raise Refusal(404, "there is nothing at this path; see GET /v2")
+            raise Refusal(404, f"there is nothing at this path; see GET {openapi.PATH}")
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         if method != route.method:
             allowed = "GET, HEAD" if route.method == "GET" else route.method
             raise Refusal(405, f"this path takes {allowed}", [(b"allow", allowed.encode("ascii"))])
         if method == "GET":
             return await route.handler(Request(dict(scope["headers"]), b""))
+        status = 500
+        try:
+            response = await self._scored(route.handler, scope, receive)
+            status = response.status
+        except Refusal as refusal:
+            status = refusal.status
+            raise
+        except ClientGoneError:
+            status = _ended(scope)
+            raise
+        finally:
+            route.count(status)
+        return response
+
+    async def _scored(self, handler: Handler, scope: Scope, receive: Receive) -> Response:
         if self._stats.in_flight > self._limits.in_flight:
             raise busy("the server is busy")
         request = await read_request(scope, receive, self._limits, self._stats)
@@ -133,7 +154,7 @@ class App:
         self._stats.body_bytes += size
         try:
             check_room(self._limits, self._stats)
-            response = await route.handler(request)
+            response = await handler(request)
         finally:
             self._stats.body_bytes -= size
         accepted = request.headers.get(b"accept-encoding")
@@ -153,6 +174,22 @@ class App:
         accept = request.headers.get(b"accept", b"").decode("latin-1")
         body, content_type = await self._metrics(accept)
         return Response(200, body, [(b"content-type", content_type.encode("ascii"))])
+
+
+def _ended(scope: Scope) -> int:
+    """The status of a request whose connection ended first: by the server, which said why, or its client."""
+    return int(scope.get(ENDED, 499))
+
+
+def _choosing(names: Iterable[str]) -> Handler:
+    """A handler that says which models there are to choose from."""
+    *others, last = (f"/predict/{name}" for name in names)
+    said = f"several models are served; POST to {', '.join(others)} or {last}"
+
+    async def answer(_: Request) -> Response:
+        raise Refusal(404, said)
+
+    return answer
 
 
 def _fixed(response: Response) -> Handler:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ordain.runtime.connection import IdleClock, OneAtATime, WholeAnswers
-from ordain.runtime.messages import Limits
+from ordain.runtime.messages import ENDED, Limits
 from ordain.runtime.stats import ServerStats
 
 HEAD_BYTES = 64 * 2**10
@@ -163,6 +163,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self.stats.ended[ending.reason] += 1
         if self._is_next():
             self.transport.write(ending.response())
+            if self.cycle is not None:
+                scope: dict[str, Any] = self.cycle.scope  # type: ignore[assignment]  # ASGI knows no such key
+                scope[ENDED] = int(ending.status[:3])
         self.transport.close()
 
     def _is_next(self) -> bool:

@@ -19,6 +19,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 JSON = (b"content-type", b"application/json")
 HEADER_LENGTH = b"inference-header-content-length"
+ENDED = "ordain.ended"  # key of a scope: the status with which the connection was ended before its request
 GZIP_FROM = 1400  # bytes; a smaller answer fits one packet anyway
 AT_ONCE = 64 * 2**10  # bytes that are compressed or decompressed on the event loop, which takes under 1 ms
 STEP = 2**20  # bytes of a larger body that are decompressed at a time, in a thread

@@ -64,6 +64,10 @@ class Served:
         self._prefix = f"{model.identity.stamp}-{os.urandom(6).hex()}"
         self._numbers = count(1)
 
+    def count(self, endpoint: str, status: int) -> None:
+        """Count one request to an endpoint, also one that was refused before it came here."""
+        self.stats.requests[endpoint, status] += 1
+
     def _handler(self, endpoint: Endpoint) -> Handler:
         handler, traces = partial(self._answer, endpoint), self._services.traces
         return handler if traces is None else traces.around(handler, endpoint.name, self.model.identity)
@@ -82,7 +86,6 @@ class Served:
         except Refusal as refusal:
             if isinstance(refusal, InvalidInput):
                 self.stats.count_violations(refusal.violations, "rejected", self._known)
-            self.stats.requests[endpoint.name, refusal.status] += 1
             raise
         scored = self._scored(question, answers)
         if self._services.log is not None:
@@ -90,7 +93,6 @@ class Served:
             entry = Entry(scored, time.time(), latency, question.packed, self._describe, size)
             self._services.log.add(entry)
         response = endpoint.write(question, scored)
-        self.stats.requests[endpoint.name, 200] += 1
         self.stats.latency[endpoint.name].observe(time.perf_counter() - started)
         return response
 

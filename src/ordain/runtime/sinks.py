@@ -6,7 +6,9 @@ Everything here runs in the log's one writer thread.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -92,8 +94,12 @@ def _counting(sink: Sink, records: int) -> Iterator[None]:
             sink.dropped += records
 
 
+_HOST = f"predictions-{socket.gethostname()}"
+_NAME = re.compile(r"-(?P<process>[0-9]{1,9})(\.[0-9]+)?-(?P<ms>[0-9]{1,16})-(?P<number>[0-9]{1,9})\.jsonl")
+
+
 def _stem(writer: str) -> str:
-    return f"predictions-{socket.gethostname()}-{writer or os.getpid()}"
+    return f"{_HOST}-{writer or os.getpid()}"
 
 
 class FolderSink:
@@ -107,8 +113,8 @@ class FolderSink:
         self._size, self._since, self._number = 0, 0.0, 0
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for left in folder.glob(f"{self._stem}-*{OPEN}"):  # of a process of this name that was killed
-                left.rename(left.with_name(left.name.removesuffix(OPEN) + WHOLE))
+            for left in folder.glob(f"{_HOST}-*{OPEN}"):
+                _end_if_left(left)
         except OSError as error:
             raise UserError(
                 f"cannot write the prediction log: {error.strerror}",
@@ -129,6 +135,8 @@ class FolderSink:
             name = f"{self._stem}-{time.time_ns() // 1_000_000}-{self._number}{OPEN}"
             self._path = self._folder / name
             self._file = self._path.open("xb", buffering=0)
+            with contextlib.suppress(OSError):  # a file system without locks: others then leave it alone
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._size, self._since = 0, time.monotonic()
         rest = memoryview(lines)
         try:
@@ -152,11 +160,45 @@ class FolderSink:
         self._file.close()
         self._file = None
         self._path.rename(self._path.with_name(self._path.name.removesuffix(OPEN) + WHOLE))
-        whole = sorted(self._folder.glob(f"{self._stem}-*{WHOLE}"), key=lambda each: each.stat().st_mtime_ns)
-        for old in whole[: -self._rotation.keep]:
+        whole = sorted(
+            (_begun(each), each) for each in self._folder.glob(f"{_HOST}-*{WHOLE}") if self._rotates(each)
+        )
+        for _, old in whole[: -self._rotation.keep]:
             with contextlib.suppress(FileNotFoundError):
                 old.unlink()
                 self.removed += 1
+
+    def _rotates(self, path: Path) -> bool:
+        """Whether a file is this process's, or of one that is no more."""
+        named = _NAME.fullmatch(path.name.removeprefix(_HOST))
+        own = path.name.startswith(f"{self._stem}-")
+        return named is not None and (own or not _lives(int(named["process"])))
+
+
+def _end_if_left(path: Path) -> None:
+    """End a file that no process has open any more: its process was killed."""
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return
+        path.rename(path.with_name(path.name.removesuffix(OPEN) + WHOLE))
+
+
+def _begun(path: Path) -> tuple[int, int]:
+    """When a file was begun, and its number, as its name says."""
+    ms, number = path.name.removesuffix(WHOLE).rsplit("-", 2)[1:]
+    return int(ms), int(number)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 class UrlSink:

@@ -7,6 +7,7 @@ noted than the thread takes, or the collector is away, spans are dropped and cou
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 CAPACITY = 2048  # spans that may wait for the thread
 PAUSE = 0.1  # seconds between two looks at what waits
 LAST = 2.0  # seconds for the last spans at the end
+_NUMBERS = tuple(
+    f"OTEL_BSP_{name}"
+    for name in ("SCHEDULE_DELAY", "MAX_QUEUE_SIZE", "MAX_EXPORT_BATCH_SIZE", "EXPORT_TIMEOUT")
+)
+_FIX = "correct the variable, or leave it out"
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -54,7 +60,7 @@ class Traces:
         stats: where dropped ones are counted.
 
     Raises:
-        UserError: without OpenTelemetry's packages.
+        UserError: without OpenTelemetry's packages, or with variables that it cannot read.
     """
 
     def __init__(self, stats: ServerStats) -> None:
@@ -140,18 +146,36 @@ def _send(tracer: Any, context: Any, noted: Noted) -> None:
 
 def _provider() -> TracerProvider:
     """A provider with the resource and the exporter that the environment describes."""
+    _check_numbers()
     try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        return _configured()
     except ImportError as error:
         raise UserError(
             "traces need OpenTelemetry's packages",
             where=str(error.name),
             fix="install Ordain with its extra `traces`, or leave --traces out",
         ) from error
+    except ValueError as error:
+        raise UserError(
+            f"OpenTelemetry says: {error}", where="OTEL_… in the environment", fix=_FIX
+        ) from error
+
+
+def _configured() -> TracerProvider:
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
     own = Resource({"service.name": "ordain", "service.version": __version__})
     provider = TracerProvider(resource=own.merge(OTELResourceDetector().detect()), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return provider
+
+
+def _check_numbers() -> None:
+    """Of these OpenTelemetry logs a traceback, and goes on with its own default."""
+    for name in _NUMBERS:
+        value = os.environ.get(name)
+        if value and not value.strip().isdecimal():
+            raise UserError("this variable must be a whole number", where=name, fix=_FIX)

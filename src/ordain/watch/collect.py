@@ -120,16 +120,19 @@ class Collector:
         self._counts: Counter[str] = Counter()
         self._faults = Faults()
 
-    def read(self, batches: Iterable[Batch], now: float, also: Callable[[Taken], None]) -> None:
+    def read(
+        self, batches: Iterable[Batch], now: float, also: Sequence[Callable[[Taken], None]] = ()
+    ) -> None:
         """Count every batch.
 
         Args:
             now: seconds since 1970 beyond which a prediction is of the future.
-            also: is given what was taken, whatever its version and window.
+            also: are given what was taken, whatever its version and window.
         """
         for batch in batches:
             taken = self._sieve.taken(batch, now)
-            also(taken)
+            for each in also:
+                each(taken)
             self._add(batch, taken.at[taken.ours])
 
     def _add(self, batch: Batch, at: NDArray[np.int64]) -> None:

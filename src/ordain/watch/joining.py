@@ -190,6 +190,10 @@ class Joiner:
         """Quantiles of the hours that labels of the release take; None where no label says when it came."""
         return [self._rows.quantile("delay", each, _OURS) for each in shares]
 
+    def usual_delay(self, share: float) -> float | None:
+        """The same of all versions: a young one has none but the fastest labels yet."""
+        return self._rows.quantile("delay", share, {})
+
     def of_group(self, column: str, value: str, most: int) -> Joined:
         """The newest labelled predictions of the release in a group."""
         return self._joined({**_OURS, group_column(column): value}, most, ())

@@ -6,9 +6,11 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain, islice
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from ordain.core.artifacts.profile import Numbers, Profile
 from ordain.core.artifacts.signature import Signature
@@ -25,6 +27,7 @@ from ordain.watch.joining import HOUR, Joined, Joiner
 from ordain.watch.tally import stamp
 
 SEED = 0
+LATE = 0.9  # of labels have come after the time that they are taken to need
 FEWEST = 30  # labelled rows of a slice that is reported
 MOST_ROWS = 20_000  # of a slice that are measured, since resampling costs by the row
 MOST_JUDGED = 100_000  # newest labelled predictions that gates are held against
@@ -49,29 +52,26 @@ def recent(joiner: Joiner, seconds: float, rows: int, groups: Sequence[str]) -> 
 def performance(joiner: Joiner, newest: Joined, end: float, needed: int) -> Performance:
     """Metrics of the release's labelled predictions, of the newest, by group, and of other versions.
 
-    Verdicts are added elsewhere.
-
     Args:
         newest: of them (see `recent`).
         end: of the time looked at, in seconds since 1970.
         needed: windows without labels that are a gap.
     """
-    start, reading, delay = joiner.start, joiner.reading, _delay(joiner)
+    reading, delay, late = joiner.reading, _delay(joiner), joiner.usual_delay(LATE)
     versions = _slices("version", joiner.versions(), joiner.of_version)
-    groups = [
-        _slices(name, joiner.sizes(name), partial(joiner.of_group, name)) for name in sorted(joiner.groups)
-    ]
+    groups = [_grouped(joiner, name) for name in sorted(joiner.groups)]
     return Performance(
-        start=stamp(start),
+        start=stamp(joiner.start),
         end=stamp(end),
-        middle=stamp((start + max(start, min(joiner.ripe, end))) / 2),
+        middle=stamp(_middle(joiner, end)),
         known=joiner.known,
         predictions=joiner.predictions,
         labelled=joiner.labelled,
         due=joiner.due,
         punctual=joiner.punctual,
         newest=stamp(joiner.newest),
-        stopped=_stopped(joiner, delay and delay[1], end - joiner.ripe, needed),
+        overdue=_overdue(joiner, late, end),
+        stopped=_stopped(joiner, late, end - joiner.ripe, needed),
         unmatched=joiner.unmatched,
         files=reading.files,
         unreadable=reading.unreadable,
@@ -90,7 +90,7 @@ def performance(joiner: Joiner, newest: Joined, end: float, needed: int) -> Perf
 
 def _delay(joiner: Joiner) -> tuple[float, float] | None:
     """Median and 90th percentile; None without any."""
-    median, late = joiner.delays([0.5, 0.9])
+    median, late = joiner.delays([0.5, LATE])
     return None if median is None or late is None else (median, late)
 
 
@@ -102,8 +102,35 @@ def _stopped(joiner: Joiner, late: float | None, declared: float, needed: int) -
     """
     if late is None and not declared:
         return None
-    beyond = (late or 0.0) * HOUR - declared
-    return stopped(joiner.windows(max(0, math.ceil(round(beyond / joiner.length, 6)))), needed)
+    return stopped(joiner.windows(_older(joiner, (late or 0.0) * HOUR - declared)), needed)
+
+
+def _overdue(joiner: Joiner, late: float | None, end: float) -> int:
+    """Predictions that should have labels by now, by what is declared and by what is usual for the model.
+
+    Where neither is known, none of the newer half of the time is missed.
+
+    Args:
+        late: as for `_stopped`. end: as for `performance`.
+    """
+    declared, middle = end - joiner.ripe, _middle(joiner, end)
+    if late is not None:
+        beyond = late * HOUR - declared
+    elif declared or not any(joiner.versions()) or not math.isfinite(middle):
+        beyond = 0.0
+    else:
+        beyond = joiner.ripe - middle
+    return sum(each.due for each in joiner.windows(_older(joiner, beyond)))
+
+
+def _middle(joiner: Joiner, end: float) -> float:
+    """Half of the time in which predictions are old enough for a label, in seconds since 1970."""
+    return (joiner.start + max(joiner.start, min(joiner.ripe, end))) / 2
+
+
+def _older(joiner: Joiner, seconds: float) -> int:
+    """Windows that last so long, rounded up."""
+    return max(0, math.ceil(round(seconds / joiner.length, 6)))
 
 
 class _Sliced(Struct, frozen=True):
@@ -139,6 +166,10 @@ def _slices(column: str, sizes: Iterable[tuple[str, int]], newest: Callable[[str
     )
 
 
+def _grouped(joiner: Joiner, column: str) -> _Sliced:
+    return _slices(column, joiner.sizes(column), partial(joiner.of_group, column))
+
+
 def _slice(name: str, rows: int, newest: Joined) -> Slice | None:
     """Metrics of the newest rows, of as many as can be resampled in reasonable time; None of too few."""
     if rows < FEWEST:
@@ -156,17 +187,21 @@ def _slice(name: str, rows: int, newest: Joined) -> Slice | None:
     )
 
 
-def target_counts(joined: Joined, profile: Profile) -> tuple[Counted, Counted]:
-    """The target's distribution in training and among the labelled predictions."""
-    before, target = counted(profile.target), joined.answers.target
+def target_counts(joined: Joined, profile: Profile, parts: int) -> tuple[Counted, list[Counted]]:
+    """The target's distribution in training, and in parts of the labelled predictions, oldest first."""
+    cut = np.array_split(joined.answers.target, parts)
+    return counted(profile.target), [_target_counts(each, profile) for each in cut]
+
+
+def _target_counts(target: NDArray[Any], profile: Profile) -> Counted:
+    before = counted(profile.target)
     if isinstance(profile.target, Numbers):
         codes = coding.numbers(target, profile.target)
         beyond = int(coding.outside(target, profile.target).sum())
     else:
         codes, beyond = target.astype(np.int64), 0
     cells = np.bincount(codes, minlength=len(before.cells))[: len(before.cells)]
-    now = Counted(cells=tuple(cells.tolist()), labels=before.labels, ordered=before.ordered, beyond=beyond)
-    return before, now
+    return Counted(cells=tuple(cells.tolist()), labels=before.labels, ordered=before.ordered, beyond=beyond)
 
 
 def sensitive(
@@ -190,8 +225,15 @@ def sensitive(
             lacking = len(promised) - len(set(names) - {MISSING})
             promised = tuple(f"none of those seen ({place})" for place in range(1, lacking + 1))
         else:
-            words = _TRUTHS if columns[name].type == "boolean" else {}
-            names = [words.get(each.lower(), each) or MISSING for each in told]
+            names = _named(told, columns[name], promised)
         if len(set(names)) <= MOST_GROUPS:
             found[name] = groups(joined.answers, names, promised, positive)
     return found
+
+
+def _named(told: Sequence[str], column: ColumnContract, promised: Sequence[str]) -> list[str]:
+    """The groups of rows, by what the cells stand for: a table writes whole numbers with a gap as `1.0`."""
+    if column.type == "boolean":
+        return [_TRUTHS.get(each.strip().lower(), each) or MISSING for each in told]
+    whole = {**{f"{each}.0": each for each in promised}, **{each: each for each in promised}}
+    return [whole.get(each.strip(), each) or MISSING for each in told]

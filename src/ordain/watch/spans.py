@@ -79,10 +79,11 @@ class ByRows:
     Args:
         rows: of a window. count: of whole windows that are wanted, the newest.
         horizon: windows back to which labels are looked for.
+        end: from when on, in seconds since 1970, predictions belong to no window.
     """
 
-    def __init__(self, rows: int, count: int, horizon: int) -> None:
-        self._rows, self._count, self._horizon = rows, count, horizon
+    def __init__(self, rows: int, count: int, horizon: int, end: float = np.inf) -> None:
+        self._rows, self._count, self._horizon, self._end = rows, count, horizon, end
         self._times, self._counts = np.zeros(0), np.zeros(0, dtype=np.int64)  # ascending, all different
         self._older = 0  # predictions whose times are not kept any more
         self._waiting: list[NDArray[np.float64]] = []
@@ -90,7 +91,7 @@ class ByRows:
 
     def add(self, times: NDArray[np.float64]) -> None:
         """Predictions of these times exist, in seconds since 1970; before anything else is asked."""
-        self._waiting.append(times)
+        self._waiting.append(times[times < self._end])
         if sum(map(len, self._waiting)) > len(self._times) + MERGED:
             self._merge()
 
@@ -127,7 +128,7 @@ class ByRows:
             ranks[place] = min(ranks[place] + self._met[when], last[place])
             self._met[when] += 1
         places = ranks // self._rows
-        return np.where(places > self.newest() - self._count, places, -1)
+        return np.where((places > self.newest() - self._count) & (times < self._end), places, -1)
 
     def start(self) -> float:
         """As `Spans.start`, to the minute: labels are joined from the first window of the horizon on."""
@@ -142,6 +143,11 @@ class ByRows:
         """As `Spans.newest`: rows that do not fill a window wait for more."""
         self._merge()
         return (self._older + int(self._counts.sum())) // self._rows - 1
+
+    def last(self) -> float:
+        """When the newest prediction before the end was made, whether or not its window is full."""
+        self._merge()
+        return float(self._times[-1]) if len(self._times) else -np.inf
 
     def span(self, numbers: Sequence[int], firsts: Sequence[float]) -> tuple[float, float]:
         """As `Spans.span`: from the first prediction on."""

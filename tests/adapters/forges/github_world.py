@@ -32,7 +32,7 @@ class World:
         self.commits = [self.commit(HEAD, "dana", "dana")]
         self.history = [self.commit(MERGED, None, None)]
         self.reviews = [self.review(1, "mei", "APPROVED")]
-        self.activity = [self.move("dana", "push", "2026-11-20T10:00:00Z")]
+        self.activity = self.pushed("dana")
         self.suites: list[dict[str, Any]] = []
         self.comments: list[dict[str, Any]] = []
         self.statuses: list[dict[str, Any]] = []
@@ -97,6 +97,11 @@ class World:
 
     def move(self, login: str, kind: str, when: str) -> dict[str, Any]:
         return self._example("activity", actor=self.account(login), activity_type=kind, timestamp=when)
+
+    def pushed(self, login: str) -> list[dict[str, Any]]:
+        """Somebody made the branch, and pushed once more after the request was opened."""
+        made = self.move(login, "branch_creation", "2026-11-20T09:00:00Z")
+        return [self.move(login, "push", "2026-11-20T10:00:00Z"), made]
 
     def suite(self, login: str, after: str, result: str = "bypass", **changes: Any) -> dict[str, Any]:
         where = {"ref": "refs/heads/main", "pushed_at": "2026-11-01T00:00:00Z"}

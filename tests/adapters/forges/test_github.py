@@ -197,17 +197,56 @@ def test_the_makers_are_known_from_accounts_and_from_pushes(github: GitHub, gith
     assert query["ref"] == "refs/heads/retrain"
 
 
-def test_a_forks_owner_counts_as_one_who_pushed(github: GitHub, github_world: World) -> None:
+def test_whoever_pushed_to_a_fork_is_known_from_its_own_activity(github: GitHub, github_world: World) -> None:
+    """GitHub lets everybody push to it who may push here: those who review."""
     github_world.pull |= {"head": github_world.side("retrain", HEAD, "mallory/churn")}
-    assert asked(github).pushers == ("dana", "mallory")
-    github_world.pull["head"] |= {"repo": None, "user": None}
-    assert asked(github).pushers == ("", "dana")
+    github_world.activity = github_world.pushed("ravi")
+    found = asked(github)
+    assert (found.pushers, found.unsafe) == (("dana", "mallory", "ravi"), ())
+    (path,) = [each.path for each in github_world.server.asked if each.path.endswith("/activity")]
+    assert path.endswith("/repos/mallory/churn/activity")
+
+
+@pytest.mark.parametrize("name", [None, "..", "mallory", "mallory/..", "mallory/a/b", "mallory/a?b", ""])
+def test_a_fork_that_tells_nothing_makes_the_word_unusable(
+    github: GitHub, github_world: World, name: str | None
+) -> None:
+    side = github_world.side("retrain", HEAD, "mallory/churn")
+    side["repo"] = None if name is None else side["repo"] | {"full_name": name}
+    github_world.pull |= {"head": side | {"user": None}}
+    found = asked(github)
+    assert (found.pushers, found.unsafe) == (("", "dana"), ("pushes-not-listed",))
     assert github_world.server.count("GET", ACTIVITY) == 0
+
+
+@pytest.mark.parametrize("kind", ["pr_merge", "merge_queue_merge", "something_new"])
+def test_what_came_by_another_request_has_no_known_pushers(
+    github: GitHub, github_world: World, kind: str
+) -> None:
+    if kind == "something_new":  # whatever GitHub may add one day
+        github_world.server.description.check_answer = lambda *_: None  # type: ignore[method-assign]
+    github_world.activity.insert(0, github_world.move("ravi", kind, "2026-11-20T11:00:00Z"))
+    found = asked(github)
+    assert (found.pushers, found.unsafe) == (("dana", "ravi"), ("inner-pushes-not-listed",))
+
+
+def test_moves_that_do_not_reach_back_to_the_creation_are_no_evidence(
+    github: GitHub, github_world: World
+) -> None:
+    move = github_world.move
+    for moves in (
+        [],
+        [move("dana", "push", "2026-11-20T10:00:00Z")],
+        [move("dana", "branch_creation", "2026-11-21T10:00:00Z")],  # after the request: an older one is due
+        [move("dana", "branch_creation", "2026-11-23T10:00:00Z")],
+    ):
+        github_world.activity = moves
+        assert asked(github).unsafe == ("pushes-not-listed",)
 
 
 def test_deleted_accounts_are_somebody_who_can_not_be_named(github: GitHub, github_world: World) -> None:
     github_world.pull |= {"user": None, "merged_by": None}
-    github_world.activity = [github_world.move("x", "push", "2026-11-21T00:00:00Z") | {"actor": None}]
+    github_world.activity = [each | {"actor": None} for each in github_world.pushed("x")]
     github_world.commits = [github_world.commit(HEAD, None, None)]
     found = asked(github)
     assert (found.author, found.merged_by, found.pushers) == (None, None, ("",))
@@ -228,7 +267,7 @@ def test_what_each_account_did_is_told_where_github_tells_it(github: GitHub, git
         Hand(login="lee"),
     )
     github_world.pull |= {"head": github_world.side("retrain", HEAD, "mallory/churn")}
-    assert asked(github).hands == (Hand(login="dana", after=HEAD), Hand(login="mallory"))
+    assert asked(github).hands[:2] == (Hand(login="dana", after=HEAD), Hand(login="mallory"))
 
 
 def test_addresses_are_named_that_github_attributes_to_an_account(
@@ -292,8 +331,9 @@ def test_evidence_that_may_not_be_seen_is_named(status: int, github: GitHub, git
 
 
 def test_bypasses_can_not_be_known_after_a_month(github: GitHub, github_world: World) -> None:
-    when = {"merged_at": "2026-10-20T00:00:00Z"}
+    when = {"created_at": "2026-10-19T12:00:00Z", "merged_at": "2026-10-20T00:00:00Z"}
     github_world.pull |= when
+    github_world.activity = [github_world.move("dana", "branch_creation", "2026-10-19T00:00:00Z")]
     github_world.associated = [github_world.simple(github_world.pull, **when)]
     found = asked(github)
     assert (found.unsafe, found.unseen) == ((), ("rule-suites-not-listed",))

@@ -229,12 +229,24 @@ def test_a_push_by_an_account_that_is_gone_is_somebodys(gitlab: GitLab, gitlab_w
         assert asked(gitlab).pushers == ("", "dana")
 
 
-def test_pushes_to_a_fork_are_those_that_the_request_shows(gitlab: GitLab, gitlab_world: World) -> None:
-    for source, pushers in ((43, ("dana",)), (None, ("", "dana"))):  # a fork that is gone tells nothing
-        gitlab_world.merged |= {"source_project_id": source}
-        found = asked(gitlab)
-        assert (found.pushers, found.unsafe) == (pushers, ())
-    assert gitlab_world.server.count("GET", EVENTS) == 0
+def test_whoever_pushed_to_a_fork_is_known_from_its_own_events(gitlab: GitLab, gitlab_world: World) -> None:
+    gitlab_world.merged |= {"source_project_id": 43}
+    gitlab_world.events = [gitlab_world.event("ravi", "retrain")]
+    found = asked(gitlab)
+    assert (found.pushers, found.unsafe) == (("dana", "ravi"), ())
+    (path,) = [each.path for each in gitlab_world.server.asked if each.path.endswith("/events")]
+    assert path.endswith("/projects/43/events")
+
+
+def test_a_fork_that_tells_nothing_makes_the_word_unusable(gitlab: GitLab, gitlab_world: World) -> None:
+    gitlab_world.merged |= {"source_project_id": 43}
+    gitlab_world.server.faulty["GET", EVENTS] = Fault(
+        status=404, body=b'{"message": "404 Project Not Found"}'
+    )
+    assert asked(gitlab).unsafe == ("pushes-not-listed",)
+    gitlab_world.merged |= {"source_project_id": None}
+    found = asked(gitlab)
+    assert (found.pushers, found.unsafe) == (("", "dana"), ("pushes-not-listed",))
 
 
 def test_all_pages_are_read(gitlab: GitLab, gitlab_world: World) -> None:

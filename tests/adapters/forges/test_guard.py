@@ -17,12 +17,14 @@ from pathlib import Path
 import pytest
 
 from ordain.adapters.forges.github import GitHub
+from ordain.adapters.forges.gitlab import GitLab
 from ordain.adapters.forges.guard import Clock, Guard, session
 from ordain.adapters.forges.place import Place, Token, place_of
 from ordain.errors import RetryLater, UserError
 from tests.adapters.forges.certificates import self_signed
 from tests.adapters.forges.conftest import LIMITS, NOW, Slept
 from tests.adapters.forges.github_world import COMMENTS, HEAD, MERGED, PULLS, STATUSES, World
+from tests.adapters.forges.gitlab_world import World as OnGitLab
 from tests.adapters.forges.standin import TOKEN, Fault, StandIn, standing_in
 
 RESET = str(int(NOW.timestamp()) + 17)
@@ -260,6 +262,26 @@ def test_what_the_description_does_not_have_is_refused(
     github_world.server.faults = [Fault(status=200, body=body)]
     with pytest.raises(UserError, match="otherwise than its API describes"):
         ask(once)
+
+
+@pytest.mark.parametrize("body", [b'{"items": 5}', b'{"items": null}', b'{"items": 1.5, "total_count": 1}'])
+def test_one_value_in_the_place_of_a_list_is_refused(body: bytes, once: GitHub, github_world: World) -> None:
+    github_world.server.faults = [Fault(status=200, body=body)]
+    with pytest.raises(UserError, match="describes a list"):
+        ask(once)
+
+
+@pytest.mark.parametrize("status", [201, 204, 206])
+def test_a_question_that_is_answered_by_no_document_is_asked_again(
+    status: int, github: GitHub, gitlab: GitLab, github_world: World, gitlab_world: OnGitLab
+) -> None:
+    body = b"" if status == 204 else b"[]"
+    for forge, world in ((github, github_world), (gitlab, gitlab_world)):
+        world.server.faults = [Fault(status=status, body=body)]
+        forge.open_requests("any")
+        world.server.faults = [Fault(status=status, body=body)] * 9
+        with pytest.raises(RetryLater, match=f"it answers {status}"):
+            forge.open_requests("any")
 
 
 def test_headers_for_the_clients_own_use_can_not_break_them(github: GitHub, github_world: World) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ordain.core.artifacts.profile import Categories, Numbers
 from ordain.core.drift import evidence as documents
@@ -13,8 +16,9 @@ from ordain.core.drift.breach import quality, verdicts
 from ordain.core.drift.causes import suspected
 from ordain.core.drift.coming import Ebb
 from ordain.core.drift.counts import Counted, Joint, Reference, Window, bins, counted, reference_of
-from ordain.core.drift.evidence import Evidence, Finding, Kind, Moved, Reading, Settings, Test
-from ordain.core.drift.findings import Freshness, kind_of, of_health, of_performance, of_source
+from ordain.core.drift.evidence import ColumnReport, Evidence, Finding, Kind, Moved, Reading, Settings, Test
+from ordain.core.drift.findings import kind_of, of_health, of_performance, of_source
+from ordain.core.drift.freshness import Freshness, age, period
 from ordain.core.drift.judge import (
     JOINTLY,
     beyond_shares,
@@ -296,31 +300,52 @@ def test_whatever_is_counted_is_judged_without_a_fault(seed: int, rows: int) -> 
 
 def test_a_season_is_the_same_time_before_and_before_that() -> None:
     windows = {0: HIGHER, 1: STABLE, 2: HIGHER, 3: STABLE, 4: HIGHER}
-    made = season(windows, 4, 2)
+    made = season(windows, windows, 4, 2)
     assert made is not None
     assert made.features["price"].cells == (100, 200, 300)
     assert judge(HIGHER, made, SETTINGS).shows("price", "location") is False
-    assert season(windows, 1, 2) is None
-    assert season({0: window(rows=0)}, 2, 2) is None
+    assert season(windows, windows, 1, 2) is None
+    assert season({}, {0: window(rows=0)}, 2, 2) is None
+    young = season({}, windows, 4, 2)
+    assert young is not None
+    assert young.features == made.features
+    assert not any(each.absent_of_all.total for each in young.answers.values())
 
 
 # --- target -------------------------------------------------------------------------------------------
 
 
-def test_the_target_drifts_in_one_sample() -> None:
+def test_the_target_drifts_in_k_of_m_parts_of_its_labels() -> None:
     before = Counted(cells=(700, 300), labels=("No", "Yes"), ordered=False)
     same, other = (Counted(cells=each, labels=("No", "Yes"), ordered=False) for each in ((70, 30), (40, 60)))
-    assert target_report(before, same, SETTINGS).state == "stable"
-    made = target_report(before, other, SETTINGS)
-    assert made.state == "drift"
+    assert target_report(before, [same] * 3, SETTINGS).state == "stable"
+    assert target_report(before, [same, other, same], SETTINGS).state == "stable"
+    made = target_report(before, [same, other, other], SETTINGS)
+    assert (made.state, made.role, made.column) == ("drift", "target", "(target)")
     assert kind_of(made, made.alarms[0]) == "target-drift"
     numbers = Counted(cells=(300, 300, 300), labels=("", "", ""), ordered=True)
-    moved = target_report(numbers, Counted(cells=(50, 100, 150), labels=("", "", ""), ordered=True), SETTINGS)
-    assert "location" in moved.alarms
-    seen = looked(STABLE, STABLE, target=made)
-    (finding,) = findings_of(seen, "churn", SETTINGS)
+    higher = Counted(cells=(50, 100, 150), labels=("", "", ""), ordered=True)
+    assert "location" in target_report(numbers, [higher] * 3, SETTINGS).alarms
+    assert told_of(made).startswith("the target is distributed differently than in training in 2 of 3 parts")
+    assert told_of(replace(made, tests=())).endswith("the newest one has too few values to tell")
+
+
+def told_of(target: ColumnReport) -> str:
+    (finding,) = findings_of(looked(STABLE, STABLE, target=target), "churn", SETTINGS)
     assert finding.kind == "target-drift"
-    assert finding.detail.startswith("the target is distributed differently among the newest labelled pred")
+    return finding.detail
+
+
+@pytest.mark.parametrize("shares", [[0.73, 0.27], [0.1] * 10])
+def test_quiet_labels_are_no_drift_of_the_target(shares: list[float]) -> None:
+    """Of 200 looks without any drift, at most a few are an alarm."""
+    source, labels = np.random.default_rng(0), tuple(map(str, range(len(shares))))
+
+    def counts(rows: int) -> Counted:
+        return Counted(cells=tuple(source.multinomial(rows, shares).tolist()), labels=labels, ordered=False)
+
+    found = [target_report(counts(5000), [counts(100) for _ in range(3)], SETTINGS) for _ in range(200)]
+    assert sum(bool(each.alarms) for each in found) <= 4
 
 
 # --- the log itself -----------------------------------------------------------------------------------
@@ -348,6 +373,32 @@ def test_since_when_a_log_is_silent_is_said() -> None:
     (thin,) = of_source(reading, "churn", Freshness(silent=1.0, patience=24.0, ebb=ebb))
     assert thin.kind == "log-stale"
     assert "1 since 2026-11-19T00:00:00Z; 600 a window are usual" in thin.detail
+    assert thin.alarm
+
+
+def test_a_young_log_may_pause_for_a_weekend() -> None:
+    def alarmed(hours: float, **more: Any) -> bool:
+        fresh = Freshness(silent=hours, patience=24.0, lasted=hours, age=120.0, **more)
+        (stale,) = of_source(Reading(files=1, records=5), "churn", fresh)
+        assert "the log is 5.0 days old" in stale.detail
+        return stale.alarm
+
+    assert [alarmed(hours) for hours in (30, 48, 72, 73)] == [False, False, False, True]
+    assert not alarmed(24, ebb=("x", Ebb(since=1, rows=1, usual=600)))
+
+
+def test_what_is_usual_repeats_each_week_or_else_each_day() -> None:
+    assert [period(24.0, count, 0) for count in (7, 8, 30)] == [0, 7, 7]
+    assert [period(1.0, count, 0) for count in (24, 30, 169)] == [0, 24, 168]
+    assert period(1.0, 30, 5) == 5
+    assert (period(168.0, 30, 0), period(7.0, 30, 0), period(36.0, 30, 0)) == (0, 24, 0)
+
+
+def test_the_age_of_a_log_is_told_in_its_first_week() -> None:
+    assert age([0, 0, 5, 0], 24.0) == 48.0
+    assert age([0] * 3 + [5] * 7, 24.0) is None
+    assert age([5, 5, 5], 24.0) is None, "it may go back further"
+    assert age([0, 0], 24.0) is None
 
 
 def test_ids_that_are_used_again_are_an_alarm_and_files_that_come_twice_none() -> None:
@@ -418,7 +469,9 @@ def labelled(**more: object) -> Performance:
     [
         ({"known": 0, "labelled": 0}, "labels-absent", True),
         ({"stopped": Stopped(since="x", due=200, labelled=3, usual=0.9)}, "labels-stale", True),
-        ({"labelled": 0}, "labels-stale", True),
+        ({"labelled": 0, "overdue": 9}, "labels-stale", True),
+        ({"labelled": 0, "overdue": 9, "unmatched": 500}, "labels-stale", True),
+        ({"labelled": 0}, "labels-stale", False),
         ({"files": 200, "unreadable": 1}, "labels-damaged", False),
         ({"files": 2, "unreadable": 1}, "labels-damaged", True),
         ({"unknown": 6}, "labels-damaged", True),
@@ -431,6 +484,14 @@ def labelled(**more: object) -> Performance:
         ({"labelled": 60}, "performance", False),
         ({"verdicts": (Verdict(gate="fairness.female", outcome="fail"),)}, "fairness", True),
         ({"verdicts": (Verdict(gate="quality.f1", outcome="insufficient"),)}, "performance", False),
+        (
+            {
+                "verdicts": (Verdict(gate="quality.f1", outcome="fail"),),
+                "waived": {"quality.f1": "2027-01-31"},
+            },
+            "performance",
+            False,
+        ),
     ],
 )
 def test_what_is_wrong_with_labels_is_said(more: dict[str, object], kind: Kind, alarm: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import resource
@@ -123,6 +124,31 @@ def test_a_line_that_is_no_object_keeps_its_place(folder: Path, tmp_path: Path, 
     report = run(folder, source, tmp_path / "out.jsonl", keep=("id",))
     assert (report.rows, report.rejected) == (3, 1)
     assert [row["id"] for row in read_table(tmp_path / "out.jsonl")] == ["c0", None, "c1"]
+
+
+MARK = b"\xef\xbb\xbf"  # the byte order mark, which Windows programs put first
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".csv.gz", ".jsonl.gz"])
+@pytest.mark.parametrize("before", [b"", b"\r\n"])
+def test_a_byte_order_mark_costs_no_row(folder: Path, tmp_path: Path, suffix: str, before: bytes) -> None:
+    content, name = rows(5), suffix.removesuffix(".gz")
+    text = MARK + (before if name == ".jsonl" else b"")
+    text += write_table(tmp_path / f"plain{name}", content).read_bytes()
+    source = tmp_path / f"in{suffix}"
+    source.write_bytes(gzip.compress(text) if suffix.endswith(".gz") else text)
+    for partition in (100, 2):
+        report = run(folder, source, tmp_path / "out.jsonl", keep=("id",), partition=partition)
+        assert (report.rows, report.rejected) == (5, 0)
+        assert [row["id"] for row in read_table(tmp_path / "out.jsonl")] == [row["id"] for row in content]
+
+
+def test_a_byte_order_mark_is_one_at_the_start_only(folder: Path, tmp_path: Path) -> None:
+    source = write_table(tmp_path / "in.jsonl", rows(2))
+    first, second = source.read_bytes().splitlines(keepends=True)
+    source.write_bytes(MARK + first + MARK + second)
+    run(folder, source, tmp_path / "out.jsonl")
+    assert [each["row"] for each in rejects(tmp_path / "out.jsonl")] == [1]
 
 
 LONG = "x" * (2**20 + 5)
@@ -284,6 +310,7 @@ def test_a_kept_column_must_not_pass_for_an_answer(folder: Path, tmp_path: Path)
         ("absent.csv", "out.csv", "there is nothing here"),
         ("in.csv", "out.txt", "which format"),
         ("in.csv", "out.csv.gz", "written plain"),
+        ("in.csv", "http://127.0.0.1:1/out.csv", "can only be read"),
         ("in.parquet.gz", "out.csv", "which format"),
         ("nothing://in.csv", "out.csv", "nothing here reads such a URL"),
         ("simplecache::file:///etc/passwd.csv", "out.csv", "chained URLs"),
@@ -296,6 +323,13 @@ def test_places_that_cannot_be(folder: Path, tmp_path: Path, source: str, target
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("scheme", ["http", "ftp"])
+def test_a_store_that_is_away_is_for_later(folder: Path, tmp_path: Path, scheme: str) -> None:
+    done = command(str(folder), f"{scheme}://127.0.0.1:1/in.jsonl", "out.csv", "-C", str(tmp_path))
+    assert (done.returncode, "Traceback" in done.stderr) == (75, False), done.stderr
+    assert "did not answer" in done.stderr
 
 
 def test_no_message_repeats_a_secret() -> None:

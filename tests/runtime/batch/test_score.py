@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -268,3 +269,38 @@ def test_people_read_a_sentence(folder: Path, tmp_path: Path) -> None:
     assert "1 rows are outside the contract" in done.stdout
     again = command(str(folder), "in.csv", "out.jsonl", "-C", str(tmp_path))
     assert "6 rows were scored already" in again.stdout
+
+
+@pytest.mark.parametrize("pandas", ["with", "without"])
+def test_nanoseconds_give_the_same_bytes_with_and_without_pandas(
+    folder: Path, tmp_path: Path, pandas: str
+) -> None:
+    """Where pandas is there, Arrow makes its types of nanoseconds; the image for jobs has none."""
+    content, second = rows(3), 1_700_000_000 * 10**9
+    table = pa.Table.from_pylist(content)
+    for name, kind in (("at", pa.timestamp("ns")), ("zoned", pa.timestamp("ns", "Europe/Zurich"))):
+        table = table.append_column(name, pa.array([second, second + 1, None], kind))
+    table = table.append_column("took", pa.array([10**9, 0, None], pa.duration("ns")))
+    table = table.set_column(0, "plan", pa.array([second, second + 1, None], pa.timestamp("ns")))
+    parquet.write_table(table, tmp_path / "in.parquet")
+    hidden = tmp_path / "hidden/pandas"
+    hidden.mkdir(parents=True)
+    if pandas == "without":
+        (hidden / "__init__.py").write_text("raise ImportError('hidden')\n")
+    path = os.pathsep.join([str(hidden.parent), os.environ.get("PYTHONPATH", "")])
+    keep = [word for name in ("at", "zoned", "took") for word in ("--keep", name)]
+    done = command(
+        str(folder), str(tmp_path / "in.parquet"), str(tmp_path / "out.jsonl"), *keep,
+        "--invalid-input", "accept", PYTHONPATH=path,
+    )  # fmt: skip
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    found = read_table(tmp_path / "out.jsonl")
+    told = {each["row"]: each["reasons"][0]["kind"] for each in rejects(tmp_path / "out.jsonl")}
+    assert told == {0: "type", 1: "type"}
+    assert [row["at"] for row in found] == [
+        "2023-11-14T22:13:20.000000000", "2023-11-14T22:13:20.000000001", None,
+    ]  # fmt: skip
+    assert [row["zoned"] for row in found] == [
+        "2023-11-14T22:13:20.000000000Z", "2023-11-14T22:13:20.000000001Z", None,
+    ]  # fmt: skip
+    assert [row["took"] for row in found] == ["PT1S", "P0D", None]

@@ -19,7 +19,15 @@ from github.PullRequest import PullRequest
 from github.Repository import Repository
 from msgspec.structs import replace
 
-from ordain.adapters.forges.github_answers import chosen, local, merged_here, open_here, opened, page, request
+from ordain.adapters.forges.github_answers import (
+    chosen,
+    merged_here,
+    open_here,
+    opened,
+    page,
+    request,
+    source,
+)
 from ordain.adapters.forges.github_client import GuardedRequester
 from ordain.adapters.forges.github_types import (
     Account,
@@ -237,9 +245,9 @@ class GitHub:
         return read(self._place, made.raw_data, Pull)
 
     def _evidence(self, pull: Pull) -> Evidence:
-        moves: list[Activity] | None = []
-        if local(pull, self._place):
-            moves = self._if_allowed("/activity", Activity, ref=f"refs/heads/{pull.head.ref}")
+        # Who may push to a fork is told by its own activity, if by any.
+        fork, ref = source(pull), f"refs/heads/{pull.head.ref}"
+        moves = self._if_allowed(f"/repos/{fork}/activity", Activity, ref=ref) if fork else None
         return Evidence(
             pull=pull,
             commits=self._rows(f"/pulls/{pull.number}/commits", PullCommit),
@@ -251,7 +259,7 @@ class GitHub:
     def _suites(self, pull: Pull) -> list[Suite] | None:
         """Pushes to the base branch of the last month that were let past its rules."""
         ref, kind = f"refs/heads/{pull.base.ref}", "bypass"
-        path = "/rulesets/rule-suites"
+        path = f"{self._path}/rulesets/rule-suites"
         return self._if_allowed(path, Suite, ref=ref, time_period="month", rule_suite_result=kind)
 
     def _own(self) -> Callable[[Account], bool]:
@@ -273,13 +281,16 @@ class GitHub:
         return read(self._place, document, kind)
 
     def _rows(self, path: str, kind: type[Answer], **query: str) -> list[Answer]:
-        rows = bounded(self._place, self._requester.rows(f"{self._path}{path}", query))
+        return self._rows_at(f"{self._path}{path}", kind, query)
+
+    def _rows_at(self, path: str, kind: type[Answer], query: Mapping[str, str]) -> list[Answer]:
+        rows = bounded(self._place, self._requester.rows(path, dict(query)))
         return [read(self._place, each, kind) for each in rows]
 
     def _if_allowed(self, path: str, kind: type[Answer], **query: str) -> list[Answer] | None:
         """The rows, or None when the token may not see them or this GitHub does not have them."""
         try:
-            return self._rows(path, kind, **query)
+            return self._rows_at(path, kind, query)
         except ForgeError as refused:
             if refused.status in {403, 404}:
                 return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 
 from ordain.adapters.forges.github_types import (
@@ -26,8 +27,9 @@ _STATES: dict[str, ReviewState] = {
     "DISMISSED": "dismissed",
     "COMMENTED": "commented",
 }
-_ONWARD = "push"
-_PUSHES = {_ONWARD, "force_push", "branch_creation"}
+_ONWARD, _CREATED, _GONE = "push", "branch_creation", "branch_deletion"
+_PUSHES = {_ONWARD, "force_push", _CREATED}
+_NAME = re.compile(r"(?!\.)[A-Za-z0-9_.-]{1,100}/(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,100}")
 # GitHub keeps rule suites for a month; a day or two less is certain.
 _SUITES_KEPT = dt.timedelta(days=28)
 # A merge queue pushes a whole group at once, under the newest commit's name.
@@ -58,9 +60,10 @@ def chosen(pulls: Sequence[Pull], place: Place, commit: str) -> Pull | None:
     return found[0] if len(found) == 1 else None
 
 
-def local(pull: Pull, place: Place) -> bool:
-    """Whether the source branch is in the repository itself, not in a fork."""
-    return pull.head.repo is not None and _same(pull.head.repo.full_name, place.repository)
+def source(pull: Pull) -> str | None:
+    """The name of the repository that the source branch is in, a fork perhaps; None when it is gone."""
+    name = pull.head.repo.full_name if pull.head.repo is not None else ""
+    return name if _NAME.fullmatch(name) else None
 
 
 def request(place: Place, evidence: Evidence, now: dt.datetime) -> Request:
@@ -69,12 +72,15 @@ def request(place: Place, evidence: Evidence, now: dt.datetime) -> Request:
     Args:
         now: decides whether GitHub still had the rule suites of that day.
     """
-    pull, hands = evidence.pull, _hands(place, evidence)
+    pull = evidence.pull
+    moved, whole, merges = _moved(pull, evidence.moves or ())
+    hands = (*_hands(place, evidence), *moved)
     when = instant(pull.merged_at)
     old = when is None or now - when > _SUITES_KEPT
     unsafe = {
         "commits-not-listed": len(evidence.commits) < max(pull.commits, 1),
-        "pushes-not-listed": evidence.moves is None,
+        "pushes-not-listed": evidence.moves is None or not whole,
+        "inner-pushes-not-listed": merges,
     }
     return Request(
         forge="github",
@@ -145,7 +151,7 @@ def _bypasses(pull: Pull, suites: Sequence[Suite]) -> tuple[str, ...]:
 
 
 def _hands(place: Place, evidence: Evidence) -> tuple[Hand, ...]:
-    """Accounts of the commits' addresses, and whoever moved the branch from its creation to the merge.
+    """Accounts of the commits' addresses, and a fork's owner.
 
     An empty name stands for whoever can't be told: an account that is gone, or an author behind GitHub's own.
     """
@@ -153,9 +159,9 @@ def _hands(place: Place, evidence: Evidence) -> tuple[Hand, ...]:
     named = [(each.author, each.sha) for each in commits]
     named += [(each.committer, each.sha) for each in commits if not _web(each.committer)]
     found = [Hand(login=_name(account), after=sha) for account, sha in named if _known(account)]
-    if not local(evidence.pull, place):
+    if not _same(source(evidence.pull) or "", place.repository):
         found.append(Hand(login=_name(evidence.pull.head.user)))
-    return (*found, *_moved(evidence.pull, evidence.moves or ()))
+    return tuple(found)
 
 
 def _name(account: Account | None) -> str:
@@ -178,25 +184,31 @@ def _web(account: Account | None) -> bool:
     return account is not None and account.login == _WEB
 
 
-def _moved(pull: Pull, moves: Sequence[Activity]) -> list[Hand]:
+def _moved(pull: Pull, moves: Sequence[Activity]) -> tuple[list[Hand], bool, bool]:
     """Who moved the branch, read from the newest move to the creation of this branch of that name.
 
     A push that goes on from what was there tells what it added; any other may have taken something away.
+
+    Returns:
+        the hands; whether they reach back to the creation; whether something came by another move than a
+        push: by a request that was merged into the branch, of whose pushers nothing is told here.
     """
     merged, created = instant(pull.merged_at), instant(pull.created_at)
-    found = []
+    found, merges = [], False
     for move in moves:
         when = instant(move.timestamp)
         if when is not None and merged is not None and when > merged:
             continue
         before, after = commit_id(move.before), commit_id(move.after)
-        if move.activity_type == _ONWARD and before and after:
-            found.append(Hand(login=_name(move.actor), before=before, after=after))
-        elif move.activity_type in _PUSHES:
+        if move.activity_type in _PUSHES:
+            known = {"before": before, "after": after} if before and after else {}
+            found.append(Hand(login=_name(move.actor), **(known if move.activity_type == _ONWARD else {})))
+        elif move.activity_type != _GONE:
             found.append(Hand(login=_name(move.actor)))
-        if move.activity_type == "branch_creation" and when is not None and created and when <= created:
-            break
-    return found
+            merges = True
+        if move.activity_type == _CREATED and when is not None and created and when <= created:
+            return found, True, merges
+    return found, False, merges
 
 
 def _login(account: Account | None) -> str | None:

@@ -16,6 +16,7 @@ from github.Requester import HTTPSRequestsConnectionClass, Requester
 
 from ordain.adapters.forges.guard import Guard, session
 from ordain.adapters.forges.place import Place, Token
+from ordain.errors import UserError
 
 VERSION = "2022-11-28"
 _PAGE = 100
@@ -49,8 +50,17 @@ class GuardedRequester(Requester):
         return super().requestJson(verb, url, **(given | ours))
 
     def rows(self, url: str, query: dict[str, str]) -> Iterator[Any]:
-        """The rows of all pages, as they were sent."""
-        return (row.raw_data for row in PaginatedList(_Row, self, url, dict(query)))
+        """The rows of all pages, as they were sent.
+
+        Raises:
+            UserError: when what is there is no list.
+        """
+        try:
+            for row in PaginatedList(_Row, self, url, dict(query)):
+                yield row.raw_data
+        except TypeError:  # PyGithub takes whatever it is given for a list
+            what = "GitHub answers with one value where its API describes a list"
+            raise UserError(what, fix="check that the address is the forge's own") from None
 
     def close(self) -> None:
         """Let go of the connection."""

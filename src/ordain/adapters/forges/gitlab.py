@@ -245,7 +245,7 @@ class GitLab:
             reviewers=reviewers,
             versions=self._rows(f"{path}/versions", Version),
             notes=self._rows(f"{path}/notes", Note, sort="asc", order_by="created_at"),
-            pushes=self._pushes(project.id, merged),
+            pushes=self._pushes(merged),
             settings=self._settings(project.id),
             bots={each.id: self._one(f"/users/{each.id}", Account).bot for each in involved if each},
         )
@@ -258,17 +258,17 @@ class GitLab:
                 return None
             raise
 
-    def _pushes(self, project: int, merged: MergeRequest) -> list[PushEvent] | None:
-        """Pushes to the project while the branch was worked on; None when they are not told, or too many.
-
-        Those to a fork are not told; what it pushed after the request was opened is in the notes.
+    def _pushes(self, merged: MergeRequest) -> list[PushEvent] | None:
+        """Pushes to the branch's project, a fork perhaps, while it was worked on; None when they are not
+        told, or too many.
         """
-        if merged.source_project_id != project:
-            return []
+        source = merged.source_project_id
+        if source is None:
+            return None
         created = instant(merged.created_at)
         since = {} if created is None else {"after": (created - _BEFORE).strftime("%Y-%m-%d")}
         try:
-            rows = self._pages(f"{_path(project)}/events", {"action": "pushed", **since})
+            rows = self._pages(f"{_path(source)}/events", {"action": "pushed", **since})
             found = list(islice(rows, MOST + 1))
         except ForgeError as refused:
             if refused.status in {403, 404}:

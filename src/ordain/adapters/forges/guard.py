@@ -183,7 +183,8 @@ class Guard(HTTPAdapter):
         if rate_limited(status, headers, body):
             after = asked_pause(headers, self._clock.now().timestamp())
             raise _Limited(f"{self._place.title} asks to be called less often", after=after)
-        if status >= 500 or (status == 202 and request.method == "GET"):
+        # A question is answered by a document; 202 and 204 are words of what is done, or of a proxy.
+        if status >= 500 or (200 < status < 300 and request.method == "GET"):
             after = asked_pause(headers, self._clock.now().timestamp())
             raise RetryLater(f"{self._place.title} is not ready: it answers {status}", after=after)
         if not 200 <= status < 300:

@@ -103,12 +103,13 @@ class Attested(Value, frozen=True, kw_only=True):
     def evidence(self) -> tuple[Evidence, ...]:
         """Each approval that stands, as evidence for the transitions of the commit that was reviewed."""
         told = self.observed
-        reviews = {(each.reviewer, each.submitted): each for each in told.reviews}
+        # By all that a review says: an approval and a comment may be of one second, at two commits.
+        covered = {_review(each): each.transitions for each in told.reviews}
         return tuple(
             Evidence(
                 name=f"{self.name}#{each.reviewer}",
                 envelope=self.envelope,
-                transitions=reviews[each.reviewer, each.submitted].transitions,
+                transitions=covered[each],
                 key=self.key,
                 fault=self.fault,
                 kind="attested-by-collector",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ordain.core.approvals.baseline import COMPARED, deployed_baseline, outrun
 from ordain.core.approvals.step import Refusal, Step
 from ordain.core.gating.claims import misstated
 from ordain.core.gating.release import Release
@@ -18,10 +19,10 @@ from ordain.core.state.validate_models import gate_names
 
 # The gate that every model has, whatever it declared when a release of it was made.
 ALWAYS = ("parity",)
-# The first release has nothing to be compared with; what comes while another runs has.
-COMPARED = "non_inferiority."
 # Version of the rules since which a declared comparison is missed where there was something to compare with.
 COMPARISON = 4
+# Version of the rules since which a comparison with anything else than what runs counts for nothing.
+AGAINST = 5
 _WHY = {
     Reason.WAIVER_EXPIRED: "its waiver has expired",
     Reason.WAIVER_UNAPPROVED: "its waiver is not approved",
@@ -131,7 +132,20 @@ def _verdicts(step: Step, release: Release) -> tuple[Verdict, ...]:
     names = gate_names(step.instance.models.models[release.model])
     if step.judging < COMPARISON or not _runs(step, release.model):
         names = tuple(each for each in names if not each.startswith(COMPARED))
-    return complete(release.verdicts, names)
+    verdicts = release.verdicts
+    if step.judging >= AGAINST:
+        for running in _baselines(step, release.model):
+            verdicts = tuple(outrun(each, release, running) for each in verdicts)
+    return complete(verdicts, names)
+
+
+def _baselines(step: Step, model: str) -> set[ReleaseRef]:
+    """What a new release is to be compared with, by the environments of step and parent: none of both may
+    choose by itself where a model runs farthest along.
+    """
+    known = [each for each in (step.parent, step.instance) if each is not None]
+    found = (deployed_baseline(model, each, step.state) for each in known)
+    return {each for each in found if each is not None}
 
 
 def _runs(step: Step, model: str) -> bool:

@@ -19,6 +19,8 @@ from ordain.core.value import Value
 Leaves = Mapping[str, str]
 # Whoever changes one element of a list leaves the others' work in it, so all who changed it count.
 _LIST = "[]"
+# `json.dumps` would make an encoder of this option for each leaf.
+_encode = json.JSONEncoder(sort_keys=True).encode
 
 
 class Written(Value, frozen=True, kw_only=True):
@@ -34,12 +36,17 @@ class Written(Value, frozen=True, kw_only=True):
 
 def leaves(value: Any, path: str = "") -> dict[str, str]:
     """JSON-like data as leaves; a list is one leaf, whose path ends with `[]`."""
-    if isinstance(value, Mapping):
-        found: dict[str, str] = {}
+    found: dict[str, str] = {}
+    _gather(value, path, found)
+    return found
+
+
+def _gather(value: Any, path: str, found: dict[str, str]) -> None:
+    if isinstance(value, dict):
         for key, each in value.items():
-            found |= leaves(each, f"{path}.{key}" if path else str(key))
-        return found
-    return {path + _LIST * isinstance(value, list | tuple): json.dumps(value, sort_keys=True)}
+            _gather(each, f"{path}.{key}" if path else str(key), found)
+    else:
+        found[path + _LIST * isinstance(value, list | tuple)] = _encode(value)
 
 
 def settings_text(environment: Environment | None) -> Leaves:

@@ -48,7 +48,7 @@ class _Descriptor(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class _Manifest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    media_type: str
+    media_type: str = MANIFEST  # the specification leaves it open, and umoci writes none
     config: _Descriptor
     layers: tuple[_Descriptor, ...]
 

@@ -23,6 +23,11 @@ def plain(name: str) -> bool:
     return name.lower().endswith(f".{format_of(name)}")
 
 
+def readable_only(url: str) -> bool:
+    """Whether nothing can be written there: web servers take no files."""
+    return url.partition("://")[0] in ("http", "https")
+
+
 def written(output: str) -> tuple[str, ...]:
     """The names of all files that a batch leaves: its scores, what it rejected, and its report."""
     return (output, f"{output}.{REJECTS}", f"{output}.{REPORT}")

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from ordain.core.drift.measured import Measurement
 from ordain.core.gating import gates
 from ordain.core.gating.gates import Group
 from ordain.core.gating.verdicts import Outcome, Verdict
 from ordain.core.specs.bounds import Bounds
-from ordain.core.specs.spec import QualityGate
+from ordain.core.specs.spec import FairnessGate, QualityGate
+
+NAMED = 5  # groups that were met
+UNSURE = "the disparity seems to be above the maximum, which so few rows do not show"
 
 
 def quality(gate: QualityGate, measured: Measurement | None) -> Verdict:
@@ -38,6 +43,25 @@ def quality(gate: QualityGate, measured: Measurement | None) -> Verdict:
     )
 
 
+def fairness(gate: FairnessGate, groups: Sequence[Group], family: int) -> Verdict:
+    """A fairness gate under uncertainty: `fail` only when the whole interval is above the maximum, as in
+    `quality`; and where groups are too small, it is said what was met.
+
+    Args:
+        gate, groups, family: as for `gates.fairness`.
+    """
+    verdict = gates.fairness(gate, groups, family)
+    if verdict.outcome == "fail" and verdict.interval and verdict.interval[0] <= gate.max:
+        detail = verdict.detail.removesuffix(gates.FAIRNESS_WORDS["fail"]) + UNSURE
+        return replace(verdict, outcome="insufficient", detail=detail)
+    met = {each.name: each.selected.total for each in groups if each.selected.total}
+    if verdict.outcome == "insufficient" and len(met) < len(groups):
+        shown = [f"{name} ({rows})" for name, rows in sorted(met.items(), key=lambda each: -each[1])[:NAMED]]
+        words = f"; of {gate.column} these were met: {', '.join(shown) or 'none'}"
+        return replace(verdict, detail=verdict.detail + words)
+    return verdict
+
+
 def verdicts(
     declared: Bounds, measured: Mapping[str, Measurement], groups: Mapping[str, Sequence[Group]]
 ) -> Iterator[Verdict]:
@@ -53,7 +77,7 @@ def verdicts(
     family = max(1, gates.comparisons(known, groups))
     for fair in declared.fairness:
         if fair.column in groups:
-            yield gates.fairness(fair, groups[fair.column], family)
+            yield fairness(fair, groups[fair.column], family)
         else:
             yield Verdict(
                 gate=f"fairness.{fair.column}",

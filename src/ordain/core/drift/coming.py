@@ -97,5 +97,9 @@ def _usual(rows: Sequence[int], at: int, season: int) -> float:
 
 def _before(rows: Sequence[int], at: int, season: int) -> list[int]:
     """Predictions of the windows one, two, … seasons before one, back to the first that the log has."""
-    first = next((place for place, each in enumerate(rows) if each), len(rows))
-    return [rows[place] for place in range(at - season, first - 1, -season)]
+    return [rows[place] for place in range(at - season, beginning(rows) - 1, -season)]
+
+
+def beginning(rows: Sequence[int]) -> int:
+    """The first window with a prediction; their number where there is none."""
+    return next((place for place, each in enumerate(rows) if each), len(rows))

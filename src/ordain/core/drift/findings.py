@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from msgspec import Struct
-
-from ordain.core.drift.coming import Ebb
 from ordain.core.drift.counts import Joint
 from ordain.core.drift.evidence import (
     ColumnReport,
@@ -19,6 +16,7 @@ from ordain.core.drift.evidence import (
     Test,
     Tested,
 )
+from ordain.core.drift.freshness import Freshness, of_freshness
 from ordain.core.drift.measured import Performance
 
 NAMED = 5  # models and versions that are named
@@ -30,22 +28,6 @@ _WORDS: Mapping[Test, str] = {
     "distribution": "is distributed differently",
     "joint": "differ from the reference jointly",
 }
-
-
-class Freshness(Struct, frozen=True, kw_only=True):
-    """How long the log has been silent.
-
-    Attributes:
-        silent: hours since the newest prediction; None without one. newest: when that was made.
-        patience: hours that are no alarm.
-        ebb: beginning of the time in which predictions have all but stopped, and how; None when they have
-            not.
-    """
-
-    silent: float | None
-    patience: float
-    newest: str = ""
-    ebb: tuple[str, Ebb] | None = None
 
 
 def of_columns(columns: Sequence[ColumnReport], settings: Settings) -> Iterator[Finding]:
@@ -99,7 +81,7 @@ def kind_of(column: ColumnReport, test: Test) -> Kind:
 
 def _detail(column: ColumnReport, tests: Sequence[Test], settings: Settings) -> str:
     if column.role == "target":
-        return _of_target(column)
+        return _of_target(column, settings)
     often = f"in {column.drifted} of the last {settings.windows} windows"
     newest = [each for each in column.tests if each.test in tests]
     if not newest:
@@ -110,13 +92,14 @@ def _detail(column: ColumnReport, tests: Sequence[Test], settings: Settings) -> 
     return f"{name} {_words(column, shown)} {often}: {size}"
 
 
-def _of_target(column: ColumnReport) -> str:
-    """The target is one sample, of the newest labelled predictions, and of no window."""
+def _of_target(column: ColumnReport, settings: Settings) -> str:
+    """The target is judged in parts of the newest labelled predictions, and not by windows."""
+    often = f"in {column.drifted} of {settings.windows} parts of the newest labelled predictions"
+    if not column.tests:
+        return f"the target drifted {often}; the newest one has too few values to tell"
     shown = _most(column.tests)
-    size = f"effect {shown.effect:.2f}, adjusted p {shown.adjusted:.1e}"
-    return (
-        f"the target {_words(column, shown)} among the newest labelled predictions than in training: {size}"
-    )
+    size = f"effect {shown.effect:.2f}, adjusted p {shown.adjusted:.1e} in the newest part"
+    return f"the target {_words(column, shown)} than in training {often}: {size}"
 
 
 def _most(tests: Sequence[Tested]) -> Tested:
@@ -193,16 +176,7 @@ def of_source(reading: Reading, model: str, fresh: Freshness) -> Iterator[Findin
         yield Finding(kind="log-foreign", alarm=alarm, detail=f"{detail}: {versions}")
     if reading.files and fresh.silent is None and not (others or versions):
         yield Finding(kind="log-absent", alarm=True, detail="the prediction log is empty")
-    if fresh.silent is not None and fresh.silent > fresh.patience:
-        detail = (
-            f"no prediction since {fresh.newest}, {fresh.silent:.1f} hours before the newest window's end; "
-            f"{fresh.patience:g} are normal"
-        )
-        yield Finding(kind="log-stale", alarm=True, detail=detail)
-    elif fresh.ebb is not None:
-        since, ebb = fresh.ebb
-        detail = f"predictions all but stopped: {ebb.rows} since {since}; {ebb.usual} a window are usual"
-        yield Finding(kind="log-stale", alarm=True, detail=detail)
+    yield from of_freshness(fresh)
 
 
 def _counted(names: Mapping[str, int]) -> str:
@@ -250,17 +224,25 @@ def _labels(performance: Performance) -> Iterator[Finding]:
             yield Finding(kind="labels-damaged", alarm=alarm, detail=f"{count} of {whole} {words}")
 
 
+def _unlabelled(performance: Performance) -> str:
+    """That no prediction of the release has a label, and whose the labels are."""
+    if not performance.predictions:
+        return f"there is no prediction since {performance.start} that a label could belong to"
+    others = performance.known - performance.unmatched
+    if not others:
+        return f"none of {performance.known} labels belongs to a prediction since {performance.start}"
+    return (
+        f"no prediction of this release has a label yet, {performance.overdue} of {performance.predictions} "
+        f"are old enough for one; {others} of {performance.known} labels belong to other versions"
+    )
+
+
 def of_performance(performance: Performance, settings: Settings) -> Iterator[Finding]:
     """What late labels say, and whether they come at all."""
     if not performance.known:
         yield Finding(kind="labels-absent", alarm=True, detail="there are no labels there")
     elif not performance.labelled + performance.impossible:
-        detail = (
-            f"none of {performance.known} labels belongs to a prediction since {performance.start}"
-            if performance.predictions
-            else f"there is no prediction since {performance.start} that a label could belong to"
-        )
-        yield Finding(kind="labels-stale", alarm=bool(performance.due), detail=detail)
+        yield Finding(kind="labels-stale", alarm=bool(performance.overdue), detail=_unlabelled(performance))
     elif performance.stopped is not None:
         gap = performance.stopped
         detail = (
@@ -276,10 +258,11 @@ def of_performance(performance: Performance, settings: Settings) -> Iterator[Fin
         detail = f"{performance.labelled} predictions have labels; {settings.labelled} are needed to judge"
         yield Finding(kind="performance", alarm=False, detail=detail)
     for verdict in performance.verdicts:
-        fair = verdict.gate.startswith("fairness.")
+        fair, waived = verdict.gate.startswith("fairness."), performance.waived.get(verdict.gate)
+        until = f"; waived until {waived}" if waived and verdict.outcome != "pass" else ""
         yield Finding(
             kind="fairness" if fair else "performance",
-            alarm=verdict.outcome == "fail",
+            alarm=verdict.outcome == "fail" and not waived,
             groups=(verdict.gate.partition(".")[2],) if fair else (),
-            detail=f"{verdict.gate} {verdict.outcome}: {verdict.detail}",
+            detail=f"{verdict.gate} {verdict.outcome}: {verdict.detail}{until}",
         )

@@ -22,7 +22,7 @@ from ordain.core.drift.evidence import (
 from ordain.core.drift.twosample import Measured
 
 JOINTLY, TARGET = "(columns jointly)", "(target)"
-Role = Literal["feature", "answer"]
+Role = Literal["feature", "answer", "target"]
 NO_WINDOW = "a window that could be judged"
 MOST_CELLS = 20  # of a spread that is shown; smaller ones are added up
 
@@ -276,24 +276,15 @@ def beyond_shares(judged: Sequence[Judged]) -> dict[str, float]:
     return {name: each.hits / each.total for name, each in shares.items() if each.total}
 
 
-def target_report(before: Counted, now: Counted, settings: Settings) -> ColumnReport:
-    """The target among labelled predictions, which are one sample: there is no counting of windows.
+def target_report(before: Counted, parts: Sequence[Counted], settings: Settings) -> ColumnReport:
+    """The target among labelled predictions: k of m parts of them have to drift, as of windows.
 
     Args:
-        before, now: rows by class or bin, in training and among the labelled predictions.
+        before: rows by class or bin in training. parts: the same of the newest labelled predictions, cut
+            into as many parts as there are windows, oldest first.
     """
-    found = [
-        each for each in compare(before, now, settings.fewest) if each[0] in {"distribution", "location"}
-    ]
-    made = [Comparison(TARGET, test, measured) for test, measured in found]
-    adjusted = twosample.adjusted([each.measured.p for each in made])
-    tests = tuple(
-        _tested(each, p, _direction(each.test, before, now), settings)
-        for each, p in zip(made, adjusted, strict=True)
-    )
-    alarms = tuple(each.test for each in tests if each.drifted)
-    state, lacks = _state(before, now, settings, drifted=bool(alarms), tested=bool(tests))
-    return ColumnReport(
-        column=TARGET, role="target", ordered=before.ordered, alarms=alarms, tests=tests,
-        state=state, drifted=int(bool(alarms)), spread=spread(before, now) if alarms else None, lacks=lacks,
-    )  # fmt: skip
+    windows = [Window(start="", end="", rows=sum(each.cells), features={TARGET: each}, answers={})
+               for each in parts]  # fmt: skip
+    reference = Reference(features={TARGET: before}, answers={})
+    judged = [judge(each, reference, settings) for each in windows]
+    return _report(TARGET, "target", judged, before, settings)

@@ -60,6 +60,7 @@ class Performance(Part, frozen=True, kw_only=True):
         known: labels that there are. predictions, labelled: since `start`, and those of them whose label
             has come. newest: time of the newest labelled prediction.
         due, punctual: predictions that are old enough for a label, and those of them that have one.
+        overdue: predictions that should have a label by what is usual for all versions of the model too.
         stopped: where labels no longer come as they did; None where they do, or where nothing says how
             long labels take.
         middle: of the time since `start` in which predictions are old enough.
@@ -74,6 +75,7 @@ class Performance(Part, frozen=True, kw_only=True):
         versions, groups: of all rows by version where there are several, and by group, the largest first.
         omitted: of versions and groups.
         verdicts: the spec's quality and fairness gates; none without a spec.
+        waived: gates that people let fail, and the last day on which they do.
     """
 
     start: str
@@ -84,6 +86,7 @@ class Performance(Part, frozen=True, kw_only=True):
     labelled: int
     due: int = 0
     punctual: int = 0
+    overdue: int = 0
     newest: str = ""
     stopped: Stopped | None = None
     unmatched: int = 0
@@ -100,6 +103,7 @@ class Performance(Part, frozen=True, kw_only=True):
     groups: tuple[Slice, ...] = ()
     omitted: tuple[Omitted, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    waived: dict[str, str] = {}
 
     @property
     def coverage(self) -> float | None:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ordain.core.canonical import digest, is_digest
-from ordain.core.drift.evidence import key_of
+from ordain.core.drift.evidence import BREACHES, DRIFTS, key_of
 from ordain.core.escaping import visible
 from ordain.core.people.request import Opened
 from ordain.core.redaction import redacted_value
@@ -52,6 +52,13 @@ class Because(Struct, frozen=True, kw_only=True):
     def alarms(self) -> tuple[Finding, ...]:
         """What training might mend."""
         return () if self.request == "none" else tuple(each for each in self.findings if each.alarm)
+
+    @property
+    def unmended(self) -> tuple[str, ...]:
+        """Kinds of a monitor's alarms that no training mends, such as `log-stale`: people have to."""
+        kinds = dict.fromkeys(each.kind for each in self.findings if each.alarm)
+        mended = BREACHES | DRIFTS if self.request else frozenset(kinds)
+        return tuple(each for each in kinds if each not in mended)
 
     @property
     def watched(self) -> bool:

@@ -10,6 +10,7 @@ from ordain.core.drift import findings as said
 from ordain.core.drift.causes import suspected
 from ordain.core.drift.counts import Reference
 from ordain.core.drift.evidence import ColumnReport, Evidence, Finding, Reading, Settings, key_of, request_of
+from ordain.core.drift.freshness import Freshness
 from ordain.core.drift.judge import Judged, column_reports, joint_report, jointly, window_report
 from ordain.core.drift.measured import Estimate, Performance
 
@@ -38,7 +39,7 @@ class Looked(Struct, frozen=True, kw_only=True):
     reference: Reference
     reading: Reading
     recent: Reading
-    fresh: said.Freshness
+    fresh: Freshness
     target: ColumnReport | None = None
     performance: Performance | None = None
 

@@ -23,7 +23,7 @@ _PATH = re.compile(r"manifests/ledger/(\d{8})\.json")
 # Fields that the first entries did not have: left out at their defaults, so that old bytes stay the same.
 _LATER: dict[str, object] = {"judging": 1, "sighted": ()}
 # The rules by which this Ordain judges; what older entries say is judged by the rules of their time.
-JUDGING = 4
+JUDGING = 5
 
 
 class Record(Value, frozen=True, kw_only=True):

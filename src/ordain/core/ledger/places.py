@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ordain.core.gitnames import page_of
 from ordain.core.ledger.ledger import Record, fold
 from ordain.core.specs.governance import Policy, ledger_branch
 from ordain.core.value import Value
@@ -28,6 +29,22 @@ class Place(Value, frozen=True, kw_only=True):
 def place_of(policy: Policy) -> Place:
     """The branches that a policy names."""
     return Place(base=policy.branch, ledger=ledger_branch(policy))
+
+
+def remembered_as(genesis: str, address: str, branch: str | None) -> str:
+    """What a clone's memory of a ledger is kept under, however its place was written.
+
+    Args:
+        genesis: where trust begins. address: the repository that holds the ledger, its folder resolved;
+            empty for the one that genesis is in. branch: None for the one that the approved policy names,
+            which may move.
+    """
+    if address.startswith(("/", "file:")):
+        page = address.removeprefix("file://").rstrip("/") or "/"
+    else:
+        page = page_of(address)
+    named = f"#{branch}" if branch else ""
+    return f"{genesis} in {page}{named}" if page or named else genesis
 
 
 def reigns(records: Sequence[Record], genesis: str) -> tuple[str, ...]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ordain.core.approvals.merits import COMPARED
+from ordain.core.approvals.baseline import COMPARED, deployed_baseline, outrun, outwards
 from ordain.core.decisions import LedgerState
 from ordain.core.gating.release import Baseline, Champion, DataRecord, Release
 from ordain.core.gating.verdicts import Verdict
 from ordain.core.gating.waivers import Blocked, described, snippet
 from ordain.core.reasons import Reason
 from ordain.core.specs.governance import Environment
-from ordain.core.specs.identity import ReleaseRef, Target
 from ordain.core.specs.parts import Part
 from ordain.core.state.instance import Instance
 from ordain.errors import UserError
@@ -50,13 +49,12 @@ class Judgement(Part, frozen=True, kw_only=True):
 
 
 def promotion_order(environments: Mapping[str, Environment]) -> tuple[str, ...]:
-    """Environments from the first, where releases are pinned, to the last; each after the one it
-    promotes from, equals by name. One that no path from the first leads to is left out.
+    """As `outwards`.
 
     Raises:
         UserError: when there is no first environment.
     """
-    order = [name for name, each in sorted(environments.items()) if each.promotes_from is None][:1]
+    order = outwards(environments)
     if not order:
         raise UserError(
             "there is no environment to pin a release in",
@@ -64,36 +62,7 @@ def promotion_order(environments: Mapping[str, Environment]) -> tuple[str, ...]:
             fix="add environments/staging.yaml, then: ordain check",
             reason=Reason.STATE_INVALID,
         )
-    for name in order:
-        order += [each for each, found in sorted(environments.items()) if found.promotes_from == name]
-    return tuple(order)
-
-
-def deployed_baseline(model: str, instance: Instance, ledger: LedgerState | None) -> ReleaseRef | None:
-    """The release that a champion is judged against: the one that runs farthest along the promotion.
-
-    Where no path of promotion leads counts last, by name.
-
-    Args:
-        model: its name.
-        instance: the declared state.
-        ledger: what is deployed; None where there is no ledger to ask (no Git), and then pins stand in.
-
-    Returns:
-        None when no release of the model is deployed anywhere.
-    """
-    running = {target.environment for target in ledger.deployed} if ledger else set()
-    order = promotion_order(instance.environments)
-    for environment in (*reversed(order), *sorted({*instance.environments, *running} - set(order))):
-        if ledger is not None:
-            deployed = ledger.deployed.get(Target(environment=environment, model=model))
-            found = deployed.release if deployed else None
-        else:
-            record = instance.pinned(model, environment)
-            found = record.ref if record else None
-        if found is not None:
-            return found
-    return None
+    return order
 
 
 def numbers_in_use(model: str, instance: Instance, ledger: LedgerState | None) -> set[int]:
@@ -127,18 +96,22 @@ def is_same(record: Release, evidence: Evidence) -> bool:
 
 def lacks_comparison(record: Release, instance: Instance, ledger: LedgerState | None) -> bool:
     """Whether the comparison that a model declares is missing from a record that has yet to run, though
-    there is something to compare it with: it may not be deployed, and releasing makes another record.
+    there is something to compare it with, or was made with what runs no longer: it may not be deployed, and
+    releasing makes another record.
 
     Args:
         ledger: what is deployed; None where there is no ledger to ask, as for `deployed_baseline`.
     """
-    compared = any(each.gate.startswith(COMPARED) for each in record.verdicts)
-    if instance.models.models[record.model].gates.non_inferiority is None or compared:
+    if instance.models.models[record.model].gates.non_inferiority is None:
         return False
     ran = ledger.ran.items() if ledger else ()
     if any(target.model == record.model and record.number in numbers for target, numbers in ran):
         return False
-    return deployed_baseline(record.model, instance, ledger) not in (None, record.ref)
+    running = deployed_baseline(record.model, instance, ledger)
+    if running is None or running == record.ref:
+        return False
+    compared = [each for each in record.verdicts if each.gate.startswith(COMPARED)]
+    return not compared or any(outrun(each, record, running) != each for each in compared)
 
 
 def _outcomes(verdicts: Sequence[Verdict]) -> dict[str, str]:

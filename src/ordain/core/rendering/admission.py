@@ -60,9 +60,13 @@ EXPRESSIONS = {
 }
 
 
-def policy_name(environment: str) -> str:
-    """The name of an environment's admission policy and binding; these names are the cluster's."""
-    return f"images.ordain.{environment}"
+def policy_name(environment: str, prefix: str | None) -> str:
+    """The name of an environment's admission policy and binding.
+
+    These names are the cluster's: of two repositories whose environments have one name, one declares a
+    prefix, or each writes over the other's binding and nothing guards one of their namespaces.
+    """
+    return ".".join(["images.ordain", *([prefix] if prefix else []), environment])
 
 
 def numbered(images: Sequence[str]) -> dict[str, str]:

@@ -97,10 +97,11 @@ class _Step(Value, frozen=True, kw_only=True):
 
 
 class Place(Value, frozen=True, kw_only=True):
-    """An environment and its namespace."""
+    """An environment, its namespace, and the prefix of its admission policy's name."""
 
     name: str
     namespace: str
+    prefix: str | None = None
 
 
 def targets(gitops: Gitops | None) -> tuple[Target, ...]:
@@ -113,7 +114,7 @@ def targets(gitops: Gitops | None) -> tuple[Target, ...]:
 def places(environments: Mapping[str, Environment]) -> tuple[Place, ...]:
     """The environments that pin a model: those that have manifests, sorted."""
     return tuple(
-        Place(name=name, namespace=each.namespace)
+        Place(name=name, namespace=each.namespace, prefix=each.admission_prefix)
         for name, each in sorted(environments.items())
         if each.models
     )
@@ -123,11 +124,13 @@ def gitops_content(
     tool: str, gitops: Gitops, where: tuple[Place, ...], form: Form = essence
 ) -> dict[str, Any]:
     """All that decides what a tool is told: the other tool's settings play no part."""
+    prefixes = {each.name: each.prefix for each in where if each.prefix}
     return {
         "repository": gitops.repository,
         "branch": gitops.branch,
         tool: form(getattr(gitops, tool)),
         "environments": {each.name: each.namespace for each in where},
+        **({"admission_prefixes": prefixes} if prefixes else {}),
     }
 
 
@@ -184,7 +187,7 @@ def _argocd_values(argocd: ArgoCd, where: tuple[Place, ...]) -> dict[str, object
 
 
 def _cluster_resources(place: Place) -> list[dict[str, str]]:
-    policy = policy_name(place.name)
+    policy = policy_name(place.name, place.prefix)
     names = (place.namespace, priority_class(place.name), policy, policy)
     kinds = ((_group(api), kind) for api, kind in (KINDS[each] for each in CLUSTER_WIDE))
     return [

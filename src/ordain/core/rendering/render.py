@@ -62,7 +62,7 @@ def render_shared(name: str, environment: Environment, templates: Mapping[str, s
     Raises:
         UserError: reason `state-invalid` when the name is not a DNS label.
     """
-    policy = admission.policy_name(name)
+    policy = admission.policy_name(name, environment.admission_prefix)
     values = {
         "namespace": environment.namespace,
         "labels": _environment_labels(name),

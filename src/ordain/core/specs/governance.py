@@ -283,3 +283,10 @@ class Environment(Part, frozen=True, kw_only=True):
         tuple[Image, ...],
         Meta(description="Images that the platform puts into pods, which the cluster then admits too."),
     ] = ()
+    admission_prefix: Annotated[
+        Name | None,
+        Meta(
+            description="Where repositories share a cluster: what the name of this environment's admission "
+            "policy has before the environment's, as images.ordain.<prefix>.<environment>."
+        ),
+    ] = None

@@ -144,6 +144,9 @@ def _batch(batch: Batch, path: Path) -> Iterator[Finding]:
     if not batchfiles.plain(_last(batch.output)):
         message = "output is written plain, as its name's ending says"
         yield (*path, "output"), Fault("format", message, "let it end in .parquet, .csv or .jsonl")
+    if batchfiles.readable_only(batch.output):
+        message = "such a URL can only be read"
+        yield (*path, "output"), Fault("read-only", message, "write to a store, such as s3://")
     if batch.input in batchfiles.written(batch.output):
         message = "the output would replace the input"
         yield (*path, "output"), Fault("repeated", message, "write somewhere else")

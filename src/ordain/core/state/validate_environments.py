@@ -44,8 +44,20 @@ def environment_problems(declared: Declared) -> Iterator[Problem]:
         if environment.prediction_log:
             for path, fault in log_faults(environment.prediction_log, ("prediction_log",)):
                 yield declared.at_value(file, path, fault)
+        yield from _alarms(declared, name)
         yield from _pins(declared, name)
     yield from _order(declared)
+
+
+def _alarms(declared: Declared, name: str) -> Iterator[Problem]:
+    """Monitors that tell another forge than the one whose jobs open requests."""
+    alarms, forge = declared.instance.environments[name].alarms, declared.instance.policy.forge
+    if alarms is not None and forge not in ("local", alarms.forge):
+        message = f"monitors tell {alarms.forge}, and the requests of this repository are on {forge}"
+        advice = f"write `forge: {forge}`, with the page, the token and the networks of its repository"
+        yield declared.at_value(
+            environment_path(name), ("alarms", "forge"), Fault("other-forge", message, advice)
+        )
 
 
 def release_problems(declared: Declared) -> Iterator[Problem]:
@@ -104,6 +116,10 @@ def _needs(model: str, spec: Spec, environment: Environment) -> Iterator[Fault]:
     if watch and watched_log(model, spec.monitoring, environment.prediction_log) is None:
         message = f"the monitor of {model} has no log to read: neither the spec nor this file names one"
         advice = f"name it in `watch.log` of {model} in {MODELS}, or add `prediction_log` here"
+        yield Fault("watch-without-log", message, advice)
+    elif watch and watch.log is None and spec.deploy.mode == "batch":
+        message = f"the monitor of {model} would read where servers log, and a batch writes no prediction log"
+        advice = f"name in `watch.log` of {model} in {MODELS} what somebody writes there, or remove `watch`"
         yield Fault("watch-without-log", message, advice)
     if environment.runtime.jobs_image is None:
         log = environment.prediction_log if spec.monitoring.prediction_log else None

@@ -12,7 +12,7 @@ import msgspec
 import pyarrow as pa
 
 from ordain.adapters.places import Place
-from ordain.core.data.batchfiles import REJECTS, REPORT, plain, written
+from ordain.core.data.batchfiles import REJECTS, REPORT, plain, readable_only, written
 from ordain.errors import RetryLater, UserError
 from ordain.runtime.batch.admitting import Admission, Chunk
 from ordain.runtime.batch.executors import Choice, Executors
@@ -92,6 +92,9 @@ class _Run:
             raise UserError(
                 "output is written plain", where=batch.target.shown, fix=f"let the name end in .{self._kind}"
             )
+        if readable_only(batch.target.shown):
+            what, fix = "such a URL can only be read", "write to a path, or to a store such as s3://"
+            raise UserError(what, where=batch.target.shown, fix=fix)
         names = written(batch.target.name)
         if any(batch.source.same(batch.target.beside(name)) for name in names):
             raise UserError(

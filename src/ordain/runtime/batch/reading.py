@@ -76,7 +76,7 @@ class ParquetSource:
                     yield self._chunk(rest, first - rest.num_rows)
 
     def _chunk(self, batch: Any, first: int) -> Chunk:
-        columns = {name: batch.column(name) for name in self._features}
+        columns = {name: _in_microseconds(batch.column(name)) for name in self._features}
         damaged: dict[int, str] = {}
         kept = {each.name: _copied(each, batch.column(each.name), damaged) for each in self.kept}
         return Chunk(first, batch.num_rows, columns, kept, damaged, textual=False)
@@ -88,6 +88,15 @@ class ParquetSource:
             about = self._file.metadata.row_group(group)
             most = max(most, about.total_byte_size // max(about.num_rows, 1))
         return max(1, min(CHUNK, CHUNK_BYTES // most))
+
+
+def _in_microseconds(cells: Any) -> Any:
+    """A feature's times without nanoseconds: no contract asks for them, and Python has none."""
+    if pa.types.is_timestamp(cells.type) and cells.type.unit == "ns":
+        return cells.cast(pa.timestamp("us", cells.type.tz), safe=False)
+    if pa.types.is_duration(cells.type) and cells.type.unit == "ns":
+        return cells.cast(pa.duration("us"), safe=False)
+    return cells
 
 
 def _copied(field: Any, cells: Any, damaged: dict[int, str]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Generator, Iterator
@@ -166,9 +167,11 @@ class JsonSource:
     @staticmethod
     def _lines(stream: Any) -> Iterator[bytes | None]:
         """Lines that are not blank; None for one that is too long to be held."""
+        mark = codecs.BOM_UTF8  # what Windows programs write at the start of a file
         while line := stream.readline(LINE_BYTES + 1):
             if len(line) <= LINE_BYTES:
-                if not line.isspace():
+                line, mark = line.removeprefix(mark), b""
+                if line and not line.isspace():
                     yield line
                 continue
             while line and not line.endswith(b"\n"):

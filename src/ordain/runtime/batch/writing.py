@@ -8,6 +8,7 @@ from typing import IO, Any
 
 import msgspec
 import pyarrow as pa
+from pyarrow import compute as pc
 
 from ordain.adapters.places import Place
 from ordain.errors import UserError
@@ -89,7 +90,10 @@ class JsonWriter:
     def write(self, batch: Any) -> None:
         """Add rows."""
         with _told("JSON lines"):
-            text = msgspec.json.Encoder(enc_hook=str).encode_lines(batch.to_pylist())
+            plain = pa.RecordBatch.from_arrays(
+                list(map(_without_nanoseconds, batch.columns)), batch.schema.names
+            )
+            text = msgspec.json.Encoder(enc_hook=str).encode_lines(plain.to_pylist())
         self._stream.write(text)
 
     def close(self) -> None:
@@ -125,6 +129,18 @@ def _told(format_name: str) -> Iterator[None]:
     except (pa.ArrowException, ValueError, OverflowError) as error:
         what = f"a kept column holds a value that cannot be written to {format_name}"
         raise UserError(what, fix=_OTHERWISE) from error
+
+
+def _without_nanoseconds(cells: Any) -> Any:
+    """Times of nanoseconds as ISO 8601 text: Arrow makes pandas' own types of them, where pandas is there."""
+    kind = cells.type
+    if pa.types.is_duration(kind) and kind.unit == "ns":
+        return cells.cast(pa.duration("us"))
+    if not pa.types.is_timestamp(kind) or kind.unit != "ns":
+        return cells
+    naive = cells.cast(pa.int64()).cast(pa.timestamp("ns"))  # UTC where there is a zone; no table of zones
+    text = pc.replace_substring(naive.cast(pa.string()), " ", "T")
+    return text if kind.tz is None else pc.binary_join_element_wise(text, "Z", "")
 
 
 def _plain(kind: Any) -> Any:

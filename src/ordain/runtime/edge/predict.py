@@ -16,11 +16,13 @@ Values outside the contract are refused or let through as the release's spec say
 from __future__ import annotations
 
 import argparse
+import codecs
 import datetime as dt
 import json
 import math
 import os
 import re
+import select
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -199,30 +201,46 @@ def _limits(feature: dict[str, Any], value: Any) -> str:
 def batches(stream: IO[bytes]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     """Rows of JSON lines in UTF-8, some at a time, each time with the number of the first one, from 0.
 
+    No row waits for one that is not there yet: a feed may pause.
+
     Raises:
         InvalidInputError: naming the row that is none.
     """
     rows: list[dict[str, Any]] = []
     number = 0
+    mark = codecs.BOM_UTF8  # what Windows programs write at the start of a file
     while line := stream.readline(LINE):
         if len(line) == LINE:
             raise InvalidInputError(f"row {number + len(rows)}: longer than a row may be")
+        line, mark = line.removeprefix(mark), b""
         if line.strip():
             rows.append(_row(line, number + len(rows)))
-        if len(rows) == BATCH:
+        if len(rows) == BATCH or (rows and not _more(stream)):
             yield number, rows
             number, rows = number + len(rows), []
     yield number, rows
 
 
+def _more(stream: IO[bytes]) -> bool:
+    """Whether reading on would not wait, as far as the system can tell."""
+    try:
+        return bool(select.select([stream], [], [], 0)[0])
+    except (OSError, ValueError):  # there is no descriptor to ask about
+        return True
+
+
 def _row(line: bytes, number: int) -> dict[str, Any]:
     try:
-        row = json.loads(line.decode("utf-8"))
+        row = json.loads(line.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError):
         row = None
     if not isinstance(row, dict):
         raise InvalidInputError(f"row {number}: not one JSON object")
     return row
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(f"{word} is no JSON")
 
 
 def _answer(predictor: Predictor) -> int:
@@ -231,7 +249,7 @@ def _answer(predictor: Predictor) -> int:
         for number, rows in batches(sys.stdin.buffer):
             for answer in predictor.predict(rows, number):
                 sys.stdout.buffer.write(json.dumps(answer, ensure_ascii=False).encode("utf-8") + b"\n")
-        sys.stdout.buffer.flush()
+            sys.stdout.buffer.flush()
     except ValueError as error:
         sys.stdout.buffer.flush()
         print(f"invalid rows: {error}", file=sys.stderr)

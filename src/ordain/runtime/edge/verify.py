@@ -78,13 +78,9 @@ def install(bundle: Path, signers: Path, place: Path, replace: bool = False) -> 
     place.mkdir(parents=True, exist_ok=True)
     name = hashlib.sha256(files[MANIFEST]).hexdigest()[:16]
     folder = place / name
+    _clear(place, name)
     if not _is_whole(folder, files):
-        fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=place))
-        for each, data in files.items():
-            (fresh / each).write_bytes(data)
-        fresh.chmod(0o755)
-        shutil.rmtree(folder, ignore_errors=True)
-        fresh.rename(folder)
+        _unpack(folder, files)
     words = [sys.executable, str(folder / "predict.py"), "--signers", str(signers), "--check"]
     try:
         tried = subprocess.run(words, capture_output=True, text=True, check=False, timeout=CHECK_SECONDS)
@@ -116,7 +112,40 @@ def _switch(place: Path, name: str) -> None:
     if before != name:
         _link(place / "previous", before)
     _link(current, name)
-    kept = {each.readlink().name for each in (current, place / "previous") if each.is_symlink()}
+    _clear(place, name)
+
+
+def _unpack(folder: Path, files: dict[str, bytes]) -> None:
+    """A folder that is there whole or not at all, also after a power cut or on a full disk."""
+    fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
+    try:
+        for name, data in files.items():
+            with (fresh / name).open("wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+        fresh.chmod(0o755)
+        _sync(fresh)
+        shutil.rmtree(folder, ignore_errors=True)
+        fresh.rename(folder)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    _sync(folder.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _clear(place: Path, name: str) -> None:
+    """Remove what no link leads to, such as updates that failed; the folder `name` stays."""
+    links = (place / "current", place / "previous")
+    kept = {name, *(each.readlink().name for each in links if each.is_symlink())}
     for each in place.iterdir():
         old = re.fullmatch(r"[0-9a-f]{16}|\.new-.*", each.name)
         if old and not each.is_symlink() and each.name not in kept:
@@ -128,6 +157,7 @@ def _link(path: Path, name: str) -> None:
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(name)
     fresh.replace(path)
+    _sync(path.parent)
 
 
 def _is_whole(folder: Path, files: dict[str, bytes]) -> bool:

@@ -19,13 +19,14 @@ class Report(Struct, kw_only=True):
 
     Attributes:
         files, rows: that were compacted. rejected: lines that were no predictions.
-        removed: files that were too old.
+        removed: files that were too old. left: files that are there and are none that a server ended.
     """
 
     files: int = 0
     rows: int = 0
     rejected: int = 0
     removed: int = 0
+    left: int = 0
 
 
 def compact(folder: Place, now_ms: int, keep_days: int | None) -> Report:
@@ -51,6 +52,7 @@ def compact(folder: Place, now_ms: int, keep_days: int | None) -> Report:
         for each in compaction.expired(folder.names(), now_ms, keep_days):
             folder.below(each).remove()
             report.removed += 1
+    report.left = len(folder.names())
     return report
 
 

@@ -18,14 +18,15 @@ from ordain.core.drift.breach import verdicts
 from ordain.core.drift.coming import ebb, patience
 from ordain.core.drift.counts import Reference, Window, reference_of
 from ordain.core.drift.evidence import ColumnReport, Evidence, Settings
-from ordain.core.drift.findings import Freshness
+from ordain.core.drift.freshness import Freshness, age, period
 from ordain.core.drift.judge import Judged, beyond_shares, judge, target_report
 from ordain.core.drift.measured import Estimate, Performance
 from ordain.core.drift.refusal import Grounds, refusal
 from ordain.core.drift.season import season
 from ordain.core.drift.summary import Looked, Subject, findings_of, summary
 from ordain.services.monitoring.watched import Watched
-from ordain.watch.collect import Collector, Taken, Who, times_of
+from ordain.watch.asked import Asked
+from ordain.watch.collect import Collector, Who, times_of
 from ordain.watch.columns import Coder
 from ordain.watch.estimate import estimated
 from ordain.watch.joining import Joined, Joiner
@@ -69,10 +70,12 @@ class _Read(Struct, frozen=True):
     """The log, once read.
 
     Attributes:
+        asked: inputs of all versions, where seasons are compared; else nothing.
         performance, newest: None without labels; the latter are the labelled predictions to judge.
     """
 
     collector: Collector
+    asked: Asked
     performance: Performance | None = None
     newest: Joined | None = None
 
@@ -86,13 +89,13 @@ def monitor(subject: Watched, ask: Ask, settings: Settings) -> Evidence:
     """
     read = _read(subject, ask, settings)
     looked = Looked(
-        judged=_judged(subject, ask, read.collector, settings),
+        judged=_judged(subject, ask, read, settings),
         reference=_profile(read.collector),
         reading=read.collector.reading(),
         recent=read.collector.part(_newest(read.collector, settings.windows)),
         fresh=_freshness(ask, read.collector),
         target=_target(read.newest, subject, settings),
-        performance=_against_gates(read, subject, settings),
+        performance=_against_gates(read, subject, ask, settings),
     )
     found = findings_of(looked, subject.model, settings)
     newest = looked.performance.recent if looked.performance else None
@@ -127,18 +130,20 @@ def _read(subject: Watched, ask: Ask, settings: Settings) -> _Read:
     coder = Coder(subject.profile, subject.signature, groups)
     collector = Collector(coder, who, (spans, sampled), met)
     batches = read_log(LogPlace(ask.log, "the prediction log"), collector.coder.shape, met)
+    asked = Asked(coder, spans)
+    also = (asked.add,) if ask.season else ()
     if not ask.labels:
-        collector.read(batches, limit, _ignored)
-        return _Read(collector)
+        collector.read(batches, limit, also)
+        return _Read(collector, asked)
     with Spill() as file:
         outcomes = read_outcomes(LogPlace(ask.labels, "the labels"), file, ask.names, groups)
         span = (spans.start(), ask.end.timestamp() - ask.delay, limit)
         joiner = Joiner(outcomes, subject.signature, span, ask.length or DAY, file)
-        collector.read(batches, limit, joiner.add)
+        collector.read(batches, limit, (*also, joiner.add))
         rows = max(ask.rows * settings.windows, RECENT * settings.labelled)
         newest = recent(joiner, ask.length * settings.windows, rows, groups)
         measured = performance(joiner, newest, ask.end.timestamp(), settings.needed)
-    return _Read(collector, measured, newest)
+    return _Read(collector, asked, measured, newest)
 
 
 def _spans(ask: Ask, who: Who, settings: Settings) -> ByTime | ByRows:
@@ -147,7 +152,8 @@ def _spans(ask: Ask, who: Who, settings: Settings) -> ByTime | ByRows:
     if not ask.rows:
         return ByTime(end=ask.end.timestamp(), length=ask.length, count=count)
     log = read_log(LogPlace(ask.log, "the prediction log"), Shape(), Met())
-    spans = ByRows(ask.rows, settings.windows, count)
+    end = ask.end.timestamp() if ask.end < ask.now else _limit(ask)
+    spans = ByRows(ask.rows, settings.windows, count, end)
     for times in times_of(log, who, _limit(ask)):
         spans.add(times)
     return spans
@@ -158,24 +164,22 @@ def _limit(ask: Ask) -> float:
     return max(ask.now, ask.end).timestamp() + SKEW
 
 
-def _ignored(_: Taken) -> None:
-    """Without labels there is nothing to join."""
-
-
 def _newest(collector: Collector, count: int) -> list[int]:
     """Numbers of the newest windows, oldest first."""
     newest = collector.spans.newest()
     return [number for number in range(newest - count + 1, newest + 1) if number >= 0]
 
 
-def _judged(subject: Watched, ask: Ask, collector: Collector, settings: Settings) -> list[Judged]:
+def _judged(subject: Watched, ask: Ask, read: _Read, settings: Settings) -> list[Judged]:
     """The newest windows, oldest first."""
+    collector, asked = read.collector, read.asked.tallies
+    inputs = {number: each.window((each.first, each.last), None) for number, each in asked.items()}
     windows = {number: _window(subject, collector, number) for number in sorted(collector.tallies)}
     profile = _profile(collector)
     judged = []
     for number in _newest(collector, settings.windows):
         window = windows.get(number) or _window(subject, collector, number)
-        reference = season(windows, number, ask.season) if ask.season else profile
+        reference = season(windows, inputs, number, ask.season) if ask.season else profile
         judged.append(judge(window, reference, settings))
     return judged
 
@@ -196,26 +200,34 @@ def _window(subject: Watched, collector: Collector, number: int) -> Window:
 
 def _freshness(ask: Ask, collector: Collector) -> Freshness:
     """Whether the log is silent, or all but that; of rows, a day is silence, and windows are always full."""
-    silent = (ask.end.timestamp() - collector.newest) / HOUR
-    fresh = Freshness(
-        silent=silent if math.isfinite(silent) else None, patience=DAY / HOUR, newest=stamp(collector.newest)
-    )
     spans, tallies = collector.spans, collector.tallies
+    newest = spans.last() if isinstance(spans, ByRows) else collector.newest
+    silent = (ask.end.timestamp() - newest) / HOUR
+    fresh = Freshness(
+        silent=silent if math.isfinite(silent) else None, patience=DAY / HOUR, newest=stamp(newest)
+    )
     if not isinstance(spans, ByTime):
         return fresh
     rows = [tallies[each].rows if each in tallies else 0 for each in range(spans.count)]
-    hours, found = ask.length / HOUR, ebb(rows, ask.season)
-    since = found and (stamp(spans.bounds(spans.count - found.since)[0]), found)
-    return msgspec.structs.replace(fresh, patience=patience(rows, ask.season) * hours, ebb=since)
+    hours = ask.length / HOUR
+    season = period(hours, spans.count, ask.season)
+    found = ebb(rows, season)
+    return msgspec.structs.replace(
+        fresh,
+        patience=patience(rows, season) * hours,
+        ebb=found and (stamp(spans.bounds(spans.count - found.since)[0]), found),
+        lasted=found.since * hours if found else 0.0,
+        age=age(rows, hours),
+    )
 
 
 def _target(joined: Joined | None, subject: Watched, settings: Settings) -> ColumnReport | None:
-    if joined is None or len(joined) < settings.fewest:
+    if joined is None or len(joined) < max(settings.labelled, settings.fewest * settings.windows):
         return None
-    return target_report(*target_counts(joined, subject.profile), settings)
+    return target_report(*target_counts(joined, subject.profile, settings.windows), settings)
 
 
-def _against_gates(read: _Read, subject: Watched, settings: Settings) -> Performance | None:
+def _against_gates(read: _Read, subject: Watched, ask: Ask, settings: Settings) -> Performance | None:
     """What labels say, with the verdicts of the gates where they are known."""
     measured, joined = read.performance, read.newest
     if measured is None or joined is None or measured.recent is None:
@@ -225,7 +237,9 @@ def _against_gates(read: _Read, subject: Watched, settings: Settings) -> Perform
         return measured
     groups = sensitive(joined, bounds.columns, subject.signature)
     found = verdicts(bounds, measured.recent.metrics, groups)
-    return msgspec.structs.replace(measured, verdicts=tuple(found))
+    today = ask.now.strftime("%Y-%m-%d")
+    waived = {gate: day for gate, day in subject.waived.items() if today <= day}
+    return msgspec.structs.replace(measured, verdicts=tuple(found), waived=waived)
 
 
 def _estimate(subject: Watched, collector: Collector, settings: Settings, error: float) -> Estimate:

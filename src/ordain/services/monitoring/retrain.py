@@ -13,8 +13,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ordain.adapters import dvc, dvc_remote
 from ordain.adapters import files as disk
@@ -57,12 +59,17 @@ class Wish(Struct, frozen=True, kw_only=True):
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """The answer: what was done about it, the request's page, and why in words."""
+    """The answer: what was done about it, the request's page, and why in words.
+
+    Attributes:
+        unmended: kinds of alarms of which a request is no cure, such as `log-stale`.
+    """
 
     answer: retraining.Answer
     request: str = ""
     branch: str = ""
     told: str = ""
+    unmended: tuple[str, ...] = ()
 
 
 class Bench(Struct, frozen=True, kw_only=True):
@@ -95,10 +102,16 @@ def retrain(bench: Bench, wish: Wish) -> Asked:
         RetryLater: when the origin, the forge, the registry or a data source does not answer, or another
             run of this was faster.
     """
-    clone = bench.clone
-    instance = read_instance(disk.read_state(clone.folder, is_state_path))
+    instance = read_instance(disk.read_state(bench.clone.folder, is_state_path))
     chosen(instance, [wish.model])
     found, document = retraining.because(wish.evidence, wish.model, wish.where)
+    asked = _asked(bench, wish, (found, document), instance)
+    return replace(asked, unmended=found.unmended)
+
+
+def _asked(bench: Bench, wish: Wish, because: tuple[Because, Any], instance: Instance) -> Asked:
+    """What is done about a finding, which is given as it is read and as it came."""
+    (found, document), clone = because, bench.clone
     if not found.alarms:
         return Asked(answer="calm", told="nothing in this evidence calls for retraining")
     check_signed(clone, bench.author.sign, bench.ground)
@@ -118,7 +131,7 @@ def retrain(bench: Bench, wish: Wish) -> Asked:
         bench.requests.ready(opened[0].number, proposal.breached(found))
     if answer == "ready" or (answer in {"open", "known"} and retraining.unremembered(wanted, earlier)):
         remember(memory, bench.author, wanted)
-    return Asked(answer=answer, request=what if opened else "", told=_told(answer, what))
+    return Asked(answer=answer, request=what if opened else "", told=_told(answer, what, found))
 
 
 def _running(instance: Instance, found: Because) -> str:
@@ -267,10 +280,11 @@ def _tracked(clone: Repository, places: Sequence[str]) -> list[str]:
     return [path for path in clone.unrecorded(places) if path in listed]
 
 
-def _told(answer: str, what: str) -> str:
+def _told(answer: str, what: str, found: Because) -> str:
+    of = "what is found about this release" if found.watched else "this very evidence"
     return {
         "open": f"a request is open already: {what}",
         "ready": f"the draft asks for review now: {what}",
-        "known": f"this very evidence had its request, made {what}",
+        "known": f"{of} had its request, made {what}",
         "cooling": f"the last request is too recent; the next may be made {what}",
     }[answer]

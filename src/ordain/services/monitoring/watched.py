@@ -6,6 +6,7 @@ A pod has no clone, and its image nothing that reads one, so that part is import
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,7 @@ class Watched(Struct, frozen=True, kw_only=True):
         spec: None without a clone. calibration: what its gate said; None when that is not known.
         log: where the declared state says that predictions are; None when it does not.
         told: gates that came with the command, as in a pod.
+        waived: gates that may fail, and until which day; a pod is told of none.
     """
 
     model: str
@@ -61,6 +63,7 @@ class Watched(Struct, frozen=True, kw_only=True):
     calibration: Verdict | None
     log: str | None
     told: Bounds | None = None
+    waived: Mapping[str, str] = {}
 
     @property
     def bounds(self) -> Bounds | None:
@@ -111,6 +114,7 @@ def watched(root: Path, target: str, artifact: Path | None, approved: Approved) 
         spec=declared.spec if declared else None,
         calibration=gates[0] if gates else None,
         log=declared.log if declared else None,
+        waived=declared.waived if declared else {},
     )
 
 

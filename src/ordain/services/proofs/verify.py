@@ -62,17 +62,20 @@ class Verified(Struct, frozen=True, kw_only=True):
         return all(each.outcome != "FAILED" for each in self.proofs)
 
 
-def verify(root: Path, store: Store, *, everything: bool, genesis: str | None = None) -> Verified:
+def verify(
+    root: Path, store: Store, *, everything: bool, genesis: str | None = None, anew: bool = False
+) -> Verified:
     """Prove what runs now, or the whole history.
 
     What Git's objects and the ledger's own bytes prove can't change without changing their digests, so
-    this clone remembers how far all of it held, and `prove_anew` makes it forget.
+    this clone remembers how far all of it held.
 
     Args:
         root: a folder in the clone. store: artifacts at hand.
         everything: judge and render every entry again, and prove every release; otherwise only those
             of what runs now.
         genesis: the commit that trust must begin at, where it is known.
+        anew: whether what this clone remembers is forgotten first.
 
     Raises:
         UserError: when this is no clone of a repository with a policy.
@@ -82,6 +85,8 @@ def verify(root: Path, store: Store, *, everything: bool, genesis: str | None = 
     clone = replace(clone, records=book.records, state=book.state)
     proofs += [_genesis(clone, genesis), *manifest_proofs(clone, book)]
     memory = _memory(clone)
+    if anew:
+        memory.forget()
     proven = _proven(book, memory) if everything else 0
     proofs += _entries(clone, book, proven) if everything else _running(clone, book)
     proofs += _releases(clone, book, store, proven if everything else None)
@@ -92,11 +97,6 @@ def verify(root: Path, store: Store, *, everything: bool, genesis: str | None = 
     if everything and found.sound and newest is not None:
         memory.remember(newest)
     return found
-
-
-def prove_anew(root: Path) -> None:
-    """Forget what this clone has proven before."""
-    _memory(bare_clone(root)).forget()
 
 
 def _memory(clone: Clone) -> LedgerMemory:

@@ -17,7 +17,9 @@ from ordain.ports import OpenForge, Requests
 
 
 class Place(Struct, frozen=True):
-    """A branch of a repository; None for whichever branch the approved policy names."""
+    """A branch of a repository, whose folder is resolved if it is one; None for whichever branch the
+    approved policy names.
+    """
 
     address: str
     branch: str | None = None
@@ -50,7 +52,7 @@ class Order(Struct, frozen=True, kw_only=True):
         source: the base branch. target: where manifests and ledger go; often the same.
         borrow: a local repository whose objects need not be fetched again, and whose policies suggest where
             to look; without it the source's branch has to be named.
-        memory: what was seen before of the ledger that begins at a genesis.
+        memory: what was seen before of a ledger, by its genesis and, where that is elsewhere, its place.
         requests: what knows of merged requests, by the policy that judges; None for the local forge.
         templates: of the renderer. present: whether an artifact was published, by its image.
         clock: the time of observation, UTC. pause: waits before the n-th attempt, with jitter.

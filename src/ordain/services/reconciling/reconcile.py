@@ -19,6 +19,7 @@ from ordain.core.canonical import bytes_digest
 from ordain.core.decisions import Decision, Entry, LedgerState
 from ordain.core.git import commits
 from ordain.core.ledger.ledger import FOLDER, Seen, advance, check_seen, encode, path_of
+from ordain.core.ledger.places import remembered_as
 from ordain.core.people.trust import collectors
 from ordain.core.reasons import Reason
 from ordain.core.rendering.admission import ADMITTED
@@ -81,7 +82,9 @@ class _Attempt:
     def run(self) -> Outcome:
         found = self._found()
         book = self._book(found)
-        memory = self._order.memory(found.genesis) if self._order.memory else None
+        elsewhere = self._elsewhere(found)
+        place = remembered_as(found.genesis, *elsewhere)
+        memory = self._order.memory(place) if self._order.memory else None
         if memory is not None:
             check_seen(book.records, memory.recall(), self._goal)
         self._ledger, self._manifests = dict(book.ledger), dict(book.manifests)
@@ -97,9 +100,17 @@ class _Attempt:
         outcome = self._walk(walk, book)
         if outcome.commit:
             self._repository.push(self._order.target.address, outcome.commit, f"refs/heads/{self._goal}")
-        if memory is not None and walk.state.head and self._told(found):
+        if memory is not None and walk.state.head and (any(elsewhere) or self._told(found)):
             memory.remember(Seen(sequence=walk.state.sequence, digest=walk.state.head))
         return outcome
+
+    def _elsewhere(self, found: Ground) -> tuple[str, str | None]:
+        """The address and the branch of the ledger, where they are others than those that readers of the
+        clone look at.
+        """
+        source, target = self._order.source, self._order.target
+        address = "" if target.address == source.address else target.address
+        return address, None if target.branch == ledger_branch(found.policy) else target.branch
 
     def _told(self, found: Ground) -> bool:
         """Bring the clone that lends its objects up to what was read and pushed; whether it is.
@@ -107,8 +118,8 @@ class _Attempt:
         Its readers share the memory: of a ledger that is longer than they can see, they would say that it
         was cut off.
         """
-        source, target, borrow = self._order.source, self._order.target, self._order.borrow
-        if borrow is None or target.branch is not None or target.address != source.address:
+        source, borrow = self._order.source, self._order.borrow
+        if borrow is None:
             return True
         clone = Repository(borrow)
         newest = {found.branch: found.base, self._goal: self._tip}

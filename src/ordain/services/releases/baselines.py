@@ -7,9 +7,9 @@ from pathlib import Path
 
 from ordain.adapters import files as disk
 from ordain.adapters.artifacts import Store
+from ordain.core.approvals.baseline import deployed_baseline
 from ordain.core.artifacts.reference import parse_repository
 from ordain.core.reasons import Reason
-from ordain.core.releasing.releasing import deployed_baseline
 from ordain.core.specs.identity import ReleaseRef
 from ordain.core.state.instance import Instance, is_state_path, read_instance
 from ordain.errors import UserError

@@ -19,7 +19,7 @@ from ordain.adapters.dvc import exclusive
 from ordain.adapters.dvc_leftovers import sweep
 from ordain.adapters.git import Repository, find_repository
 from ordain.adapters.resources import templates
-from ordain.core.approvals.merits import COMPARED
+from ordain.core.approvals.baseline import COMPARED, deployed_baseline
 from ordain.core.artifacts.artifact import Layout, read_layout
 from ordain.core.decisions import LedgerState
 from ordain.core.gating import gates as rules
@@ -246,7 +246,7 @@ class Desk:
         gate = self.instance.models.models[model].gates.non_inferiority
         if gate is None:
             return Judgement()
-        deployed = releasing.deployed_baseline(model, self.instance, self.history.ledger)
+        deployed = deployed_baseline(model, self.instance, self.history.ledger)
         if deployed is None:
             note = (
                 f"no baseline yet: no release of {model} is deployed, so {gate.metric} was compared with none"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -21,11 +22,13 @@ class Pinned(Struct, frozen=True, kw_only=True):
 
     Attributes:
         release: None when none is pinned. log: of its predictions; None when that is not said.
+        waived: gates of the model that may fail, and until which day.
     """
 
     spec: Spec
     release: Release | None
     log: str | None
+    waived: Mapping[str, str] = {}
 
 
 def pinned(root: Path, model: str, environment: str) -> Pinned:
@@ -38,7 +41,10 @@ def pinned(root: Path, model: str, environment: str) -> Pinned:
     check_declared(instance, model, environment)
     spec, place = instance.models.models[model], instance.environments[environment]
     release = instance.pinned(model, environment)
-    return Pinned(spec=spec, release=release, log=watched_log(model, spec.monitoring, place.prediction_log))
+    log = watched_log(model, spec.monitoring, place.prediction_log)
+    waivers = sorted(instance.policy.waivers, key=lambda each: each.expires)
+    waived = {each.gate: each.expires for each in waivers if each.model == model}
+    return Pinned(spec=spec, release=release, log=log, waived=waived)
 
 
 def stored(root: Path, release: Release) -> dict[str, bytes]:
