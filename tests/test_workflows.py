@@ -275,6 +275,38 @@ def test_the_verdict_always_runs_and_is_green_only_where_all_that_was_needed_suc
 
 
 @pytest.mark.parametrize(
+    ("check", "models", "good"),
+    [
+        ("success", "[]", True),
+        ("success", '["churn"]', False),  # what two requests give together was trained by neither
+        ("failure", "", False),
+        ("cancelled", "", False),
+    ],
+)
+def test_a_merge_queue_gets_its_verdict_and_nothing_with_a_secret_runs_in_it(
+    check: str, models: str, good: bool
+) -> None:
+    content = load(HERE / "workflows/pull-request.yml")
+    (starts,) = (value for key, value in content.items() if str(key) == "True")  # `on:`, to YAML 1.1
+    assert set(starts) == {"pull_request", "merge_group"}
+    group = {"merge_group": {"head_sha": "c0ffee"}}
+    told = {"github": {"repository": OURS, "event": group, "ref": "refs/heads/gh-readonly-queue/main/pr-7"}}
+    results = {**dict.fromkeys(DONE, "skipped"), "check": check}
+    needs = {name: {"result": result, "outputs": {}} for name, result in results.items()}
+    needs["check"]["outputs"] = {"models": models}
+    context = {**told, "needs": needs}
+    ran = {name for name, job in content["jobs"].items() if holds(job.get("if"), context, ["success"])}
+    assert ran - {"record"} == {"check", "verdict"}, "`record` follows `train`, which is skipped"
+    (step,) = steps(content["jobs"]["verdict"])
+    assert text(step["env"]["GOOD"], context) == str(good).lower()
+    assert (
+        text(content["concurrency"]["group"], told) == "pull-request-refs/heads/gh-readonly-queue/main/pr-7"
+    )
+    one = {"github": {"event": {"pull_request": {"number": 7}}, "ref": "refs/pull/7/merge"}}
+    assert text(content["concurrency"]["group"], one) == "pull-request-7"
+
+
+@pytest.mark.parametrize(
     ("results", "pushed", "source", "told"),
     [
         (DONE, "", OURS, False),
@@ -284,6 +316,8 @@ def test_the_verdict_always_runs_and_is_green_only_where_all_that_was_needed_suc
         (TRAINED | {"record": "failure"}, "", OURS, True),
         (DONE | {"check": "failure", "report": "skipped"}, "", OURS, True),
         (DONE | {"generate": "failure"}, "", OURS, True),
+        (DONE | {"report": "failure"}, "", OURS, True),  # a registry that is away
+        (DONE | {"report": "cancelled"}, "", OURS, True),
         (DONE | {"check": "failure", "report": "skipped"}, "", THEIRS, False),
     ],
 )
@@ -389,6 +423,13 @@ def test_a_branch_brings_no_module_that_gitlabs_jobs_run_by_name(tmp_path: Path)
         done = subprocess.run([sys.executable, "-m", "pip", "--version"], cwd=tmp_path, env=told,
                               capture_output=True, text=True, check=True)  # fmt: skip
         assert "stranger" not in done.stdout, name
+
+
+def test_nor_one_that_githubs_jobs_run_before_steps_with_secrets(tmp_path: Path) -> None:
+    for folder in (HERE, made("github", tmp_path) / ".github"):
+        found = load(folder / "actions/ordain/action.yml")["runs"]["steps"]
+        named = [each["env"] for each in found if each.get("run", "").startswith("python -m ")]
+        assert named == [{"PYTHONSAFEPATH": "1"}] * 2
 
 
 def test_gitlab_is_told_to_run_no_pipeline_of_a_fork(tmp_path: Path) -> None:
@@ -501,7 +542,12 @@ def test_gitlab_runs_the_commands_that_github_runs(tmp_path: Path) -> None:
     # GitLab's pipeline is its own verdict, but for a request from a fork, of which nothing is trained; and
     # hands on to a child pipeline only what a job left that succeeded.
     hands_on = "test -f retrain.gitlab-ci.yml"
-    assert said ^ github == {'test "$GOOD" = true', "ordain affected --exit-code", hands_on}
+    # What GitHub's jobs are handed takes its place in their clone by itself.
+    left = {
+        'install -D "pipelines/$MODEL/dvc.lock" "left/pipelines/$MODEL/dvc.lock"',
+        "test ! -d left || cp -r left/. .",
+    }
+    assert said ^ github == {'test "$GOOD" = true', "ordain affected --exit-code", hands_on, *left}
 
 
 def plain(line: str) -> str:
@@ -515,7 +561,7 @@ def test_a_child_pipeline_follows_the_change() -> None:
     assert list(found) == ["include", "stages", "report", "train-a", "train-b", "record", "failed"]
     assert found["record"]["variables"] == {"MODELS": "a b"}
     assert found["train-a"] == {"extends": ".train", "variables": {"MODEL": "a"}}
-    assert list(yaml.safe_load(train_pipeline([]))) == ["include", "stages", "report"]
+    assert list(yaml.safe_load(train_pipeline([]))) == ["include", "stages", "report", "failed"]
     assert list(yaml.safe_load(retrain_pipeline(["a"]))) == ["include", "stages", "retrain-a"]
     assert list(yaml.safe_load(retrain_pipeline([]))) == ["include", "stages", "nothing"]
     watched = yaml.safe_load(monitor_pipeline(["a@staging", "a@production"]))

@@ -75,3 +75,11 @@ def test_first_parents_and_what_is_known() -> None:
     assert list(graph.first_parents("m")) == ["m", "b", "a"]
     assert "x" in graph
     assert "y" not in graph
+
+
+def test_nothing_leads_to_a_commit_as_old_as_the_start() -> None:
+    """Two roots: the first-parent history ends before generations tell them apart."""
+    graph = Graph()
+    graph.add([("root",), ("other",), ("next", "root")])
+    assert graph.first_parents_after("other", "root") is None
+    assert graph.first_parents_after("root", "next") == ["next"]

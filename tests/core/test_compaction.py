@@ -87,3 +87,9 @@ def test_what_is_older_than_it_may_be_goes_by_its_newest_file() -> None:
 def test_a_journal_is_of_sources_only(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"\S"):
         compaction.decode(data)
+
+
+def test_a_part_is_full_before_the_file_that_would_be_too_much() -> None:
+    """Two files of half a part and a bit are two parts."""
+    found = [Source(name=f"predictions-z-1-{each}-1.jsonl", size=PART_BYTES // 2 + 1) for each in (1, 2)]
+    assert [one.sources for one in compaction.parts(found)] == [(found[0],), (found[1],)]

@@ -92,3 +92,8 @@ def test_a_folder_is_called_what_dvc_calls_it(files: dict[str, str]) -> None:
         tree.add(tuple(path.split("/")), None, HashInfo("md5", md5))
     tree.digest()
     assert lean.folder_md5(files) == tree.hash_info.value
+
+
+def test_blocks_that_changed_are_named() -> None:
+    assert lean.changed_blocks(lock("a", "b"), lock("a", "c")) == {"b", "c"}
+    assert lean.changed_blocks(lock("a"), lock("a", salt="!")) == {"a"}

@@ -70,3 +70,9 @@ def test_what_is_no_pin_is_named(data: bytes) -> None:
 )
 def test_a_piece_is_one_that_the_url_stands_for(piece: str, source: str, belongs: bool) -> None:
     assert pins.belongs(piece, source) is belongs
+
+
+def test_its_identity_is_what_the_pieces_hold() -> None:
+    one = pin({"https://h.example/a": "x"}, mark="1")
+    assert one.identity == pin({"https://h.example/a": "x"}, mark="2").identity
+    assert one.identity != pin({"https://h.example/a": "y"}, mark="1").identity

@@ -93,6 +93,18 @@ def declare(world: World) -> str:
     return world.push("dana")
 
 
+def queued(world: World, actions: Actions, branch: str) -> list[str]:
+    """GitHub's merge queue tries a request on top of the base branch."""
+    tree = world.run(world.origin, "git", "merge-tree", "--write-tree", "main", branch)
+    words = ("git", "commit-tree", tree, "-p", "main", "-p", branch, "-m", "Merge")
+    group = world.run(world.origin, *words)
+    ref = f"refs/heads/gh-readonly-queue/main/pr-7-{world.head()}"
+    world.run(world.origin, "git", "update-ref", ref, group)
+    event = {"merge_group": {"head_sha": group, "head_ref": ref}}
+    return actions.run(WORKFLOWS / "pull-request.yml",
+                       {"name": "merge_group", "event": event, "sha": group, "ref": ref})  # fmt: skip
+
+
 def test_pull_request_merge_reconcile(world: World, actions: Actions) -> None:
     branch = declare(world)
 
@@ -102,12 +114,16 @@ def test_pull_request_merge_reconcile(world: World, actions: Actions) -> None:
         event = {"name": "pull_request", "event": {"pull_request": pull}, "head_ref": branch}
         return actions.run(WORKFLOWS / "pull-request.yml", event)
 
+    with pytest.raises(AssertionError, match=r"dvc\.yaml"):
+        queued(world, actions, branch)
+    assert actions.results["verdict"] == "failure", "the queue takes nothing that is not ready"
     assert pull_request() == ["generate", "verdict"], "what was left out is pushed, and that is judged"
     assert pull_request() == ["generate", "check", "report", "verdict"]
     assert "churn@1" in actions.summary
     world.git("ravi", "fetch", "-q", "origin")
     words = (str(Path(sys.executable).parent / "ordain"), "approve", f"origin/{branch}")
     world.run(world.enter("ravi"), *words, "--key", str(world.keys / "ravi"), who="ravi")
+    assert queued(world, actions, branch) == ["check", "verdict"]
     world.merge(branch)
     actions.run(WORKFLOWS / "reconcile.yml", {"name": "push"})
     assert any("churn@1 approved" in each for each in actions.answers)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from ordain.adapters.forges import github, gitlab
-from ordain.adapters.forges.gitlab_types import ApprovalSettings
+from ordain.adapters.forges.gitlab_settings import ApprovalSettings, Project, unsafe
 from ordain.adapters.forges.guard import Limits
 from ordain.adapters.forges.reading import MOST
 
@@ -23,10 +23,12 @@ def test_every_reason_not_to_believe_a_forge_is_listed() -> None:
     listed = set(re.findall(r"^\| `([a-z_-]+)` \|", PAGE, re.MULTILINE))
     written = {
         name
-        for path in SOURCES.glob("*_answers.py")
+        for pattern in ("*_answers.py", "*_settings.py")
+        for path in SOURCES.glob(pattern)
         for name in re.findall(r'"([a-z-]+-not-[a-z]+)"', path.read_text())
     }
-    assert listed | {"rule-suites-not-listed"} == written | set(ApprovalSettings().unsafe)
+    everything = unsafe(Project(id=1, path_with_namespace="a/b", fork_pipelines=True), ApprovalSettings())
+    assert listed | {"rule-suites-not-listed"} == written | set(everything)
     assert "`rule-suites-not-listed`" in PAGE
 
 

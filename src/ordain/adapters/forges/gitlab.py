@@ -24,16 +24,15 @@ from ordain.adapters.forges.gitlab_answers import (
     request,
 )
 from ordain.adapters.forges.gitlab_client import Client, if_allowed
+from ordain.adapters.forges.gitlab_settings import ApprovalSettings, Project
 from ordain.adapters.forges.gitlab_types import (
     Account,
     Approvals,
-    ApprovalSettings,
     Commit,
     CommitStatus,
     Evidence,
     MergeRequest,
     Note,
-    Project,
     PushEvent,
     Reviewer,
     Version,
@@ -83,7 +82,8 @@ class GitLab:
         """
         gitnames.object_id(commit)
         self._guard.begin()
-        project = self._project()
+        described = self._described()
+        project = described.id
         try:
             candidates = self._client.rows(
                 f"{_path(project)}/repository/commits/{commit}/merge_requests", MergeRequest
@@ -99,13 +99,13 @@ class GitLab:
         same = (merged.iid, merged.became) == (candidate.iid, candidate.became)
         if not (same and merged_here(merged, self._place, project) and self._leads(project, merged, commit)):
             return None
-        return request(self._place, self._evidence(project, merged))
+        return request(self._place, self._evidence(described, merged))
 
     def under_review(self, number: int) -> Request | None:
         """An open merge request into the base branch, with everything that decides how its reviews count."""
         self._guard.begin()
-        project = self._project()
-        found = self._open_here(project, number)
+        project = self._described()
+        found = self._open_here(project.id, number)
         return request(self._place, self._evidence(project, found)) if found else None
 
     def head(self, number: int) -> str | None:
@@ -215,13 +215,16 @@ class GitLab:
         self._client.gitlab.session.close()
 
     def _project(self) -> int:
-        """The project's number, once it has answered to its name."""
+        return self._described().id
+
+    def _described(self) -> Project:
+        """The project, once it has answered to its name."""
         name = self._place.repository
         project = self._client.one(f"/projects/{quote(name, safe='')}", Project)
         if project.path_with_namespace.casefold() != name.casefold():
             fix = "give the project's present address"
             raise UserError(f"GitLab answers for another project than {name}", fix=fix)
-        return project.id
+        return project
 
     def _leads(self, project: int, merged: MergeRequest, commit: str) -> bool:
         """Whether a commit is what a merge request became, or one that it was fast-forwarded over."""
@@ -230,13 +233,14 @@ class GitLab:
         rows = self._client.rows(f"{_path(project)}/merge_requests/{merged.iid}/commits", Commit)
         return any(each.id == commit for each in rows)
 
-    def _evidence(self, project: int, merged: MergeRequest) -> Evidence:
-        path = f"{_path(project)}/merge_requests/{merged.iid}"
+    def _evidence(self, project: Project, merged: MergeRequest) -> Evidence:
+        path = f"{_path(project.id)}/merge_requests/{merged.iid}"
         approvals = self._client.one(f"{path}/approvals", Approvals)
         reviewers = self._client.rows(f"{path}/reviewers", Reviewer)
         involved = [*(each.user for each in approvals.approved_by), *(each.user for each in reviewers)]
         pushes = if_allowed(lambda: self._pushes(merged))
         return Evidence(
+            project=project,
             merged=merged,
             approvals=approvals,
             reviewers=reviewers,
@@ -244,7 +248,7 @@ class GitLab:
             notes=self._client.rows(f"{path}/notes", Note, sort="asc", order_by="created_at"),
             pushes=pushes,
             lower=if_allowed(lambda: self._lower(merged, pushes)) if pushes else [],
-            settings=if_allowed(lambda: self._client.one(f"{_path(project)}/approvals", ApprovalSettings)),
+            settings=if_allowed(lambda: self._client.one(f"{_path(project.id)}/approvals", ApprovalSettings)),
             bots={each.id: self._client.one(f"/users/{each.id}", Account).bot for each in involved if each},
         )
 

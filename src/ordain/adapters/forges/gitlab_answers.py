@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from ordain.adapters.forges.gitlab_settings import unsafe
 from ordain.adapters.forges.gitlab_types import Account, Evidence, MergeRequest, PushEvent, Version
 from ordain.adapters.forges.place import Place
 from ordain.adapters.forges.reading import commit_id, distinct, instant, login, stamp, title
@@ -166,7 +167,7 @@ def _hand(push: PushEvent) -> Hand:
 
 
 def _unsafe(evidence: Evidence) -> tuple[str, ...]:
-    settings = evidence.settings.unsafe if evidence.settings else ("approval-settings-not-readable",)
+    settings = unsafe(evidence.project, evidence.settings)
     pushes = [] if evidence.pushes else ["pushes-not-listed"]
     return distinct([*settings, *pushes, *(["inner-pushes-not-listed"] if _took_in(evidence) else [])])
 

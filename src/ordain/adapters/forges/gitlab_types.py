@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ordain.adapters.forges.gitlab_settings import ApprovalSettings, Project
 from ordain.adapters.forges.reading import Part
 
 
@@ -16,13 +17,6 @@ class Account(Part, frozen=True, kw_only=True):
     id: int
     username: str | None = None
     bot: bool = False
-
-
-class Project(Part, frozen=True, kw_only=True):
-    """A project."""
-
-    id: int
-    path_with_namespace: str
 
 
 class MergeRequest(Part, frozen=True, kw_only=True):
@@ -134,26 +128,6 @@ class CommitStatus(Part, frozen=True, kw_only=True):
     target_url: str | None = None
 
 
-class ApprovalSettings(Part, frozen=True, kw_only=True):
-    """The project's settings for approvals. None: never set."""
-
-    reset_approvals_on_push: bool | None = None
-    disable_overriding_approvers_per_merge_request: bool | None = None
-    merge_requests_author_approval: bool | None = None
-    merge_requests_disable_committers_approval: bool | None = None
-
-    @property
-    def unsafe(self) -> tuple[str, ...]:
-        """The settings that leave an approval unbound to what was reviewed, or let makers approve."""
-        safe = {
-            "reset_approvals_on_push": True,
-            "disable_overriding_approvers_per_merge_request": True,
-            "merge_requests_author_approval": False,
-            "merge_requests_disable_committers_approval": True,
-        }
-        return tuple(name for name, wanted in safe.items() if getattr(self, name) is not wanted)
-
-
 class Evidence(Part, frozen=True, kw_only=True):
     """All that was answered about one merge request; None where GitLab would not say.
 
@@ -163,6 +137,7 @@ class Evidence(Part, frozen=True, kw_only=True):
         bots: whether each approver's or reviewer's account is one, by id.
     """
 
+    project: Project
     merged: MergeRequest
     approvals: Approvals
     reviewers: Sequence[Reviewer]

@@ -28,6 +28,7 @@ from ordain.errors import RetryLater, UserError
 Permissions = Sequence[tuple[str, str]]
 
 _CHUNK = 64 * 2**10
+_UNASKED, _MINUTE = 1.0, 60.0  # seconds before the next attempt, where a forge does not say
 _PORTS = {"https": 443, "http": 80}
 # Sent by GitHub with a refusal: the permissions that would do, such as `pull_requests=read`.
 _ACCEPTED = "x-accepted-github-permissions"
@@ -105,15 +106,15 @@ class Guard(HTTPAdapter):
         self._permissions = permissions
         self._limits = limits
         self._clock = clock
-        self._left, self._patience = limits.requests, limits.patience
+        self.begin()
 
     def begin(self) -> None:
         """A new question: the requests that it takes are counted anew."""
-        self._left, self._patience = self._limits.requests, self._limits.patience
+        self._left, self._patience, self._unasked = self._limits.requests, self._limits.patience, _UNASKED
 
     def begin_write(self) -> None:
         """One of many writes, whose number is known: each is a question of its own, and may wait longer."""
-        self._left, self._patience = self._limits.requests, self._limits.burst
+        self._left, self._patience, self._unasked = self._limits.requests, self._limits.burst, _MINUTE
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """The answer to one request, a success. `args` and `kwargs`: of Requests, of which few are kept.
@@ -128,7 +129,7 @@ class Guard(HTTPAdapter):
             try:
                 return self._once(request, kwargs)
             except RetryLater as busy:
-                pause = busy.after if busy.after is not None else 2.0 ** (attempt - 1)
+                pause = busy.after if busy.after is not None else self._unasked * 2.0 ** (attempt - 1)
                 again = request.method == "GET" or isinstance(busy, _Limited)
                 attempt, spent = attempt + 1, spent + pause
                 if not again or attempt > self._limits.attempts or spent > self._patience:

@@ -47,16 +47,16 @@ def _on(base: str, workflow: str) -> str:
 
 def train_pipeline(models: Sequence[str]) -> str:
     """GitLab's child pipeline for a merge request: a report of what changes, and what has to run; with a
-    training job a model, one that records them, and one that tells why when any of them fails.
+    training job a model, and one that records them; and one that tells why when any of these fails.
 
     The stages put recording behind every training job: a list of them under `needs` may name but 50.
     """
-    report = {"report": {"extends": ".report"}}
+    report, failed = {"report": {"extends": ".report"}}, {"failed": {"extends": ".failed"}}
     if not models:
-        return _child(report)
+        return _child({**report, **failed})
     jobs = _each(".train", "train", [{"MODEL": model} for model in models])
     record = {"extends": ".record", "variables": {"MODELS": " ".join(models)}}
-    return _child({**report, **jobs, "record": record, "failed": {"extends": ".failed"}})
+    return _child({**report, **jobs, "record": record, **failed})
 
 
 def retrain_pipeline(models: Sequence[str]) -> str:
