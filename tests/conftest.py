@@ -108,7 +108,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     core = Path(__file__).parent / "core"
     for item in items:
-        # What is covered must not hang on what a generator came upon; and tracing triples the time of such tests.
+        # What is covered must not hang on what a generator came upon, and tracing triples their time.
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker("no_cover")
     items.sort(key=lambda item: (core in item.path.parents, item.path.parent.name != "services"))
