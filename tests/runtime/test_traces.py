@@ -127,6 +127,10 @@ def test_without_the_packages_it_says_which(folder: Path, tmp_path: Path) -> Non
         ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "99999"),
         ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "zz"),
         ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "-3"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "Bearer s3cret"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "a=b,api-key: s3cret"),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", 'api-key="s3cret"'),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "api-key=s3cret%0A"),
     ],
 )
 def test_a_malformed_variable_is_one_sentence(folder: Path, name: str, value: str) -> None:
@@ -137,3 +141,4 @@ def test_a_malformed_variable_is_one_sentence(folder: Path, name: str, value: st
     )  # fmt: skip
     assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
     assert "OTEL_" in done.stderr
+    assert "s3cret" not in done.stdout + done.stderr

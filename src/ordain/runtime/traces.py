@@ -8,11 +8,13 @@ noted than the thread takes, or the collector is away, spans are dropped and cou
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -33,6 +35,9 @@ _NUMBERS = tuple(
     f"OTEL_BSP_{name}"
     for name in ("SCHEDULE_DELAY", "MAX_QUEUE_SIZE", "MAX_EXPORT_BATCH_SIZE", "EXPORT_TIMEOUT")
 )
+_HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
+# As OpenTelemetry reads them: a name of a header, and printable ASCII but quotes, semicolons and backslashes.
+_HEADER = re.compile(r"[!#-'*+\-.0-9A-Z^-z|~]+[ \t]*=[ !#-+\--:<-\[\]-~]*")
 _FIX = "correct the variable, or leave it out"
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -147,6 +152,7 @@ def _send(tracer: Any, context: Any, noted: Noted) -> None:
 def _provider() -> TracerProvider:
     """A provider with the resource and the exporter that the environment describes."""
     _check_numbers()
+    _check_headers()
     try:
         return _configured()
     except ImportError as error:
@@ -179,3 +185,16 @@ def _check_numbers() -> None:
         value = os.environ.get(name)
         if value and not value.strip().isdecimal():
             raise UserError("this variable must be a whole number", where=name, fix=_FIX)
+
+
+def _check_headers() -> None:
+    """What is no header would be logged as it stands, and is a secret as often as not."""
+    for name in _HEADERS:
+        for part in filter(None, map(str.strip, os.environ.get(name, "").split(","))):
+            plain = unquote(part)
+            if not (_HEADER.fullmatch(part) and plain.isascii() and plain.isprintable()):
+                raise UserError(
+                    "this variable must be NAME=VALUE, more of them with commas between",
+                    where=name,
+                    fix="encode all but letters and digits as in a URL (%20), or leave the variable out",
+                )
