@@ -51,7 +51,8 @@ def test_reading_a_log_imports_no_pandas(tmp_path: Path) -> None:
 import sys
 from ordain.adapters.log_places import LogPlace
 from ordain.adapters.met import Met
-from ordain.adapters.predictions import Shape, read_log
+from ordain.adapters.prediction_files import read_log
+from ordain.adapters.predictions import Shape
 shape = Shape(text=("t",), numbers=("x", "n"), answers=("prediction",), known=frozenset("xnt"))
 (batch,) = read_log(LogPlace({str(tmp_path)!r}, "the log"), shape, Met())
 assert batch.times.tolist() == [1e-6, 3e-6], batch.times

@@ -25,7 +25,8 @@ from pyarrow import parquet
 from ordain.adapters.cells import text_of
 from ordain.adapters.log_places import LogPlace
 from ordain.adapters.met import Met
-from ordain.adapters.predictions import Batch, Shape, Text, read_log
+from ordain.adapters.prediction_files import read_log
+from ordain.adapters.predictions import Batch, Shape, Text
 from ordain.errors import RetryLater, UserError
 from tests.adapters.labels import Labels, damage
 

@@ -25,7 +25,8 @@ from ordain.adapters import compacted
 from ordain.adapters.log_places import LogPlace
 from ordain.adapters.met import Met
 from ordain.adapters.places import place_of
-from ordain.adapters.predictions import Batch, Shape, Text, read_log
+from ordain.adapters.prediction_files import read_log
+from ordain.adapters.predictions import Batch, Shape, Text
 from ordain.cli.compact import command
 from ordain.core.drift.evidence import Evidence, Settings
 from ordain.errors import UserError

@@ -9,7 +9,8 @@ import pytest
 
 from ordain.adapters.log_places import LogPlace
 from ordain.adapters.met import Met
-from ordain.adapters.predictions import Shape, Text, read_log
+from ordain.adapters.prediction_files import read_log
+from ordain.adapters.predictions import Shape, Text
 from tests.runtime.toy import DAYS, ROW, files, serving, write
 
 

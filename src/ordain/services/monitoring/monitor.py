@@ -12,7 +12,8 @@ from msgspec import Struct
 from ordain.adapters.log_places import LogPlace
 from ordain.adapters.met import Met
 from ordain.adapters.outcomes import Names, read_outcomes
-from ordain.adapters.predictions import Shape, read_log
+from ordain.adapters.prediction_files import read_log
+from ordain.adapters.predictions import Shape
 from ordain.adapters.spill import Spill
 from ordain.core.drift.breach import verdicts
 from ordain.core.drift.coming import ebb, patience
