@@ -178,3 +178,21 @@ def test_the_collectors_key_can_change(twice: World) -> None:
     twice.merge(branch)
     assert len(twice.reconcile(collector=twice.collector("collector-second")).entries) == 1
     assert sequences(twice) == [1, 2, 3, 4]
+
+
+def test_manifests_older_than_the_policy_are_nobodys_to_remove(world: World) -> None:
+    """People had them in a repository that took its shape later; an edit after that is none of theirs."""
+    ada = world.enter("ada")
+    world.write(ada, "manifests/prod/deployment.yaml", "kind: Deployment\n")
+    world.commit("ada", "Found the repository", "--amend")
+    world.git("ada", "push", "-q", "-f", "origin", "HEAD:main")
+    with pytest.raises(UserError, match="Ordain did not write this") as caught:
+        world.deploy(world.release("dana", "churn", 1), "ravi")
+    assert caught.value.where == "manifests/prod/deployment.yaml"
+    assert list(world.manifests()) == ["prod/deployment.yaml"]
+    where = world.branch("dana", "move")
+    (where / "manifests/prod/deployment.yaml").rename(where / "deployment.yaml")
+    world.write(where, "manifests/prod/other.yaml", "kind: Secret\n")
+    push_edit(world)
+    assert world.reconcile().repaired == ("manifests/prod/other.yaml",)
+    assert "staging/churn/deployment.yaml" in world.manifests()

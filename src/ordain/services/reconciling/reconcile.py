@@ -152,7 +152,21 @@ class _Attempt:
         ledger = self._tip if self._order.target.branch else found.ledger
         book = open_book(self._states, ledger, found.genesis) if ledger else Book.empty()
         self._moved = ledger != self._tip
+        if book.repaired and not book.records:
+            self._spare(found)
         return replace(book, repaired=()) if self._moved else book
+
+    def _spare(self, found: Ground) -> None:
+        """Refuse to begin a ledger over manifests that are older than the policy: people wrote them."""
+        before = self._repository.listing(found.genesis, (f"{MANIFESTS}/",))
+        now = self._repository.listing(found.ledger or found.base, (f"{MANIFESTS}/",))
+        theirs = sorted(before.keys() & now.keys())
+        if theirs:
+            raise UserError(
+                f"Ordain did not write this, nor {len(theirs) - 1} more files below `{MANIFESTS}/`",
+                where=theirs[0],
+                fix=f"move them elsewhere: what lies below {MANIFESTS}/ is rendered, and all else is removed",
+            )
 
     def _witness(self, commit: str, parent: str, policy: Policy) -> Attested | None:
         """The word of the forge that the judging policy names, where it names one."""

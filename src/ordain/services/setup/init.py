@@ -14,25 +14,24 @@ import msgspec
 
 from ordain._version import __version__
 from ordain.adapters import files as disk
-from ordain.adapters import package, ssh
+from ordain.adapters import ssh
 from ordain.adapters.git import Repository
 from ordain.core.canonical import bytes_digest
 from ordain.core.pipelines.pipeline import (
     CODE_TOPS,
     DVC_FILES,
-    TRAINING_LOCK,
     context_of,
     is_code_path,
     pipeline_files,
 )
 from ordain.core.rendering.render import RENDERER_VERSION
-from ordain.core.setup import automation, scaffold
+from ordain.core.setup import scaffold
 from ordain.core.setup.scaffold import Kind
 from ordain.core.state import schema
 from ordain.core.state.instance import is_state_path, read_instance
 from ordain.core.state.placeholders import UNSET
 from ordain.errors import UserError
-from ordain.services.setup import init_again, init_forge, init_model, init_people
+from ordain.services.setup import init_again, init_first, init_forge, init_model, init_people
 from ordain.services.setup.init_again import Flags
 from ordain.services.setup.init_forge import Around, Settled
 from ordain.services.training.regenerate import regenerate
@@ -97,8 +96,10 @@ def initialise(folder: Path, asked: Request) -> Outcome:
         policy=asked.policy, reviewers=asked.reviewers, bare=asked.origin, around=asked.around,
         settled=around, drafted=drafted,
     )  # fmt: skip
-    amended = init_again.amendments(folder, flags)
     fresh = now(folder, "policy.yaml") is None
+    if fresh and now(folder, RECORD) is None:
+        init_first.refuse_foreign(folder, init_forge.generated_files(around))
+    amended = init_again.amendments(folder, flags)
     folder.mkdir(parents=True, exist_ok=True)
     repository = Repository(folder)
     if not (folder / ".git").exists():
@@ -132,7 +133,7 @@ def write(
         changed |= additions
         guesses = drafted.guesses if init_model.FILES[0] in additions else ()
         large = init_model.left_to_dvc(drafted)
-    generated = generated_files(around)
+    generated = init_forge.generated_files(around)
     outcome = settle(folder, owned, generated, changed)
     paths = {*owned, *changed, *generated, RECORD, *draw_pipelines(folder)}
     return msgspec.structs.replace(
@@ -148,14 +149,6 @@ def lonely(asked: Request) -> tuple[str, ...]:
         return ()
     told = "you are the only reviewer, and nobody approves their own work: name a second person with"
     return (f"{told} --reviewer, or in policy.yaml before you push the first commit",)
-
-
-def generated_files(around: Settled) -> dict[str, bytes]:
-    """Files that follow the Ordain version; with a forge, what trains is what its jobs install."""
-    schemas = {f"{schema.FOLDER}/{name}": data for name, data in schema.schema_files().items()}
-    jobs = automation.files(around.forge, package.automation(), around.branch)
-    lock = package.training_lock() if around.forge == "local" else package.jobs_lock()
-    return {**schemas, **package.stage_scripts(), TRAINING_LOCK: lock, **jobs}
 
 
 def draw_pipelines(folder: Path) -> tuple[str, ...]:
@@ -183,7 +176,8 @@ def owned_files(repository: Repository, folder: Path, asked: Request, around: Se
     if asked.policy is not None:
         return {**files, "policy.yaml": asked.policy.read_bytes()}
     people = init_people.people(repository, asked.reviewers)
-    keys = {name: ssh.generate(folder / f".ordain/local/{name}") for name in ("collector", "bot")}
+    init_first.hide_keys(folder)
+    keys = {name: ssh.generate(folder / init_first.KEYS / name) for name in ("collector", "bot")}
     drafted = scaffold.policy(around.repository, around.branch, around.forge, people, scaffold.Robots(**keys))
     return {**files, "policy.yaml": drafted}
 

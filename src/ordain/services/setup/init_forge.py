@@ -10,13 +10,17 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from ordain.adapters import files as disk
+from ordain.adapters import package
 from ordain.adapters.git import Repository
 from ordain.core import gitnames
 from ordain.core.pipelines.dvcconfig import default_remote, plugin_of
 from ordain.core.pipelines.dvcfiles import CONFIG
+from ordain.core.pipelines.pipeline import TRAINING_LOCK
+from ordain.core.setup import automation
 from ordain.core.setup.scaffold import REGISTRY
 from ordain.core.specs.governance import REPOSITORY_PATTERN, Policy
 from ordain.core.specs.parts import BRANCH_PATTERN, GIT_URL_PATTERN, URL_PATTERN
+from ordain.core.state import schema
 from ordain.core.state.instance import load
 from ordain.core.state.validate_data import has_credentials
 from ordain.errors import UserError
@@ -245,3 +249,11 @@ def _gitops(tool: Gitops | None, forge: Forge, where: tuple[str, str], origin: s
         )
         raise UserError(f"{tool} needs an address that a cluster can read", where="--gitops", fix=fix)
     return {"repository": address, "branch": branch if forge == "local" else LIVE, tool: {}}
+
+
+def generated_files(around: Settled) -> dict[str, bytes]:
+    """Files that follow the Ordain version; with a forge, what trains is what its jobs install."""
+    schemas = {f"{schema.FOLDER}/{name}": data for name, data in schema.schema_files().items()}
+    jobs = automation.files(around.forge, package.automation(), around.branch)
+    lock = package.training_lock() if around.forge == "local" else package.jobs_lock()
+    return {**schemas, **package.stage_scripts(), TRAINING_LOCK: lock, **jobs}
