@@ -33,3 +33,11 @@ def test_a_ref_is_no_branch() -> None:
 def test_where_nothing_names_one_nothing_is_said() -> None:
     plain = Declared(instance=fleet({"churn": SPEC}, {"staging": STAGING}), documents={})
     assert list(branch_problems(plain)) == []
+
+
+def test_a_forges_ledger_has_a_branch_of_its_own() -> None:
+    for forge, found in (("local", []), ("github", [("policy.yaml", "ledger-on-base")])):
+        policy = replace(POLICY, forge=forge, branch="main", live="main")
+        instance = replace(fleet({"churn": SPEC}, {"staging": STAGING}), policy=policy)
+        told = branch_problems(Declared(instance=instance, documents={}))
+        assert [(each.file, each.code) for each in told] == found

@@ -1,4 +1,4 @@
-"""Branches that are named by a ref: Git would take `refs/heads/x` for a branch `refs/heads/refs/heads/x`."""
+"""Branches that are named as none can be, and one that would have to be two."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ REFS = "refs/"
 
 
 def branch_problems(declared: Declared) -> Iterator[Problem]:
-    """Every branch of the declared state that is given with the folder of its ref.
+    """Every branch of the declared state that is given with the folder of its ref (Git would take `refs/heads/x`
+    for a branch `refs/heads/refs/heads/x`), and a ledger on the base branch of a forge.
 
     For whoever edits only: what is committed may hold such a name, and is read as ever.
     """
@@ -23,6 +24,12 @@ def branch_problems(declared: Declared) -> Iterator[Problem]:
             yield declared.at_value(
                 file, path, Fault("branch-as-ref", message, "give the name without refs/heads/")
             )
+    policy = declared.instance.policy
+    if policy.forge != "local" and policy.live == policy.branch:
+        message = "the reconciler's branch is the base branch, which nobody may push to"
+        yield declared.at_value(
+            POLICY, ("live",), Fault("ledger-on-base", message, "name a branch of its own, such as live")
+        )
 
 
 def _named(declared: Declared) -> Iterator[tuple[str, Path, str]]:
