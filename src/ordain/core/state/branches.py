@@ -13,9 +13,9 @@ REFS = "refs/"
 
 
 def branch_problems(declared: Declared) -> Iterator[Problem]:
-    """Every branch of the declared state that is given with the folder of its ref (Git would take `refs/heads/x`
-    for a branch `refs/heads/refs/heads/x`), and a ledger on the base branch of a forge.
+    """Every branch that is given with the folder of its ref, and a ledger on the base branch of a forge.
 
+    Git would take `refs/heads/x` for a branch `refs/heads/refs/heads/x`.
     For whoever edits only: what is committed may hold such a name, and is read as ever.
     """
     for file, path, name in _named(declared):
