@@ -173,6 +173,7 @@ ROOTS: dict[str, Callable[[Objects], list[Row]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", ROOTS)
 def test_the_root_of_the_newest_commit_is_hostile(
     spoiled: World, shape: str, told: Callable[[], str]

@@ -44,6 +44,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Repo:
     return repo
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", FILES)
 def test_no_verb_is_thrown(
     ran: Repo, tmp_path: Path, file: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

@@ -67,6 +67,10 @@ def test_a_lock_without_the_stage_can_t_be_joined() -> None:
         lean.joined_lock(lock("a"), lock("b"), "a")
 
 
+def test_one_entry_is_taken_from_another_lock() -> None:
+    assert lean.joined_lock(lock("a"), lock("b", "c"), "b") == lock("a", "b")
+
+
 @given(st.sets(NAMES, min_size=1), st.data())
 def test_joining_is_the_same_in_any_order(names: set[str], data: st.DataObject) -> None:
     order = data.draw(st.permutations(sorted(names)))
@@ -92,8 +96,3 @@ def test_a_folder_is_called_what_dvc_calls_it(files: dict[str, str]) -> None:
         tree.add(tuple(path.split("/")), None, HashInfo("md5", md5))
     tree.digest()
     assert lean.folder_md5(files) == tree.hash_info.value
-
-
-def test_blocks_that_changed_are_named() -> None:
-    assert lean.changed_blocks(lock("a", "b"), lock("a", "c")) == {"b", "c"}
-    assert lean.changed_blocks(lock("a"), lock("a", salt="!")) == {"a"}

@@ -145,6 +145,7 @@ def test_every_problem_of_a_file_at_once_and_the_rest_is_still_read() -> None:
         ("09", 'write 9 or "09" (with quotes it is text)'),
         ("1e400", 'write "1e400" (with quotes it is text)'),
         ("0o17", 'write it in plain decimal digits, or "0o17" for the text'),
+        ("0o7651", 'write it in plain decimal digits, or "0o7651" for the text'),
         ("2026-01-31", 'quote it: "2026-01-31"'),
     ],
 )

@@ -381,6 +381,7 @@ ONE_BY_ONE: dict[str, tuple[dict[str, Any], ...]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", ONE_BY_ONE.values(), ids=ONE_BY_ONE)
 def test_an_author_who_is_renamed_bit_by_bit_stays_the_author(
     world: World, changes: tuple[dict[str, Any], ...]

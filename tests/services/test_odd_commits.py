@@ -53,6 +53,7 @@ def replaced(
     return made.strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("author", AUTHORS.values(), ids=AUTHORS)
 def test_an_odd_author_stops_nothing_and_proves_nobody(running: World, author: bytes) -> None:
     branch = running.replicas("dana", 5)

@@ -128,6 +128,7 @@ def as_typed(world: World, target: str | None) -> None:
     world.reconcile(source=told.source, target=told.target, borrow=told.borrow, memory=told.memory)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["{}", "{}#main", "#main", None])
 @pytest.mark.parametrize("then", ["{}/../origin.git", "file://{}", "link#main", "{}/#main", "#main", None])
 def test_however_a_place_is_typed_its_memory_is_one(

@@ -308,6 +308,7 @@ def test_a_new_model_needs_no_hand_edit(repo: Repo) -> None:
     assert "Running" not in repo.dvc("repro").stdout
 
 
+@pytest.mark.slow
 def test_models_at_once_give_what_one_after_another_gives(tmp_path: Path) -> None:
     results = []
     for jobs in (1, 2):
@@ -348,6 +349,7 @@ def test_what_changed_is_not_run_on_data_that_is_not_there(repo: Repo, tmp_path:
     assert "No such file" in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_metrics_plots_and_experiments_work_from_the_top(repo: Repo) -> None:
     name = "pipelines/churn/params.yaml:candidates.boosted.parameters.score"
     done = repo.dvc("exp", "run", "-S", f"{name}=0.72")

@@ -61,6 +61,7 @@ TIMES = (
 OTHER = "sha256:" + "0" * 64
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", FORGERIES)
 @pytest.mark.parametrize("signer", [STRANGER, None], ids=["signed", "unsigned"])
 def test_what_a_stranger_pushes_silences_nothing_and_is_never_proposed(
