@@ -116,3 +116,16 @@ def test_git_holds_no_more_of_dvc_than_its_settings() -> None:
     ):
         with pytest.raises(UserError, match="no place in Git"):
             check_tracked(path)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("{md5: %s, path: x.csv, cmd: rm}" % ("a" * 32), "leads DVC elsewhere"),
+        ("{md5: %s, path: ../x.csv}" % ("a" * 32), "not the file beside it"),
+        ("{md5: latest, path: x.csv}", "no MD5"),
+    ],
+)
+def test_a_pointer_that_leads_elsewhere_is_refused(row: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        tracked_md5(f"outs:\n- {row}\n".encode(), "data/x.csv.dvc")
