@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ordain.adapters.files import TEMPORARY
+from ordain.adapters.store_answers import ABSENT, is_later
 from ordain.core.data.addresses import usable
 from ordain.errors import RetryLater, UserError
 
@@ -228,9 +229,9 @@ def place_of(text: str, root: Path) -> Place:
 def _absent(shown: str, cause: BaseException | None) -> UserError | RetryLater:
     """What a file that is said to be missing means."""
     status = getattr(cause, "status", None)
-    if cause is None or isinstance(cause, FileNotFoundError) or status in (404, 410):
+    if cause is None or isinstance(cause, FileNotFoundError) or status in ABSENT:
         return UserError("there is nothing here", where=shown, fix="correct the path or URL")
-    if status is None or status >= 500 or status in (408, 429):
+    if status is None or is_later(status):
         return RetryLater(f"{shown} did not answer: {status or type(cause).__name__}")
     return UserError(f"the server answers {status}", where=shown, fix="correct the URL, or ask for access")
 

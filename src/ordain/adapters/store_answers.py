@@ -11,9 +11,9 @@ from contextlib import contextmanager
 
 from ordain.errors import RetryLater, UserError
 
-# By RFC 9110 and RFC 6585: the same request may be answered later. So may whatever is from 500 on.
+# By RFC 9110, RFC 8470 and RFC 6585: the same request may be answered later.
 _LATER = frozenset({408, 425, 429})
-_ABSENT, _FORBIDDEN = frozenset({404, 410}), frozenset({401, 403, 407})
+ABSENT, _FORBIDDEN = frozenset({404, 410}), frozenset({401, 403, 407})
 # Where drivers' exceptions keep the status of an HTTP answer.
 _STATUS = ("status", "status_code", "code")
 
@@ -44,15 +44,20 @@ def refusal(url: str, error: BaseException) -> UserError | RetryLater:
     reasons = _chain(error)
     status = next((found for each in reasons if (found := _status(each))), 0)
     kinds = [type(each) for each in reasons]
-    if status in _LATER or status >= 500 or (not status and any(map(_away, kinds))):
+    if is_later(status) or (not status and any(map(_away, kinds))):
         return RetryLater(f"{url} did not answer: {_said(reasons[-1])}")
     if status in _FORBIDDEN or (not status and any(issubclass(each, PermissionError) for each in kinds)):
         fix = "set the credentials of this store, or have them allowed to read"
         return UserError("this URL may not be read", where=url, fix=fix)
-    if status in _ABSENT or (not status and kinds[-1] is FileNotFoundError):
+    if status in ABSENT or (not status and kinds[-1] is FileNotFoundError):
         return UserError("there is nothing at this URL", where=url, fix="correct `data.source.url`")
     fix = "correct `data.source.url`, or install the fsspec package of its protocol"
     return UserError(f"cannot read this URL: {_said(reasons[-1])}", where=url, fix=fix)
+
+
+def is_later(status: int) -> bool:
+    """Whether an HTTP status means that the same request may be answered another time."""
+    return status in _LATER or status >= 500
 
 
 def _chain(error: BaseException) -> list[BaseException]:

@@ -170,8 +170,7 @@ class FolderSink:
 
     def _rotates(self, path: Path) -> bool:
         """Whether a file is this process's, or of one that is no more."""
-        named = _NAME.fullmatch(path.name.removeprefix(_HOST))
-        own = path.name.startswith(f"{self._stem}-")
+        named, own = _named(path), path.name.startswith(f"{self._stem}-")
         return named is not None and (own or not _lives(int(named["process"])))
 
 
@@ -191,8 +190,13 @@ def _end_if_left(path: Path) -> None:
 
 def _begun(path: Path) -> tuple[int, int]:
     """When a file was begun, and its number, as its name says."""
-    ms, number = path.name.removesuffix(WHOLE).rsplit("-", 2)[1:]
-    return int(ms), int(number)
+    named = _named(path)
+    return (int(named["ms"]), int(named["number"])) if named else (0, 0)
+
+
+def _named(path: Path) -> re.Match[str] | None:
+    """What the name of a file says that some process of this host ended."""
+    return _NAME.fullmatch(path.name.removeprefix(_HOST))
 
 
 def _lives(process: int) -> bool:

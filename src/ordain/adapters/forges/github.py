@@ -40,7 +40,7 @@ from ordain.adapters.forges.github_types import (
     PullReview,
     Suite,
 )
-from ordain.adapters.forges.guard import Clock, ForgeError, Guard, Limits
+from ordain.adapters.forges.guard import Clock, ForgeError, Guard, Limits, if_allowed
 from ordain.adapters.forges.place import Place, Token
 from ordain.adapters.forges.reading import bounded, read
 from ordain.core import gitnames
@@ -264,13 +264,10 @@ class GitHub:
 
     def _own(self) -> Callable[[Account], bool]:
         """Whether an account is the token's; apps can't ask who they are, so theirs is any bot."""
-        try:
-            _, document = self._requester.requestJsonAndCheck("GET", "/user")
-        except ForgeError as refused:
-            if refused.status in {403, 404}:
-                return lambda account: account.bot
-            raise
-        name = read(self._place, document, Account).login
+        answer = if_allowed(lambda: self._requester.requestJsonAndCheck("GET", "/user"))
+        if answer is None:
+            return lambda account: account.bot
+        name = read(self._place, answer[1], Account).login
         return lambda account: account.login == name
 
     def _comment(self, number: int) -> IssueComment:
@@ -289,9 +286,4 @@ class GitHub:
 
     def _if_allowed(self, path: str, kind: type[Answer], **query: str) -> list[Answer] | None:
         """The rows, or None when the token may not see them or this GitHub does not have them."""
-        try:
-            return self._rows_at(path, kind, query)
-        except ForgeError as refused:
-            if refused.status in {403, 404}:
-                return None
-            raise
+        return if_allowed(lambda: self._rows_at(path, kind, query))

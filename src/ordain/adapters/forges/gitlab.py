@@ -23,7 +23,7 @@ from ordain.adapters.forges.gitlab_answers import (
     page,
     request,
 )
-from ordain.adapters.forges.gitlab_client import Client, if_allowed
+from ordain.adapters.forges.gitlab_client import Client
 from ordain.adapters.forges.gitlab_settings import ApprovalSettings, Project
 from ordain.adapters.forges.gitlab_types import (
     Account,
@@ -37,7 +37,7 @@ from ordain.adapters.forges.gitlab_types import (
     Reviewer,
     Version,
 )
-from ordain.adapters.forges.guard import Clock, ForgeError, Guard, Limits
+from ordain.adapters.forges.guard import Clock, ForgeError, Guard, Limits, if_allowed
 from ordain.adapters.forges.place import Place, Token
 from ordain.adapters.forges.reading import MOST, instant, read, undrafted
 from ordain.core import gitnames

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from gitlab import Gitlab
 
-from ordain.adapters.forges.guard import ForgeError, Guard, session
+from ordain.adapters.forges.guard import Guard, session
 from ordain.adapters.forges.place import Place, Token
 from ordain.adapters.forges.reading import bounded, read
 from ordain.errors import UserError
@@ -15,7 +15,6 @@ from ordain.errors import UserError
 _PAGE = 100
 
 Answer = TypeVar("Answer")
-Asked = TypeVar("Asked")
 
 
 class Client:
@@ -50,13 +49,3 @@ class Client:
         except KeyError:  # python-gitlab takes whatever it is given for a list
             what = "GitLab answers with one value where its API describes a list"
             raise UserError(what, fix="check that the address is the forge's own") from None
-
-
-def if_allowed(ask: Callable[[], Asked | None]) -> Asked | None:
-    """What is answered; None where the token may not see it or this GitLab does not have it."""
-    try:
-        return ask()
-    except ForgeError as refused:
-        if refused.status in {403, 404}:
-            return None
-        raise

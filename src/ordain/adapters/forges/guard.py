@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -75,6 +75,9 @@ class Clock:
     sleep: Callable[[float], None] = time.sleep
 
 
+Asked = TypeVar("Asked")
+
+
 class ForgeError(UserError):
     """The forge says no.
 
@@ -85,6 +88,16 @@ class ForgeError(UserError):
     def __init__(self, what: str, *, status: int, fix: str) -> None:
         super().__init__(what, fix=fix)
         self.status = status
+
+
+def if_allowed(ask: Callable[[], Asked | None]) -> Asked | None:
+    """What is answered; None where the token may not see it or this forge does not have it."""
+    try:
+        return ask()
+    except ForgeError as refused:
+        if refused.status in {403, 404}:
+            return None
+        raise
 
 
 class _Limited(RetryLater):

@@ -152,15 +152,15 @@ class _Attempt:
         ledger = self._tip if self._order.target.branch else found.ledger
         book = open_book(self._states, ledger, found.genesis) if ledger else Book.empty()
         self._moved = ledger != self._tip
-        if book.repaired and not book.records:
-            self._spare(found)
+        if ledger and not book.records:
+            self._spare(found.genesis, ledger)
         return replace(book, repaired=()) if self._moved else book
 
-    def _spare(self, found: Ground) -> None:
+    def _spare(self, genesis: str, head: str) -> None:
         """Refuse to begin a ledger over manifests that are older than the policy: people wrote them."""
-        before = self._repository.listing(found.genesis, (f"{MANIFESTS}/",))
-        now = self._repository.listing(found.ledger or found.base, (f"{MANIFESTS}/",))
-        theirs = sorted(before.keys() & now.keys())
+        place = (f"{MANIFESTS}/",)
+        before = self._repository.listing(genesis, place)
+        theirs = sorted(before.keys() & self._repository.listing(head, place).keys()) if before else []
         if theirs:
             raise UserError(
                 f"Ordain did not write this, nor {len(theirs) - 1} more files below `{MANIFESTS}/`",

@@ -97,8 +97,9 @@ def initialise(folder: Path, asked: Request) -> Outcome:
         settled=around, drafted=drafted,
     )  # fmt: skip
     fresh = now(folder, "policy.yaml") is None
+    generated = init_forge.generated_files(around)
     if fresh and now(folder, RECORD) is None:
-        init_first.refuse_foreign(folder, init_forge.generated_files(around))
+        init_first.refuse_foreign(folder, generated)
     amended = init_again.amendments(folder, flags)
     folder.mkdir(parents=True, exist_ok=True)
     repository = Repository(folder)
@@ -107,7 +108,7 @@ def initialise(folder: Path, asked: Request) -> Outcome:
     elif fresh and repository.find("HEAD") is None:  # whatever Git calls a branch without a commit
         repository.run("symbolic-ref", "HEAD", f"refs/heads/{around.branch}")
     owned = owned_files(repository, folder, asked, around)
-    outcome, paths = write(folder, owned, amended, flags)
+    outcome, paths = write(folder, (owned, generated), amended, flags)
     notes = genesis(repository, paths)
     if fresh and not notes:
         notes = ("commit what was written: the first commit with a policy is the genesis",)
@@ -120,10 +121,14 @@ def initialise(folder: Path, asked: Request) -> Outcome:
 
 
 def write(
-    folder: Path, owned: dict[str, bytes], amended: dict[str, bytes], flags: Flags
+    folder: Path, made: tuple[dict[str, bytes], dict[str, bytes]], amended: dict[str, bytes], flags: Flags
 ) -> tuple[Outcome, set[str]]:
-    """Write everything; what was done, and the paths that belong into a first commit."""
-    around, drafted = flags.settled, flags.drafted
+    """Write everything; what was done, and the paths that belong into a first commit.
+
+    Args:
+        made: files that belong to people, and those that Ordain generates. amended: people's, as asked.
+    """
+    (owned, generated), drafted = made, flags.drafted
     changed = {**needed_lines(folder), **amended}
     large: tuple[str, ...] = ()
     guesses: tuple[str, ...] = ()
@@ -133,7 +138,6 @@ def write(
         changed |= additions
         guesses = drafted.guesses if init_model.FILES[0] in additions else ()
         large = init_model.left_to_dvc(drafted)
-    generated = init_forge.generated_files(around)
     outcome = settle(folder, owned, generated, changed)
     paths = {*owned, *changed, *generated, RECORD, *draw_pipelines(folder)}
     return msgspec.structs.replace(
@@ -177,7 +181,7 @@ def owned_files(repository: Repository, folder: Path, asked: Request, around: Se
         return {**files, "policy.yaml": asked.policy.read_bytes()}
     people = init_people.people(repository, asked.reviewers)
     init_first.hide_keys(folder)
-    keys = {name: ssh.generate(folder / init_first.KEYS / name) for name in ("collector", "bot")}
+    keys = {name: ssh.generate(folder / init_forge.KEYS / name) for name in ("collector", "bot")}
     drafted = scaffold.policy(around.repository, around.branch, around.forge, people, scaffold.Robots(**keys))
     return {**files, "policy.yaml": drafted}
 

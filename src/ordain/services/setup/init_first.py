@@ -9,8 +9,8 @@ from ordain.adapters import files as disk
 from ordain.core.state.instance import is_state_path, load
 from ordain.errors import UserError
 from ordain.services.judging.states import MANIFESTS
+from ordain.services.setup.init_forge import KEYS
 
-KEYS = ".ordain/local"
 SHOWN = 5  # files named in one error
 
 

@@ -29,6 +29,8 @@ Forge = Literal["local", "github", "gitlab"]
 Gitops = Literal["argocd", "flux"]
 # What a policy calls the reconciler's branch where nobody named another.
 LIVE = "live"
+# Where the private keys of the collector and the bot are made.
+KEYS = ".ordain/local"
 HOSTS: dict[str, Forge] = {"github.com": "github", "gitlab.com": "gitlab"}
 _ORIGIN = re.compile(
     r"(?:https://|ssh://)?(?:[^@/]*@)?(?P<host>[A-Za-z0-9.-]+)(?::\d+)?[:/](?P<name>[^:]+?)(?:\.git)?/?"
@@ -165,7 +167,7 @@ def duties(found: Settled, folder: Path) -> tuple[str, ...]:
     """What people have to do themselves, for a real forge."""
     if found.forge == "local":
         return ()
-    where = folder / ".ordain/local"
+    where = folder / KEYS
     told = [
         f"secret ORDAIN_BOT_KEY: {where / 'bot'}",
         f"secret ORDAIN_COLLECTOR_KEY, of the protected environment `reconcile` alone: {where / 'collector'}",
