@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from ordain.runtime.admission import Packed
+from ordain.runtime.admission import Packed, Rows
 from ordain.runtime.coalescer import BATCH, Answers, Coalescer
 from ordain.runtime.model import Model
 
@@ -19,7 +19,7 @@ Way = Callable[[Coalescer], Awaitable[None]]
 class Counted:
     """Answers each row with the size of the run that it was in."""
 
-    def run(self, jobs: Sequence[Packed]) -> Answers:
+    def run(self, jobs: Sequence[Rows]) -> Answers:
         rows = sum(each.rows for each in jobs)
         return [[float(rows)]] * rows
 
@@ -28,7 +28,7 @@ def _job(rows: int = 1) -> Packed:
     return Packed(rows, (), ())
 
 
-def _large(job: Packed) -> Answers:
+def _large(job: Rows) -> Answers:
     return [[-1.0]] * job.rows
 
 

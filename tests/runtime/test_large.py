@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ordain.runtime import large
 from ordain.runtime.admission import Packed
 from ordain.runtime.artifact import open_artifact
 from ordain.runtime.batch.leafmasks import leaf_masks
-from ordain.runtime.large import Codes, Large
+from ordain.runtime.large import Codes, Large, numbers_of
 from ordain.runtime.model import Identity, Model
 from tests.runtime.toy import files, write
 
@@ -73,7 +75,7 @@ FASTER, SLOWER = [0.0, 2.0, 3.0] * 6, [0.0, 1.0, 3.0] * 6
 def test_what_agrees_and_is_faster_takes_over(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     form, runs = asked(model, 1e-7, [*FASTER], monkeypatch)
     assert (len(form.asked), runs) == (6, 3)
-    assert form.asked[0][0][:3] == [0, -1, 0]
+    assert form.asked[0][0][:3] == [0, 2, 0]
 
 
 def test_what_is_slower_does_not(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,4 +97,23 @@ def test_a_model_without_another_form_is_asked_itself(model: Model, tmp_path: Pa
 
 
 def test_unknown_values_have_the_place_of_the_unknown() -> None:
-    assert [Codes({"x": 0})[each] for each in ("x", "y", "")] == [0, -1, -1]
+    codes = Codes({"x": 0}, ["x", "y"])
+    assert [codes[each] for each in ("x", "y", "")] == [0, 1, 1]
+    assert codes.keys() == {"x", "y"}
+
+
+@pytest.mark.parametrize("known", [1, 255, 256, 300])
+def test_places_are_the_same_in_bytes_and_in_whole_numbers(known: int) -> None:
+    values = [*map(str, range(known)), "other", "0"]
+    codes = Codes({str(place): place for place in range(known)})
+    assert codes.of(values).tolist() == [*range(known + 1), 0]
+
+
+SMALL = st.booleans() | st.integers(0, 255)
+ANY = st.none() | SMALL | st.integers(-300, 300) | st.floats(width=32)
+
+
+@given(st.lists(SMALL, min_size=1) | st.lists(ANY, min_size=1))
+def test_numbers_are_the_same_in_bytes_and_one_by_one(values: list[float | None]) -> None:
+    """Booleans and small whole numbers go another way than fractions, gaps and large numbers."""
+    np.testing.assert_array_equal(numbers_of(values), np.array(values, dtype=np.float32))

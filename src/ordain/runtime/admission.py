@@ -40,11 +40,51 @@ class Packed(msgspec.Struct, frozen=True):
     strings: Sequence[str]
     floats: Sequence[float | None]
 
+    @property
+    def texts(self) -> list[Sequence[str]]:
+        """The columns of `strings`."""
+        return _columns(self.strings, self.rows)
+
+    @property
+    def numbers(self) -> list[Sequence[float | None]]:
+        """The columns of `floats`."""
+        return _columns(self.floats, self.rows)
+
+
+class Columnar(msgspec.Struct, frozen=True):
+    """The same rows column by column, as most clients send many; packed only when the graph is asked.
+
+    Attributes:
+        rows: how many. texts, numbers: the columns of `strings` and of `floats`.
+    """
+
+    rows: int
+    texts: Sequence[Sequence[str]]
+    numbers: Sequence[Sequence[float | None]]
+
+    @property
+    def strings(self) -> list[str]:
+        """Row by row."""
+        return list(chain.from_iterable(zip(*self.texts, strict=True)))
+
+    @property
+    def floats(self) -> list[float | None]:
+        """Row by row."""
+        return list(chain.from_iterable(zip(*self.numbers, strict=True)))
+
+
+Rows = Packed | Columnar
+
+
+def _columns(values: Sequence[Any], rows: int) -> list[Sequence[Any]]:
+    width = len(values) // rows
+    return [values[place::width] for place in range(width)]
+
 
 class Admitted(msgspec.Struct, frozen=True):
     """Rows that may be scored, and what was let through with them."""
 
-    packed: Packed
+    packed: Rows
     violations: Sequence[Violation] = ()
 
 
@@ -119,9 +159,7 @@ class Admission:
                 violations += judged.violations
                 self._check(violations, at_least=ENOUGH)
         self._check(violations, at_least=1)
-        return Admitted(
-            Packed(rows, _row_by_row(packed["strings"]), _row_by_row(packed["floats"])), violations
-        )
+        return Admitted(Columnar(rows, packed["strings"], packed["floats"]), violations)
 
     def _check(self, violations: Sequence[Violation], *, at_least: int) -> None:
         if self.policy == "accept":
@@ -146,7 +184,3 @@ class Admission:
             return violation
         hint = did_you_mean(violation.column, self.names)
         return violation._replace(text=f"{violation.text}; {hint}".rstrip("; "))
-
-
-def _row_by_row(columns: Iterable[Sequence[Any]]) -> list[Any]:
-    return list(chain.from_iterable(zip(*columns, strict=True)))

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
-from ordain.runtime.admission import Packed
+from ordain.runtime.admission import Rows
 from ordain.runtime.messages import busy
 from ordain.runtime.model import Model
 
@@ -36,7 +36,7 @@ class Coalescer:
     def __init__(
         self,
         model: Model,
-        large: Callable[[Packed], Answers],
+        large: Callable[[Rows], Answers],
         pool: ThreadPoolExecutor,
         observe: Callable[[float], None],
     ) -> None:
@@ -44,14 +44,14 @@ class Coalescer:
         self._run_large = large
         self._pool = pool
         self._observe = observe
-        self._jobs: list[Packed] = []
+        self._jobs: list[Rows] = []
         self._waiting: list[asyncio.Future[Answers]] = []
         self._rows = 0
         self._large = 0
         self._seen = 0  # small jobs of this gathering
         self._lone = True  # whether the last gathering had one
 
-    def at_once(self, job: Packed) -> Answers | None:
+    def at_once(self, job: Rows) -> Answers | None:
         """The answers to a lone small job; None when it is to be submitted, because others may come along."""
         if self._seen or not self._lone or job.rows > SMALL:
             return None
@@ -60,7 +60,7 @@ class Coalescer:
         self._observe(job.rows)
         return self._model.run([job])
 
-    def submit(self, job: Packed) -> asyncio.Future[Answers]:
+    def submit(self, job: Rows) -> asyncio.Future[Answers]:
         """The answers to a job's rows, some time soon.
 
         Raises:
@@ -84,7 +84,7 @@ class Coalescer:
         """The process has one loop; to ask for it is a system call each time."""
         return asyncio.get_running_loop()
 
-    def _alone(self, job: Packed) -> asyncio.Future[Answers]:
+    def _alone(self, job: Rows) -> asyncio.Future[Answers]:
         """A large job in the pool, unless too many rows wait there already."""
         if self._large and self._large + job.rows > WAITING:
             raise busy("too many large requests are waiting")

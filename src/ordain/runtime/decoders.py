@@ -13,14 +13,13 @@ import functools
 import math
 import operator
 from collections.abc import Callable, Sequence
-from itertools import chain
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from ordain.core.artifacts.signature import FLOAT_MAX, Feature, Signature
-from ordain.runtime.admission import Packed
+from ordain.runtime.admission import Columnar, Packed, Rows
 from ordain.runtime.contract import DAYS, Violation, days
 
 EXACT_INTEGER = 2**53
@@ -60,7 +59,7 @@ NO_ENVELOPE = Envelope()
 class Question(msgspec.Struct, frozen=True):
     """An admitted request: its rows, what was let through with them, and what it says beside."""
 
-    packed: Packed
+    packed: Rows
     violations: Sequence[Violation] = ()
     envelope: Envelope = NO_ENVELOPE
 
@@ -154,8 +153,8 @@ class RowDecoder:
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(row | list[row])  # type: ignore[valid-type]
         self._plain = not (self._places.nullable_text or self._places.dates)
 
-    def __call__(self, body: bytes) -> Packed | None:
-        """Packed rows; None when the reference has to look."""
+    def __call__(self, body: bytes) -> Rows | None:
+        """The rows; None when the reference has to look."""
         try:
             decoded = self._decoder.decode(body)
         except NOT_DECODED:
@@ -250,10 +249,9 @@ class InferDecoder:
         return Question(Packed(1, text, numbers), envelope=request)
 
 
-def _pack(places: _Places, columns: list[Sequence[Any]], rows: int) -> Packed:
+def _pack(places: _Places, columns: list[Sequence[Any]], rows: int) -> Rows:
     places.finish(columns)
     split = places.strings
     if rows == 1:
         return Packed(1, [each[0] for each in columns[:split]], [each[0] for each in columns[split:]])
-    text = list(chain.from_iterable(zip(*columns[:split], strict=True)))
-    return Packed(rows, text, list(chain.from_iterable(zip(*columns[split:], strict=True))))
+    return Columnar(rows, columns[:split], columns[split:])

@@ -69,8 +69,10 @@ def without_upgrade(data: bytes) -> bytes:
     request ends at its headers, and a body would be the next request. Java's client sends it with each one.
     """
     end = data.find(b"\r\n\r\n")
-    head = data if end < 0 else data[:end]
-    return _UPGRADE.sub(b"\r\nignored", head) + data[len(head) :]
+    end = len(data) if end < 0 else end
+    if data.find(b"grade", 0, end) < 0:  # nearly always; and bodies are long
+        return data
+    return _UPGRADE.sub(b"\r\nignored", data[:end]) + data[end:]
 
 
 class TooMuchError(Exception):
@@ -109,7 +111,7 @@ class GuardedProtocol(HttpToolsProtocol):
         in_body = before is not None and before.more_body
         if self.head_bytes == 0 and not in_body:
             self.waiting_since = time.monotonic()
-        if b"grade" in data and not in_body:
+        if not in_body:
             data = without_upgrade(data)
         self.fed = self.head_bytes + len(data)
         super().data_received(data)

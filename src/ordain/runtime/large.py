@@ -4,25 +4,51 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ordain.runtime.admission import Packed
+from ordain.runtime.admission import Rows
 from ordain.runtime.agreement import agree
 from ordain.runtime.batch.leafmasks import LeafMasks
 from ordain.runtime.coalescer import Answers
 from ordain.runtime.model import Model
 
+MOST_BYTE = 255
 PROOF = 4096  # rows that both forms answer before one of them is let go
 logger = logging.getLogger("ordain.serve")
 
 
 class Codes(dict[str, int]):
-    """The places of known values; any other has the place of the unknown."""
+    """Where a column's values lie in a table: any that is not known lies behind those that are.
+
+    Args:
+        known: their places. categories: what else is to be expected, and is found without a detour.
+    """
+
+    def __init__(self, known: Mapping[str, int], categories: Iterable[str] = ()) -> None:
+        self._unknown = len(known)
+        super().__init__({**dict.fromkeys(categories, self._unknown), **known})
 
     def __missing__(self, _: str) -> int:
-        return -1
+        return self._unknown
+
+    def of(self, values: Sequence[str]) -> NDArray[np.integer[Any]]:
+        """One column's places, by way of bytes where they fit: NumPy takes those as they are."""
+        places = map(self.__getitem__, values)
+        if self._unknown <= MOST_BYTE:
+            return np.frombuffer(bytes(places), dtype=np.uint8)
+        return np.fromiter(places, dtype=np.int64, count=len(values))
+
+
+def numbers_of(values: Sequence[float | None]) -> NDArray[Any]:
+    """One column of numbers, missing is NaN: booleans and small whole numbers by way of bytes too."""
+    try:
+        return np.frombuffer(bytes(values), dtype=np.uint8)  # type: ignore[arg-type]
+    except (TypeError, ValueError):  # a fraction or None; a number below 0 or above 255
+        return np.array(values, dtype=np.float32)
 
 
 class Large:
@@ -37,13 +63,13 @@ class Large:
 
     def __init__(self, model: Model, masks: LeafMasks | None) -> None:
         self._model, self._masks = model, masks
-        self._texts = {} if masks is None else {each: Codes(codes) for each, codes in masks.texts.items()}
-        widths = model.signature.graph.inputs
-        self._widths = [widths[name].width if name in widths else 0 for name in ("strings", "floats")]
+        features = model.signature.of("strings")
+        texts = {} if masks is None else masks.texts
+        self._texts = {each: Codes(known, features[each].categories or ()) for each, known in texts.items()}
         self._proven = 0
         self._seconds = {"graph": 0.0, "masks": 0.0}
 
-    def run(self, job: Packed) -> Answers:
+    def run(self, job: Rows) -> Answers:
         """One list of answers a row."""
         if self._masks is None:
             return self._model.run([job])
@@ -52,16 +78,15 @@ class Large:
         answers: Answers = self._asked(self._masks, job).tolist()
         return answers
 
-    def _asked(self, masks: LeafMasks, job: Packed) -> NDArray[np.float32]:
-        text, numbers = self._widths
-        codes = {
-            feature: np.fromiter(map(places.__getitem__, job.strings[feature::text]), np.int64, job.rows)
-            for feature, places in self._texts.items()
-        }
-        floats = np.array(job.floats, dtype=np.float32).reshape(job.rows, numbers) if numbers else None
+    def _asked(self, masks: LeafMasks, job: Rows) -> NDArray[np.float32]:
+        texts, numbers = job.texts, job.numbers
+        codes = {feature: places.of(texts[feature]) for feature, places in self._texts.items()}
+        floats = np.empty((job.rows, len(numbers)), dtype=np.float32, order="F")
+        for place, each in enumerate(numbers):
+            floats[:, place] = numbers_of(each)
         return masks(codes, floats, job.rows)
 
-    def _prove(self, masks: LeafMasks, job: Packed) -> Answers:
+    def _prove(self, masks: LeafMasks, job: Rows) -> Answers:
         """Ask both; the graph's answer counts."""
         began = time.thread_time()
         wanted = self._model.run([job])

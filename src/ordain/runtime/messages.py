@@ -23,7 +23,7 @@ ENDED = "ordain.ended"  # key of a scope: the status with which the connection w
 GZIP_FROM = 1400  # bytes; a smaller answer fits one packet anyway
 AT_ONCE = 64 * 2**10  # bytes that are compressed or decompressed on the event loop, which takes under 1 ms
 STEP = 2**20  # bytes of a larger body that are decompressed at a time, in a thread
-WEIGHED_FROM = 64 * 2**10  # bytes; a smaller body makes at most a few MiB of objects
+HEAVIEST = 240  # bytes of objects that one byte of JSON can make
 WINDOWS = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
 
 
@@ -243,7 +243,7 @@ def check_weight(body: bytes, limits: Limits) -> None:
         Refusal: 413.
     """
     most = limits.objects
-    if len(body) > WEIGHED_FROM and _weight(body) > most and _weight(_unquoted(body)) > most:
+    if len(body) * HEAVIEST > most and _weight(body) > most and _weight(_unquoted(body)) > most:
         raise Refusal(413, "the body holds too many values; send fewer rows at a time")
 
 
@@ -257,7 +257,7 @@ def _unquoted(body: bytes) -> bytes:
 
 def _weight(body: bytes) -> int:
     """Bytes of the objects that CPython makes of JSON: each value has a comma, or is the first of its kin."""
-    return 240 * body.count(b"{") + 90 * body.count(b"[") + 60 * body.count(b",")
+    return HEAVIEST * body.count(b"{") + 90 * body.count(b"[") + 60 * body.count(b",")
 
 
 def check_content_type(headers: dict[bytes, bytes], *, binary: bool) -> None:

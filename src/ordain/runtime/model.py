@@ -14,7 +14,7 @@ from ordain.core.artifacts.signature import Signature
 from ordain.core.reasons import Reason
 from ordain.core.stamp import stamp
 from ordain.errors import UserError
-from ordain.runtime.admission import Packed
+from ordain.runtime.admission import Packed, Rows
 from ordain.runtime.artifact import Verified
 
 ERRORS_ONLY = 3
@@ -68,7 +68,7 @@ class Model:
         """Names of what an inference answers."""
         return ("prediction",) if self.signature.classes is None else ("probabilities", "label")
 
-    def run(self, jobs: Sequence[Packed]) -> list[list[float]]:
+    def run(self, jobs: Sequence[Rows]) -> list[list[float]]:
         """Score the rows of all jobs in one run.
 
         Returns:

@@ -27,7 +27,7 @@ from typing import Any
 
 import msgspec
 
-from ordain.runtime.admission import Packed
+from ordain.runtime.admission import Rows
 from ordain.runtime.endpoints import Scored
 from ordain.runtime.model import Model
 from ordain.runtime.sinks import Sink
@@ -56,7 +56,7 @@ class Entry(msgspec.Struct, frozen=True):
     scored: Scored
     time: float
     latency: float
-    packed: Packed
+    packed: Rows
     describe: Describe
     size: int
 
@@ -96,7 +96,6 @@ class Describe:
         self._identity = model.identity
         self._salt = hashlib.blake2b(salt, digest_size=32).digest()
         text, numbers = model.signature.of("strings"), model.signature.of("floats")
-        self._widths = len(text), len(numbers)
         features = (*text, *numbers)
         shown = [place for place, each in enumerate(features) if salt or not each.personal]
         self._shown = shown
@@ -126,13 +125,10 @@ class Describe:
         identity = self._identity
         return Line(scored.id, time, identity.name, identity.version, entry.latency, rows, outputs)
 
-    def _columns(self, packed: Packed) -> list[Sequence[Any]]:
+    def _columns(self, packed: Rows) -> list[Sequence[Any]]:
         """The columns that are shown, personal ones as hashes."""
-        text, numbers = self._widths
-        columns: list[Sequence[Any]] = [
-            packed.strings[place::text] if place < text else packed.floats[place - text :: numbers]
-            for place in self._shown
-        ]
+        every = [*packed.texts, *packed.numbers]
+        columns: list[Sequence[Any]] = [every[place] for place in self._shown]
         for at, name in self._hidden:
             columns[at] = [self._hash(name, value) for value in columns[at]]
         return columns

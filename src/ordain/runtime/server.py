@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import re
@@ -23,6 +22,7 @@ from ordain.runtime.artifact import Verified, open_artifact
 from ordain.runtime.batch.leafmasks import LeafMasks, leaf_masks
 from ordain.runtime.guard import GuardedProtocol, sweep_forever
 from ordain.runtime.listening import listen
+from ordain.runtime.memory import settle_memory
 from ordain.runtime.metrics import Counted, Scrape
 from ordain.runtime.model import Identity, Model
 from ordain.runtime.predictionlog import PredictionLog
@@ -171,7 +171,7 @@ def serve(
     listener = listen(settings.host, settings.port, shared=siblings is not None)
     GuardedProtocol.limits, GuardedProtocol.stats = settings.limits, stats
     server = Server(_config(app, settings), app, settings.drain, Beside(log, siblings, tally))
-    _tame_garbage_collector()
+    settle_memory()
     host, port = listener.getsockname()[:2]
     named = [f"{each.identity.name}/{each.identity.version}" for each in models]
     started({"models": named, "host": host, "port": port})
@@ -209,10 +209,3 @@ def _check_distinct(models: Sequence[Model]) -> None:
                 fix="give them different names with --name",
             )
         seen.add(key)
-
-
-def _tame_garbage_collector() -> None:
-    """What was loaded lives as long as the process, so no collection needs to look at it again."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ordain.runtime.batch.forest import Forest
-from ordain.runtime.batch.leafmasks import BLOCK, MOST_LEAVES, LeafMasks, Rules, rules_of, table_bytes
+from ordain.runtime.batch.leafmasks import (
+    BLOCK,
+    MERGED_BYTES,
+    MOST_LEAVES,
+    LeafMasks,
+    Rules,
+    Table,
+    merged,
+    rules_of,
+    table_bytes,
+)
 from ordain.runtime.batch.preparation import Category, Column, Gap, Number
 
 COLUMNS: tuple[Column, ...] = (
@@ -96,7 +106,7 @@ def test_every_row_ends_in_the_leaves_that_a_walk_ends_in(forest: Forest, rows: 
     texts = [row[:2] for row in rows]
     floats = np.array([row[2:] for row in rows], dtype=np.float32)
     codes = {
-        feature: np.array([places.get(text[feature], -1) for text in texts])
+        feature: np.array([places.get(text[feature], len(places)) for text in texts])
         for feature, places in masks.texts.items()
     }
     wanted = [walked(forest, row) for row in matrix(texts, floats)]
@@ -141,9 +151,7 @@ def test_tables_take_no_more_than_is_said(forest: Forest) -> None:
     rules = rules_of(forest)
     assert rules is not None
     masks = LeafMasks(rules, COLUMNS, lambda sums: sums)
-    tables = [table for _, table in (*masks._by_text, *masks._by_gap)]
-    tables += [table for *_, table in masks._by_number]
-    assert sum(table.nbytes for table in tables) <= table_bytes(rules, len(COLUMNS))
+    assert sum(table.masks.nbytes for table in masks.tables) <= table_bytes(rules, len(COLUMNS))
 
 
 def test_trees_that_share_thresholds_share_rows() -> None:
@@ -155,3 +163,12 @@ def test_trees_that_share_thresholds_share_rows() -> None:
         np.tile(one.left, 200), np.tile(one.value, (200, 1, 1)),
     )  # fmt: skip
     assert table_bytes(many, 1) == 200 * 8 * (MOST_LEAVES - 1 + 2)
+
+
+def test_small_tables_become_one_and_large_ones_stay() -> None:
+    rules = rules_of(staircase(9))
+    assert rules is not None
+    wide = (MERGED_BYTES // rules.left.itemsize // 2,)
+    small = [Table((), np.full((rows, *wide), 3, rules.left.dtype)) for rows in (2, 1)]
+    assert [table.masks.shape for table in merged(small)] == [(2, *wide)]
+    assert [table.masks.shape for table in merged([*small, small[0]])] == [(2, *wide), (2, *wide)]

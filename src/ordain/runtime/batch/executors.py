@@ -150,11 +150,12 @@ class Executors:
 
         def execute(admitted: Admitted) -> NDArray[np.float32]:
             codes = {
-                feature: np.array([places.get(each, -1) for each in text.values], dtype=np.int64)[text.codes]
+                feature: np.array([places.get(each, len(places)) for each in text.values])[text.codes]
                 for feature, places in masks.texts.items()
                 for text in (admitted.strings[feature],)
             }
-            return masks(codes, admitted.floats, admitted.rows)
+            floats = np.empty((admitted.rows, 0), np.float32) if admitted.floats is None else admitted.floats
+            return masks(codes, floats, admitted.rows)
 
         return execute
 

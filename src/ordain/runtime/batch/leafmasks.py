@@ -12,6 +12,7 @@ Source: Lucchese and others, QuickScorer, SIGIR 2015; there a row at a time, her
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -26,8 +27,11 @@ from ordain.runtime.graphread import read_graph
 SIZES = (np.uint8, np.uint16, np.uint32, np.uint64)
 MOST_LEAVES = 64
 MOST_BYTES = 16 * 2**20  # of all tables; trees with more thresholds are left to the graph
+MERGED_BYTES = 64 * 2**10  # of a table for all combinations of several columns' rows
 BLOCK = 512  # rows whose masks stay in the processor's cache
 Masks = NDArray[Any]
+Codes = Mapping[int, NDArray[np.integer[Any]]]
+Look = Callable[[Codes, NDArray[np.float32]], NDArray[np.intp]]  # from a chunk to rows of a table
 Setting = Mapping[int, float]  # a number for some columns of the matrix that the trees take
 
 
@@ -80,6 +84,43 @@ def rules_of(forest: Forest) -> Rules | None:
     )
 
 
+class Table(NamedTuple):
+    """What some columns rule out.
+
+    Attributes:
+        looks: where each column's value lies, and how many rows apart its values are.
+        masks: the leaves that stay, unsigned [rows, T].
+    """
+
+    looks: tuple[tuple[Look, int], ...]
+    masks: Masks
+
+    def places(self, codes: Codes, floats: NDArray[np.float32]) -> NDArray[np.intp]:
+        """Which row of the table each row of input takes; intp [N]."""
+        (first, step), *others = self.looks
+        found = first(codes, floats) * step
+        for look, step in others:
+            found += look(codes, floats) * step
+        return found
+
+    def and_(self, other: Table) -> Table:
+        """Both in one: a row for every pair of rows."""
+        masks = (self.masks[:, None] & other.masks).reshape(-1, self.masks.shape[1])
+        looks = ((look, step * len(other.masks)) for look, step in self.looks)
+        return Table((*looks, *other.looks), masks)
+
+
+def merged(tables: Sequence[Table]) -> list[Table]:
+    """Fewer tables that say the same: to take a row of each costs more than to say which row it is."""
+    found: list[Table] = []
+    for each in sorted(tables, key=lambda table: len(table.masks)):
+        if found and len(found[-1].masks) * each.masks.nbytes <= MERGED_BYTES:
+            found[-1] = found[-1].and_(each)
+        else:
+            found.append(each)
+    return found
+
+
 class LeafMasks:
     """A forest over raw columns.
 
@@ -97,12 +138,11 @@ class LeafMasks:
         self._rules, self._ending = rules, ending
         self._trees, most, width = rules.value.shape
         self._values = [np.ascontiguousarray(rules.value[:, :, each].reshape(-1)) for each in range(width)]
-        self._offsets = np.arange(self._trees) * most
+        # As few bytes as hold them: NumPy adds short numbers faster.
+        self._offsets = (np.arange(self._trees) * most).astype(np.min_scalar_type(self._trees * most))
         self._every = np.iinfo(rules.left.dtype).max  # the mask of all leaves
         self.texts: dict[int, dict[str, int]] = {}
-        self._by_text: list[tuple[int, Masks]] = []
-        self._by_number: list[tuple[Number, NDArray[np.float32], Masks]] = []
-        self._by_gap: list[tuple[int, Masks]] = []
+        tables: list[Table] = []
         categories: dict[int, dict[int, str]] = {}
         used = set(rules.column.tolist())
         for place, each in enumerate(columns):
@@ -112,54 +152,63 @@ class LeafMasks:
                 categories.setdefault(each.feature, {})[place] = each.value
             elif isinstance(each, Number):
                 ends = np.unique(rules.threshold[rules.column == place])
-                table = self._table([{place: end} for end in (-np.inf, *ends.tolist())])
-                self._by_number.append((each, ends, table))
+                settings = [{place: end} for end in (-np.inf, *ends.tolist())]
+                tables.append(self._table(partial(_by_number, each, ends), settings))
             elif isinstance(each, Gap):
-                self._by_gap.append((each.feature, self._table([{place: 0.0}, {place: 1.0}])))
+                settings = [{place: 0.0}, {place: 1.0}]
+                tables.append(self._table(partial(_by_gap, each.feature), settings))
         for feature, places in categories.items():
             known = list(dict.fromkeys(places.values()))
             settings = [
                 {place: float(own == value) for place, own in places.items()} for value in (*known, None)
             ]
             self.texts[feature] = {value: code for code, value in enumerate(known)}
-            self._by_text.append((feature, self._table(settings)))
+            tables.append(self._table(partial(_by_text, feature), settings))
+        self.tables = merged(tables)
 
-    def _table(self, settings: Sequence[Setting]) -> Masks:
-        """The leaves that each setting leaves, [len(settings), T]."""
+    def _table(self, look: Look, settings: Sequence[Setting]) -> Table:
+        """The leaves that each setting of one column leaves."""
         rules = self._rules
-        table = np.full((len(settings), self._trees), self._every, dtype=rules.left.dtype)
-        for row, setting in zip(table, settings, strict=True):
+        masks = np.full((len(settings), self._trees), self._every, dtype=rules.left.dtype)
+        for row, setting in zip(masks, settings, strict=True):
             for column, x in setting.items():
                 holds = (rules.column == column) & (rules.threshold <= x)
                 np.bitwise_and.at(row, rules.tree[holds], rules.left[holds])
-        return table
+        return Table(((look, 1),), masks)
 
-    def __call__(
-        self, codes: Mapping[int, NDArray[np.int64]], floats: NDArray[np.float32] | None, rows: int
-    ) -> NDArray[np.float32]:
+    def __call__(self, codes: Codes, floats: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
         """Answers, float32 [N, width].
 
         Args:
-            codes: by text feature, its values' places in `texts`, -1 for any other value (so that `take`
-                wraps to the last row of the table); int64 [N] each.
+            codes: by text feature, its values' places in `texts`, and of any other value how many places
+                there are; whole numbers [N] each.
             floats: of the signature, float32 [N, F], missing is NaN. rows: N.
         """
-        chosen = [(table, codes[feature]) for feature, table in self._by_text]
-        if floats is not None:
-            for number, ends, table in self._by_number:
-                chosen.append((table, np.searchsorted(ends, _prepared(floats, number), side="right")))
-            for feature, table in self._by_gap:
-                chosen.append((table, np.isnan(floats[:, feature]).astype(np.int64)))
+        chosen = [(each.masks, each.places(codes, floats)) for each in self.tables]
         sums = np.empty((rows, len(self._values)))
         for start in range(0, rows, BLOCK):
             some = slice(start, min(start + BLOCK, rows))
             left = np.full((some.stop - start, self._trees), self._every, dtype=self._rules.left.dtype)
             for table, places in chosen:
-                left &= table.take(places[some], axis=0, mode="wrap")
+                left &= table.take(places[some], axis=0, mode="clip")
             leaf = np.bitwise_count((left & -left) - left.dtype.type(1)) + self._offsets
             for answer, values in enumerate(self._values):
                 sums[some, answer] = values.take(leaf).sum(axis=1)
         return self._ending(sums).astype(np.float32)
+
+
+def _by_text(feature: int, codes: Codes, _: NDArray[np.float32]) -> NDArray[np.intp]:
+    return codes[feature].astype(np.intp)
+
+
+def _by_number(
+    number: Number, ends: NDArray[np.float32], _: Codes, floats: NDArray[np.float32]
+) -> NDArray[np.intp]:
+    return np.searchsorted(ends, _prepared(floats, number), side="right")
+
+
+def _by_gap(feature: int, _: Codes, floats: NDArray[np.float32]) -> NDArray[np.intp]:
+    return np.isnan(floats[:, feature]).astype(np.intp)
 
 
 def _prepared(floats: NDArray[np.float32], number: Number) -> NDArray[np.float32]:
@@ -175,10 +224,11 @@ def _prepared(floats: NDArray[np.float32], number: Number) -> NDArray[np.float32
 def table_bytes(rules: Rules, columns: int) -> int:
     """At most so many bytes do the tables take: a mask a tree for each threshold, category and gap.
 
-    Nodes share thresholds, within a tree and between trees, so nodes are no measure.
+    Nodes share thresholds, within a tree and between trees, so nodes are no measure. What is merged is two
+    columns or more.
     """
     thresholds = len(set(zip(rules.column.tolist(), rules.threshold.tolist(), strict=True)))
-    return len(rules.value) * rules.left.itemsize * (thresholds + 2 * columns)
+    return len(rules.value) * rules.left.itemsize * (thresholds + 2 * columns) + columns // 2 * MERGED_BYTES
 
 
 def leaf_masks(verified: Verified) -> LeafMasks | None:
