@@ -9,6 +9,7 @@ from threading import Thread
 
 import pytest
 
+from ordain.adapters.datasource import fetch
 from ordain.adapters.sources import look
 from ordain.adapters.store_answers import answering
 from ordain.errors import RetryLater, UserError
@@ -69,6 +70,26 @@ def test_what_may_not_be_read_asks_for_credentials(host: str, status: int, name:
     with pytest.raises(UserError, match="may not be read") as caught:
         look(f"{host}/{status}/{name}", None)
     assert "credentials" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("status", "expected", "said"),
+    [
+        (503, RetryLater, "did not answer"),
+        (404, UserError, "nothing at"),
+        (403, UserError, "may not be read"),
+    ],
+)
+def test_a_stage_that_reads_is_told_the_same(
+    host: str, status: int, expected: type[Exception], said: str
+) -> None:
+    with pytest.raises(expected, match=said):
+        fetch(f"{host}/{status}/x.csv")
+
+
+def test_a_stage_tries_a_refused_connection_later() -> None:
+    with pytest.raises(RetryLater, match="did not answer"):
+        fetch("http://127.0.0.1:9/x.csv")
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from ordain.adapters.files import inside, read_bytes
+from ordain.adapters.store_answers import answering
 from ordain.core.data.addresses import remote
 from ordain.core.data.pins import Piece, Pin, belongs
 from ordain.core.reasons import Reason
 from ordain.core.specs.spec import Source
-from ordain.errors import RetryLater, UserError
+from ordain.errors import UserError
 
 BYTE_LIMIT = 2 * 2**30
 
@@ -122,22 +123,15 @@ def fetch(url: str) -> bytes:
     """The bytes behind a URL.
 
     Raises:
-        UserError: nothing is there, it is too large, or the protocol is unknown or leads to this machine.
+        UserError: nothing is there or it may not be read, it is too large, or the protocol is unknown or leads
+            to this machine.
         RetryLater: the host did not answer.
     """
     import fsspec
 
     refuse_local(url)
-    try:
-        with fsspec.open(url, "rb") as stream:
-            data: bytes = stream.read(BYTE_LIMIT + 1)
-    except FileNotFoundError as error:
-        raise UserError("there is nothing at this URL", where=url, fix="correct `data.source.url`") from error
-    except (ImportError, ValueError) as error:
-        fix = "install the fsspec package of this protocol into the training environment"
-        raise UserError(f"cannot read this URL: {error}", where=url, fix=fix) from error
-    except OSError as error:
-        raise RetryLater(f"{url} did not answer: {error}") from error
+    with answering(url), fsspec.open(url, "rb") as stream:
+        data: bytes = stream.read(BYTE_LIMIT + 1)
     if len(data) > BYTE_LIMIT:
         raise UserError(f"the data is larger than {BYTE_LIMIT} bytes", where=url)
     return data

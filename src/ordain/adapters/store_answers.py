@@ -28,12 +28,7 @@ def answering(url: str) -> Iterator[None]:
     """
     try:
         yield
-    except RetryLater:
-        raise
-    except UserError as error:
-        # Said by whoever saw no more than that nothing was found; the reason may lie deeper.
-        if isinstance(error.__cause__, FileNotFoundError):
-            raise refusal(url, error.__cause__) from error
+    except (UserError, RetryLater):
         raise
     except Exception as error:
         raise refusal(url, error) from error

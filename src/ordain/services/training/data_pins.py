@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from ordain.adapters import files as disk
 from ordain.adapters.sources import look
-from ordain.adapters.store_answers import answering
 from ordain.adapters.working_tree import content
 from ordain.core.data import pins
 from ordain.core.pipelines.dvcfiles import tracked_md5
@@ -95,9 +94,7 @@ def held_to_contract(root: Path, instance: Instance, state: SourceState) -> Sour
     from ordain.adapters.datasource import read_source
 
     try:
-        with answering(state.source):
-            table = read_source(root, spec.data.source, state.pin)
-        error = breach(table, spec)
+        error = breach(read_source(root, spec.data.source, state.pin), spec)
     except UserError as unreadable:
         error = unreadable
     return replace(state, faults=str(error)) if error else state
