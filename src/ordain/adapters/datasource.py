@@ -123,8 +123,8 @@ def fetch(url: str) -> bytes:
     """The bytes behind a URL.
 
     Raises:
-        UserError: nothing is there or it may not be read, it is too large, or the protocol is unknown or leads
-            to this machine.
+        UserError: nothing is there, or it may not be read; it is too large, or the protocol is unknown or
+            leads to this machine.
         RetryLater: the host did not answer.
     """
     import fsspec
