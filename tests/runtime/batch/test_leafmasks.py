@@ -33,6 +33,8 @@ COLUMNS: tuple[Column, ...] = (
     Gap(0),
     Number(1, fill=-1.0, offset=2.0, scale=0.25),
     Gap(1),
+    Category(1, "y"),
+    Category(1, "other"),
 )
 TEXTS = ("x", "y", "other", "")
 THRESHOLDS = st.sampled_from([-1.0, -0.25, 0.0, 0.5, 1.0, 1.5])

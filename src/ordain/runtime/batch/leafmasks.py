@@ -32,7 +32,6 @@ BLOCK = 512  # rows whose masks stay in the processor's cache
 Masks = NDArray[Any]
 Codes = Mapping[int, NDArray[np.integer[Any]]]
 Look = Callable[[Codes, NDArray[np.float32]], NDArray[np.intp]]  # from a chunk to rows of a table
-Setting = Mapping[int, float]  # a number for some columns of the matrix that the trees take
 
 
 class Rules(NamedTuple):
@@ -143,38 +142,46 @@ class LeafMasks:
         self._every = np.iinfo(rules.left.dtype).max  # the mask of all leaves
         self.texts: dict[int, dict[str, int]] = {}
         tables: list[Table] = []
-        categories: dict[int, dict[int, str]] = {}
+        categories: dict[int, dict[str, list[int]]] = {}
         used = set(rules.column.tolist())
         for place, each in enumerate(columns):
             if place not in used:
                 continue
             if isinstance(each, Category):
-                categories.setdefault(each.feature, {})[place] = each.value
+                categories.setdefault(each.feature, {}).setdefault(each.value, []).append(place)
             elif isinstance(each, Number):
                 ends = np.unique(rules.threshold[rules.column == place])
-                settings = [{place: end} for end in (-np.inf, *ends.tolist())]
-                tables.append(self._table(partial(_by_number, each, ends), settings))
+                masks = self._masks([place], (-np.inf, *ends.tolist()))
+                tables.append(Table(((partial(_by_number, each, ends), 1),), masks))
             elif isinstance(each, Gap):
-                settings = [{place: 0.0}, {place: 1.0}]
-                tables.append(self._table(partial(_by_gap, each.feature), settings))
+                masks = self._masks([place], (0.0, 1.0))
+                tables.append(Table(((partial(_by_gap, each.feature), 1),), masks))
         for feature, places in categories.items():
-            known = list(dict.fromkeys(places.values()))
-            settings = [
-                {place: float(own == value) for place, own in places.items()} for value in (*known, None)
-            ]
-            self.texts[feature] = {value: code for code, value in enumerate(known)}
-            tables.append(self._table(partial(_by_text, feature), settings))
+            self.texts[feature] = {value: code for code, value in enumerate(places)}
+            tables.append(Table(((partial(_by_text, feature), 1),), self._one_of(list(places.values()))))
         self.tables = merged(tables)
 
-    def _table(self, look: Look, settings: Sequence[Setting]) -> Table:
-        """The leaves that each setting of one column leaves."""
+    def _masks(self, columns: Sequence[int], numbers: Sequence[float]) -> Masks:
+        """The leaves that stay when these columns are a number; a row for each, [len(numbers), T]."""
         rules = self._rules
-        masks = np.full((len(settings), self._trees), self._every, dtype=rules.left.dtype)
-        for row, setting in zip(masks, settings, strict=True):
-            for column, x in setting.items():
-                holds = (rules.column == column) & (rules.threshold <= x)
-                np.bitwise_and.at(row, rules.tree[holds], rules.left[holds])
-        return Table(((look, 1),), masks)
+        masks = np.full((len(numbers), self._trees), self._every, dtype=rules.left.dtype)
+        theirs = np.isin(rules.column, columns)
+        for row, number in zip(masks, numbers, strict=True):
+            holds = theirs & (rules.threshold <= number)
+            np.bitwise_and.at(row, rules.tree[holds], rules.left[holds])
+        return masks
+
+    def _one_of(self, values: Sequence[Sequence[int]]) -> Masks:
+        """The leaves that each value of a text leaves, and last any other; [len(values) + 1, T].
+
+        Args:
+            values: for each its columns, which are 1 where the text has it and 0 elsewhere.
+        """
+        absent, present = np.stack([self._masks(each, (0.0, 1.0)) for each in values], axis=1)
+        every = np.full((1, self._trees), self._every, dtype=absent.dtype)
+        before = np.bitwise_and.accumulate(np.concatenate([every, absent]))
+        after = np.bitwise_and.accumulate(np.concatenate([every, absent[::-1]]))[::-1]
+        return np.concatenate([before[:-1] & present & after[1:], before[-1:]])
 
     def __call__(self, codes: Codes, floats: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
         """Answers, float32 [N, width].
