@@ -482,6 +482,7 @@ def labelled(**more: object) -> Performance:
         ({"labelled": 0, "predictions": 0}, "labels-stale", False),
         ({"newest": "2026-11-02T00:00:00Z"}, "labels-stale", True),
         ({"labelled": 60}, "performance", False),
+        ({"early": 440}, "performance", False),
         ({"verdicts": (Verdict(gate="fairness.female", outcome="fail"),)}, "fairness", True),
         ({"verdicts": (Verdict(gate="quality.f1", outcome="insufficient"),)}, "performance", False),
         (
@@ -506,6 +507,11 @@ def test_what_is_too_young_for_a_label_lacks_none() -> None:
     assert [(each.kind, each.alarm) for each in of_performance(young, SETTINGS)] == [("labels-stale", False)]
     early = labelled(due=0, punctual=0, newest="2026-11-02T00:00:00Z")
     assert list(of_performance(early, SETTINGS)) == []
+    known_at_once = labelled(due=0, punctual=0, labelled=40, early=40, newest="")
+    assert [(each.kind, each.alarm) for each in of_performance(known_at_once, SETTINGS)] == [
+        ("labels-stale", False),
+        ("performance", False),
+    ]
 
 
 def test_coverage() -> None:

@@ -138,12 +138,13 @@ def _read(subject: Watched, ask: Ask, settings: Settings) -> _Read:
         return _Read(collector, asked)
     with Spill() as file:
         outcomes = read_outcomes(LogPlace(ask.labels, "the labels"), file, ask.names, groups)
-        span = (spans.start(), ask.end.timestamp() - ask.delay, limit)
+        end = ask.end.timestamp()
+        span = (spans.start(), end - ask.delay, end, limit)
         joiner = Joiner(outcomes, subject.signature, span, ask.length or DAY, file)
         collector.read(batches, limit, (*also, joiner.add))
         rows = max(ask.rows * settings.windows, RECENT * settings.labelled)
         newest = recent(joiner, ask.length * settings.windows, rows, groups)
-        measured = performance(joiner, newest, ask.end.timestamp(), settings.needed)
+        measured = performance(joiner, newest, end, settings.needed)
     return _Read(collector, asked, measured, newest)
 
 
