@@ -387,11 +387,10 @@ def test_a_young_log_may_pause_for_a_weekend() -> None:
     assert not alarmed(24, ebb=("x", Ebb(since=1, rows=1, usual=600)))
 
 
-def test_what_is_usual_repeats_each_week_or_else_each_day() -> None:
-    assert [period(24.0, count, 0) for count in (7, 8, 30)] == [0, 7, 7]
-    assert [period(1.0, count, 0) for count in (24, 30, 169)] == [0, 24, 168]
-    assert period(1.0, 30, 5) == 5
-    assert (period(168.0, 30, 0), period(7.0, 30, 0), period(36.0, 30, 0)) == (0, 24, 0)
+def test_what_is_usual_repeats_each_week() -> None:
+    assert [period(hours, 0) for hours in (1.0, 6.0, 24.0, 168.0)] == [168, 28, 7, 0]
+    assert [period(hours, 0) for hours in (5.0, 36.0, 240.0)] == [0, 0, 0]
+    assert period(1.0, 5) == 5
 
 
 def test_the_age_of_a_log_is_told_in_its_first_week() -> None:
