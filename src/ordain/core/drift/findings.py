@@ -270,5 +270,6 @@ def of_performance(performance: Performance, settings: Settings) -> Iterator[Fin
             kind="fairness" if fair else "performance",
             alarm=verdict.outcome == "fail" and not waived,
             groups=(verdict.gate.partition(".")[2],) if fair else (),
+            gate=verdict.gate,
             detail=f"{verdict.gate} {verdict.outcome}: {verdict.detail}{until}",
         )
