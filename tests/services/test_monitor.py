@@ -750,8 +750,8 @@ def test_labels_that_take_their_time_are_not_missed_before(subject: Watched, tmp
     assert measured is not None
     assert (measured.predictions, measured.labelled, measured.due, measured.punctual) == (3000, 900, 900, 900)
     assert measured.coverage == 1.0
-    # Nothing of the horizon is old enough yet: no coverage, and no alarm.
-    young = look(subject, log.folder, labels=labels, horizon=3, delay=7 * 86_400.0)
+    # Nothing is old enough yet: no coverage, and no alarm.
+    young = look(subject, log.folder, labels=labels, end=END - 6 * DAY, delay=7 * 86_400.0)
     assert "labels-stale" not in alarms(young)
     assert (young.performance or measured).coverage is None
 

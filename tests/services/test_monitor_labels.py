@@ -222,3 +222,25 @@ def test_labels_of_what_is_asked_after_the_end_are_not_looked_at(
     assert (measured.predictions, measured.labelled) == (1200, 1200)
     assert measured.newest < "2026-11-16"
     assert "target-drift" not in told(found)
+
+
+@pytest.mark.parametrize("more", [{"length": 0.0, "rows": 100}, {"horizon": 4}])
+def test_labels_that_take_longer_than_the_horizon_are_judged(
+    more: dict[str, Any], subject: Watched, tmp_path: Path
+) -> None:
+    """Thirty windows of rows may be few days, however long labels take."""
+    gate = QualityGate(metric="roc_auc", min=0.7)
+    gated = replace(subject, told=Bounds(quality=(gate,), fairness=(), columns={}))
+    log = Log(tmp_path / "log")
+    for days in range(20):
+        log.day(days, 400)
+    turned = {"Yes": "No", "No": "Yes"}
+    rows = [
+        {**each, "label": turned[each["label"]]} for each in log.labels if int(each["id"].split("-")[1]) >= 9
+    ]
+    labels = log.write_labels(tmp_path / "labels.jsonl", rows)
+    found, measured = look(gated, log, labels, delay=9 * 86_400.0, **more)
+    assert told(found)["performance"][0]
+    assert (measured.predictions, measured.labelled, measured.due) == (18 * 400, 9 * 400, 9 * 400)
+    assert measured.coverage == 1.0
+    assert [each.rows for each in found.windows] == [100 if more.get("rows") else 400] * 3

@@ -156,11 +156,13 @@ def _read(subject: Watched, ask: Ask, settings: Settings) -> _Read:
 def _spans(ask: Ask, who: Who, settings: Settings) -> ByTime | ByRows:
     """How to cut the log; where rows are counted, it is read for their times before."""
     count = max(ask.horizon, settings.windows)
+    # A horizon may be shorter than what labels take; half of what is looked at has them then.
+    since = ask.end.timestamp() - 2 * ask.delay if ask.labels and ask.delay else math.inf
     if not ask.rows:
-        return ByTime(end=ask.end.timestamp(), length=ask.length, count=count)
+        return ByTime(end=ask.end.timestamp(), length=ask.length, count=count, since=since)
     log = read_log(LogPlace(ask.log, "the prediction log"), Shape(), Met())
     end = ask.end.timestamp() if ask.end < ask.now else _limit(ask)
-    spans = ByRows(ask.rows, settings.windows, count, end)
+    spans = ByRows(ask.rows, settings.windows, count, (since, end))
     for times in times_of(log, who, _limit(ask)):
         spans.add(times)
     return spans
