@@ -147,8 +147,9 @@ def test_windows_of_rows_end_where_they_are_told_to(subject: Watched, tmp_path: 
     assert again.windows == before.windows
     assert again.windows[-1].end < "2026-11-17"
     assert again.outcome == "pass"
-    silent = alarms(look(subject, log.folder, **{**then, "end": END - 1.5 * DAY - DAY / 2}))
-    assert silent["log-stale"].detail.startswith("no prediction since 2026-11-16T23:58:33Z, 24.0 hours")
+    (silent,) = look(subject, log.folder, **{**then, "end": END - 1.5 * DAY - DAY / 2}).findings
+    assert silent.detail.startswith("no prediction since 2026-11-16T23:58:33Z, 24.0 hours")
+    assert (silent.kind, silent.alarm) == ("log-stale", False)  # in its first week a log may pause
 
 
 def test_a_season_is_no_drift(subject: Watched, tmp_path: Path) -> None:
@@ -709,6 +710,20 @@ def test_nights_and_weekends_are_no_silence_in_windows_of_hours(
     assert found is not None
     assert found[0]
     assert found[1].startswith("predictions all but stopped: 0 since 2026-11-19T")
+
+
+def test_weekends_are_no_silence_in_windows_of_rows(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(1, 22):
+        if (END - DAY * (days + 1)).isoweekday() < 6:
+            log.office(days, 180)
+
+    def stale(date: str) -> bool:
+        end = dt.datetime.fromisoformat(f"{date}T05:17:00Z")
+        return "log-stale" in alarms(look(subject, log.folder, end=end, now=end, length=0.0, rows=100))
+
+    week = [stale(f"2026-11-{day}") for day in range(14, 21)]  # from a Saturday to a Friday
+    assert week == [False] * 6 + [True]  # nothing came on Thursday
 
 
 def test_a_time_that_is_past_is_silent_whatever_came_later(subject: Watched, tmp_path: Path) -> None:

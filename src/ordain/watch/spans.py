@@ -151,11 +151,6 @@ class ByRows:
         self._merge()
         return (self._older + int(self._counts.sum())) // self._rows - 1
 
-    def last(self) -> float:
-        """When the newest prediction before the end was made, whether or not its window is full."""
-        self._merge()
-        return float(self._times[-1]) if len(self._times) else -np.inf
-
     def span(self, numbers: Sequence[int], firsts: Sequence[float]) -> tuple[float, float]:
         """As `Spans.span`: from the first prediction on."""
         return min(firsts, default=-np.inf), np.inf

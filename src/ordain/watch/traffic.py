@@ -17,25 +17,25 @@ class Traffic:
     """Predictions of the release by window, as far back as the windows go and some weeks at least.
 
     Args:
-        spans: how the log is cut.
+        spans: how it is cut.
+
+    Attributes:
+        length: of a window in seconds. newest: when the newest was made, in seconds since 1970; minus
+            infinity without one.
     """
 
     def __init__(self, spans: ByTime) -> None:
-        self._end, self._length = spans.end, spans.length
+        self._end, self.length = spans.end, spans.length
         self._rows = np.zeros(max(spans.count, math.ceil(WEEKS * _WEEK / spans.length)), dtype=np.int64)
-        self._newest = -np.inf
+        self.newest = -np.inf
 
     def add(self, taken: Taken) -> None:
         """Count what is the release's own of a batch, up to the end of the newest window."""
         times = taken.batch.times[taken.at[taken.ours]]
         times = times[times < self._end]
-        self._newest = max(self._newest, float(times.max(initial=-np.inf)))
-        back = np.ceil((self._end - times) / self._length).astype(np.int64) - 1
+        self.newest = max(self.newest, float(times.max(initial=-np.inf)))
+        back = np.ceil((self._end - times) / self.length).astype(np.int64) - 1
         self._rows += np.bincount(back[back < len(self._rows)], minlength=len(self._rows))
-
-    def last(self) -> float:
-        """When the newest of them was made, in seconds since 1970; minus infinity without one."""
-        return self._newest
 
     @property
     def rows(self) -> list[int]:

@@ -79,7 +79,7 @@ class _Read(Struct, frozen=True):
 
     collector: Collector
     asked: Asked
-    came: Traffic | ByRows
+    came: Traffic
     performance: Performance | None = None
     newest: Joined | None = None
 
@@ -135,9 +135,10 @@ def _read(subject: Watched, ask: Ask, settings: Settings) -> _Read:
     collector = Collector(coder, who, (spans, sampled), met)
     batches = read_log(LogPlace(ask.log, "the prediction log"), collector.coder.shape, met)
     asked = Asked(coder, spans)
-    came = spans if isinstance(spans, ByRows) else Traffic(spans)
-    also = [asked.add] if ask.season else []
-    also += [came.add] if isinstance(came, Traffic) else []
+    came = Traffic(
+        spans if isinstance(spans, ByTime) else ByTime(end=ask.end.timestamp(), length=DAY, count=1)
+    )
+    also = [came.add, *([asked.add] if ask.season else [])]
     if not ask.labels:
         collector.read(batches, limit, also)
         return _Read(collector, asked, came)
@@ -208,23 +209,18 @@ def _window(subject: Watched, collector: Collector, number: int) -> Window:
 
 
 def _freshness(ask: Ask, read: _Read) -> Freshness:
-    """Whether the log is silent, or all but that; of rows, a day is silence, and windows are always full."""
-    came, newest = read.came, read.came.last()
-    newest = newest if math.isfinite(newest) else read.collector.newest
+    """Whether the log is silent, or all but that; where windows are of rows, and so always full, by days."""
+    came, rows, hours = read.came, read.came.rows, read.came.length / HOUR
+    newest = came.newest if math.isfinite(came.newest) else read.collector.newest
     silent = (ask.end.timestamp() - newest) / HOUR
-    fresh = Freshness(
-        silent=silent if math.isfinite(silent) else None, patience=DAY / HOUR, newest=stamp(newest)
-    )
-    if isinstance(came, ByRows):
-        return fresh
-    rows, hours = came.rows, ask.length / HOUR
     season = period(hours, ask.season)
     found = ebb(rows, season)
-    since = stamp(ask.end.timestamp() - found.since * ask.length) if found else ""
-    return msgspec.structs.replace(
-        fresh,
+    since = stamp(ask.end.timestamp() - found.since * came.length) if found else ""
+    return Freshness(
+        silent=silent if math.isfinite(silent) else None,
+        newest=stamp(newest),
         patience=patience(rows, season) * hours,
-        ebb=found and (since, found),
+        ebb=(since, found) if found else None,
         lasted=found.since * hours if found else 0.0,
         age=age(rows, hours),
     )
