@@ -194,6 +194,11 @@ def test_labels_that_come_early_are_no_sample(subject: Watched, tmp_path: Path) 
     assert measured.overall is not None
     assert measured.overall.rows == sum(each.rows for each in measured.groups) == 6 * 150
     assert f"{early} are of younger ones, and not judged" in text(found)
+    assert measured.uneven == {}
+    unsaid, undeclared = look(gated, log, labels)
+    assert undeclared.uneven == {"No": 192.0, "Yes": 0.0}
+    words = "labels of some classes come before others (No 192 h, Yes 0 h), and the newest are no fair sample"
+    assert words in text(unsaid)
     young = log.write_labels(
         tmp_path / "young.jsonl", [each for each in rows if int(each["id"].split("-")[1]) < 8]
     )

@@ -203,6 +203,15 @@ class Joiner:
         """The same of all versions: a young one has none but the fastest labels yet."""
         return self._rows.quantile("delay", share, {})
 
+    def delays_by_class(self, fewest: int, most: int) -> dict[str, float]:
+        """Median hours that labels of the release take, of the first classes that have so many labels."""
+        found: dict[str, float] = {}
+        for place, name in enumerate((self._signature.classes or ())[:most]):
+            where = {**_OURS, "target": float(place)}
+            hours = self._rows.quantile("delay", 0.5, where) if self._rows.count(where) >= fewest else None
+            found |= {} if hours is None else {name: hours}
+        return found
+
     def of_group(self, column: str, value: str, most: int) -> Joined:
         """The newest labelled predictions of the release in a group."""
         return self._joined({**_OURS, group_column(column): value}, most, ())

@@ -482,6 +482,7 @@ def labelled(**more: object) -> Performance:
         ({"newest": "2026-11-02T00:00:00Z"}, "labels-stale", True),
         ({"labelled": 60}, "performance", False),
         ({"early": 440}, "performance", False),
+        ({"uneven": {"No": 480.0, "Yes": 96.0}}, "performance", False),
         ({"verdicts": (Verdict(gate="fairness.female", outcome="fail"),)}, "fairness", True),
         ({"verdicts": (Verdict(gate="quality.f1", outcome="insufficient"),)}, "performance", False),
         (

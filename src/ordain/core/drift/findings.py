@@ -263,6 +263,12 @@ def of_performance(performance: Performance, settings: Settings) -> Iterator[Fin
         old = " and are old enough" if performance.early else ""
         detail = f"{performance.judged} predictions have labels{old}; {settings.labelled} are needed to judge"
         yield Finding(kind="performance", alarm=False, detail=detail)
+    if performance.uneven:
+        told = ", ".join(f"{name} {hours:g} h" for name, hours in list(performance.uneven.items())[:NAMED])
+        detail = f"labels of some classes come before others ({told}), and the newest are no fair sample: say"
+        yield Finding(
+            kind="performance", alarm=False, detail=f"{detail} how long they take, by `delay_hours`"
+        )
     for verdict in performance.verdicts:
         fair, waived = verdict.gate.startswith("fairness."), performance.waived.get(verdict.gate)
         until = f"; waived until {waived}" if waived and verdict.outcome != "pass" else ""

@@ -60,6 +60,8 @@ class Performance(Part, frozen=True, kw_only=True):
         known: labels that there are. predictions, labelled: since `start`, and those of them whose label
             has come. early: labelled ones that are too young for a label: what is known of these is no
             fair sample, and nothing is measured on them. newest: time of the newest other labelled one.
+        uneven: median hours that labels take, by class, where no delay is declared and these are so far apart
+            that the newest labels are of one class above all.
         due, punctual: predictions that are old enough for a label, and those of them that have one.
         overdue: predictions that should have a label by what is usual for all versions of the model too.
         stopped: where labels no longer come as they did; None where they do, or where nothing says how
@@ -86,6 +88,7 @@ class Performance(Part, frozen=True, kw_only=True):
     predictions: int
     labelled: int
     early: int = 0
+    uneven: dict[str, float] = {}
     due: int = 0
     punctual: int = 0
     overdue: int = 0
