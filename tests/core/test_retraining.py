@@ -233,6 +233,32 @@ def test_what_is_found_beyond_what_was_asked_for_has_a_name() -> None:
     assert retraining.further(about("drift", "plan"), vague) == ""
 
 
+def test_a_storm_of_columns_that_come_and_go_tells_each_of_them_once() -> None:
+    """A month of looks, each at some of six columns that are near their bound."""
+    columns = ("a", "b", "c", "d", "e", "f")
+    earlier = [Earlier(retraining=about("drift", "a", days=30), marked=True)]
+    comments = 0
+    for day in range(29, -1, -1):
+        found = about(
+            "drift", *(each for place, each in enumerate(columns) if 37 * day >> place & 1), days=day
+        )
+        if retraining.further(found, earlier):
+            comments += 1
+            mark = retraining.essence(replace(found, told=True))
+            assert retraining.decode(retraining.encode(mark)) == mark
+            earlier.append(Earlier(retraining=mark, marked=True))
+    assert 2 <= comments <= 5
+    newest = about("drift", *columns[1:])
+    assert retraining.further(newest, earlier) == ""
+    # What was only told may have a request of its own, and holds none up.
+    assert retraining.judge(newest, earlier, (), 3 * DAY) == ("ask", "")
+    assert not retraining.covered(newest, [each.retraining for each in earlier])
+    assert not retraining.unremembered(newest, earlier)
+    # In another request it is news again.
+    again = [*earlier, Earlier(retraining=about("drift", "b"), marked=True)]
+    assert retraining.further(newest, again).startswith("found-")
+
+
 def test_an_alert_belongs_to_the_storm_of_what_runs() -> None:
     artifact = "sha256:" + "a" * 64
     found, whole = retraining.because(document(request="draft", environment="production"), "churn", "e.json")

@@ -147,8 +147,9 @@ def test_windows_of_rows_end_where_they_are_told_to(subject: Watched, tmp_path: 
     assert again.windows == before.windows
     assert again.windows[-1].end < "2026-11-17"
     assert again.outcome == "pass"
-    silent = alarms(look(subject, log.folder, **{**then, "end": END - 1.5 * DAY - DAY / 2}))
-    assert silent["log-stale"].detail.startswith("no prediction since 2026-11-16T23:58:33Z, 24.0 hours")
+    (silent,) = look(subject, log.folder, **{**then, "end": END - 1.5 * DAY - DAY / 2}).findings
+    assert silent.detail.startswith("no prediction since 2026-11-16T23:58:33Z, 24.0 hours")
+    assert (silent.kind, silent.alarm) == ("log-stale", False)  # in its first week a log may pause
 
 
 def test_a_season_is_no_drift(subject: Watched, tmp_path: Path) -> None:
@@ -686,6 +687,55 @@ def test_a_model_that_is_asked_on_weekdays_only_is_stale_on_a_monday_and_on_no_s
     assert stale("2026-11-21").startswith("no prediction since 2026-11-13")  # a whole season
 
 
+@pytest.mark.parametrize("hours", [1, 6])
+def test_nights_and_weekends_are_no_silence_in_windows_of_hours(
+    hours: int, subject: Watched, tmp_path: Path
+) -> None:
+    """Whatever the horizon is: of thirty such windows it is shorter than the week that is usual."""
+    log = Log(tmp_path / "log")
+    for days in range(1, 29):
+        day = END - DAY * (days + 1)
+        if day.isoweekday() < 6:
+            log.office(days, 180)
+
+    def stale(date: str, hour: int) -> tuple[bool, str] | None:
+        end = dt.datetime.fromisoformat(f"{date}T{hour:02}:00:00Z")
+        asked = look(subject, log.folder, end=end, now=max(end, NOW), length=hours * 3600.0)
+        return next(((each.alarm, each.detail) for each in asked.findings if each.kind == "log-stale"), None)
+
+    for date in ("2026-11-15", "2026-11-16", "2026-11-18"):  # a Sunday, a Monday, a Wednesday
+        assert [stale(date, hour) for hour in (0, 6, 12, 18)] == [None] * 4
+    assert stale("2026-11-19", 6) is None
+    found = stale("2026-11-19", 18)  # on a Thursday, when nothing came
+    assert found is not None
+    assert found[0]
+    assert found[1].startswith("predictions all but stopped: 0 since 2026-11-19T")
+
+
+def test_weekends_are_no_silence_in_windows_of_rows(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in range(1, 22):
+        if (END - DAY * (days + 1)).isoweekday() < 6:
+            log.office(days, 180)
+
+    def stale(date: str) -> bool:
+        end = dt.datetime.fromisoformat(f"{date}T05:17:00Z")
+        return "log-stale" in alarms(look(subject, log.folder, end=end, now=end, length=0.0, rows=100))
+
+    week = [stale(f"2026-11-{day}") for day in range(14, 21)]  # from a Saturday to a Friday
+    assert week == [False] * 6 + [True]  # nothing came on Thursday
+
+
+def test_a_time_that_is_past_is_silent_whatever_came_later(subject: Watched, tmp_path: Path) -> None:
+    log = Log(tmp_path / "log")
+    for days in (*range(3), *range(8, 20)):
+        log.day(days, 60)
+    found = alarms(look(subject, log.folder, end=END - 4 * DAY))["log-stale"]
+    assert found.detail.startswith("predictions all but stopped: 0 since 2026-11-12")
+    only_later = look(subject, log.folder, end=END - 25 * DAY)
+    assert {"log-stale", "log-absent"}.isdisjoint(alarms(only_later))
+
+
 def test_the_first_weekend_of_a_log_is_told_and_no_alarm(subject: Watched, tmp_path: Path) -> None:
     log = Log(tmp_path / "log")
     for days in range(6, 10):  # Tuesday, 10 November to Friday, 13 November
@@ -715,8 +765,8 @@ def test_labels_that_take_their_time_are_not_missed_before(subject: Watched, tmp
     assert measured is not None
     assert (measured.predictions, measured.labelled, measured.due, measured.punctual) == (3000, 900, 900, 900)
     assert measured.coverage == 1.0
-    # Nothing of the horizon is old enough yet: no coverage, and no alarm.
-    young = look(subject, log.folder, labels=labels, horizon=3, delay=7 * 86_400.0)
+    # Nothing is old enough yet: no coverage, and no alarm.
+    young = look(subject, log.folder, labels=labels, end=END - 6 * DAY, delay=7 * 86_400.0)
     assert "labels-stale" not in alarms(young)
     assert (young.performance or measured).coverage is None
 

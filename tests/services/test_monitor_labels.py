@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,15 @@ from ordain.core.drift.evidence import Evidence, Settings
 from ordain.core.drift.measured import Omitted, Performance
 from ordain.core.drift.text import document, text
 from ordain.core.specs.bounds import Bounds
-from ordain.core.specs.spec import ColumnContract, FairnessGate
+from ordain.core.specs.spec import ColumnContract, FairnessGate, QualityGate
 from ordain.services.monitoring.monitor import Ask, monitor
 from ordain.services.monitoring.watched import Watched
 from ordain.watch.labelled import MOST_SLICES
-from tests.watch.world import COLUMNS, END, NOW, ROWS, Log
+from tests.watch.world import COLUMNS, DAY, END, NOW, ROWS, Log
 
 
-def look(subject: Watched, log: Log, labels: Path) -> tuple[Evidence, Performance]:
-    ask = Ask(log=str(log.folder), labels=str(labels), now=NOW, end=END)
+def look(subject: Watched, log: Log, labels: Path, **more: Any) -> tuple[Evidence, Performance]:
+    ask = Ask(**{"log": str(log.folder), "labels": str(labels), "now": NOW, "end": END, **more})
     found = monitor(subject, ask, Settings())
     assert found.performance is not None
     return found, found.performance
@@ -170,3 +171,81 @@ def test_a_slice_of_many_rows_is_measured_by_the_newest(
     assert (measured.recent.metrics["roc_auc"].value or 0) > 0.7
     assert all(each.older == 0 for each in measured.groups)
     assert "1000 newest of 1800" in text(found)
+
+
+def test_labels_that_come_early_are_no_sample(subject: Watched, tmp_path: Path) -> None:
+    """Who leaves is known at once, who stays after eight days: the newest labels are all of one class."""
+    gates = (QualityGate(metric="accuracy", min=0.7), QualityGate(metric="calibration_error", max=0.1))
+    gated = replace(subject, told=Bounds(quality=gates, fairness=(), columns={}))
+    log = Log(tmp_path / "log")
+    for days in range(14):
+        log.day(days, 150)
+    rows = []
+    for each in log.labels:
+        known = dt.datetime.fromisoformat(each["time"]) - DAY * (1 if each["label"] == "Yes" else -7)
+        if known < NOW:
+            rows.append({**each, "time": known.isoformat()})
+    labels = log.write_labels(tmp_path / "labels.jsonl", rows)
+    found, measured = look(gated, log, labels, delay=8 * 86_400.0)
+    early = sum(1 for each in rows if int(each["id"].split("-")[1]) < 8)
+    assert found.outcome == "pass"
+    assert [each.outcome for each in measured.verdicts] == ["pass", "pass"]
+    assert (measured.early, measured.judged) == (early, 6 * 150)
+    assert measured.overall is not None
+    assert measured.overall.rows == sum(each.rows for each in measured.groups) == 6 * 150
+    assert f"{early} are of younger ones, and not judged" in text(found)
+    assert measured.uneven == {}
+    unsaid, undeclared = look(gated, log, labels)
+    assert undeclared.uneven == {"No": 192.0, "Yes": 0.0}
+    words = "labels of some classes come before others (No 192 h, Yes 0 h), and the newest are no fair sample"
+    assert words in text(unsaid)
+    young = log.write_labels(
+        tmp_path / "young.jsonl", [each for each in rows if int(each["id"].split("-")[1]) < 8]
+    )
+    alarm, detail = told(look(gated, log, young, delay=8 * 86_400.0)[0])["labels-stale"]
+    assert alarm
+    assert detail.startswith("no prediction that is old enough has a label, 900 of 2100 should have one; ")
+
+
+@pytest.mark.parametrize("more", [{}, {"length": 0.0, "rows": 600}])
+def test_labels_of_what_is_asked_after_the_end_are_not_looked_at(
+    more: dict[str, Any], subject: Watched, tmp_path: Path
+) -> None:
+    """A time that is past is judged by its own predictions."""
+    log = Log(tmp_path / "log")
+    for days in range(8):
+        log.day(days, 300)
+    turned = {"Yes": "No", "No": "Yes"}
+    rows = [
+        {**each, "label": turned[each["label"]]} if int(each["id"].split("-")[1]) < 4 else each
+        for each in log.labels
+    ]
+    labels = log.write_labels(tmp_path / "labels.jsonl", rows)
+    found, measured = look(subject, log, labels, end=END - 4 * DAY, **more)
+    assert measured.recent is not None
+    assert (measured.recent.metrics["roc_auc"].value or 0) > 0.7
+    assert (measured.predictions, measured.labelled) == (1200, 1200)
+    assert measured.newest < "2026-11-16"
+    assert "target-drift" not in told(found)
+
+
+@pytest.mark.parametrize("more", [{"length": 0.0, "rows": 100}, {"horizon": 4}])
+def test_labels_that_take_longer_than_the_horizon_are_judged(
+    more: dict[str, Any], subject: Watched, tmp_path: Path
+) -> None:
+    """Thirty windows of rows may be few days, however long labels take."""
+    gate = QualityGate(metric="roc_auc", min=0.7)
+    gated = replace(subject, told=Bounds(quality=(gate,), fairness=(), columns={}))
+    log = Log(tmp_path / "log")
+    for days in range(20):
+        log.day(days, 400)
+    turned = {"Yes": "No", "No": "Yes"}
+    rows = [
+        {**each, "label": turned[each["label"]]} for each in log.labels if int(each["id"].split("-")[1]) >= 9
+    ]
+    labels = log.write_labels(tmp_path / "labels.jsonl", rows)
+    found, measured = look(gated, log, labels, delay=9 * 86_400.0, **more)
+    assert told(found)["performance"][0]
+    assert (measured.predictions, measured.labelled, measured.due) == (18 * 400, 9 * 400, 9 * 400)
+    assert measured.coverage == 1.0
+    assert [each.rows for each in found.windows] == [100 if more.get("rows") else 400] * 3

@@ -247,9 +247,18 @@ def test_what_else_is_found_while_a_request_is_open_is_told_there(repo: Repo) ->
     charges = {**told, "kind": "drift", "columns": ["charges"]}
     plan = {**told, "kind": "schema-change", "columns": ["plan"], "detail": "plan is gone"}
     ask(repo, request="draft", key=key, findings=[charges])
+    rate = {**told, "kind": "drift", "columns": ["rate"]}
     for findings in ([charges], [charges, plan], [plan]):
         assert ask(repo, request="draft", key=key, findings=findings).answer == "open"
     (line,) = repo.git("ls-remote", "origin", "refs/ordain/comments/1/*").splitlines()
+    for findings in (
+        [plan, rate],
+        [charges, rate],
+        [rate],
+        [charges, plan, rate],
+    ):  # what is new is told once
+        assert ask(repo, request="draft", key=key, findings=findings).answer == "open"
+    assert len(repo.git("ls-remote", "origin", "refs/ordain/comments/1/*").splitlines()) == 2
     repo.git("fetch", "-q", "origin", line.split()[1])
     said = repo.git("cat-file", "blob", line.split()[0])
     assert "Found since this was opened" in said

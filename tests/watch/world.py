@@ -126,6 +126,16 @@ class Log:
         self.write(records)
         return records
 
+    def office(self, days_before: int, rows: int) -> None:
+        """Predictions of one day, from eight to five."""
+        start = END - DAY * (days_before + 1) + dt.timedelta(hours=8)
+        records = self.day(days_before, rows)
+        for row, each in enumerate(records):
+            when = start + dt.timedelta(hours=9) * ((row + 0.5) / rows)
+            each["time"] = when.isoformat().replace("+00:00", "Z")
+        self._files -= 1
+        self.write(records)
+
     def write(self, records: Sequence[Row], name: str = "") -> Path:
         self._files += 1
         path = self.folder / (name or f"predictions-pod-1-{1_700_000_000_000 + self._files}-1.jsonl")

@@ -25,6 +25,7 @@ from ordain.watch.tally import stamp
 HOUR = 3600.0
 DAY = 24 * HOUR  # a label may tell no more than its day
 _OURS: Mapping[str, Any] = {"ours": 1}  # rows of the release itself
+_RIPE: Mapping[str, Any] = {"ripe": 1}  # rows that are old enough for a label, whatever it says
 
 
 class Joined(Struct, frozen=True, kw_only=True):
@@ -50,10 +51,14 @@ class Joined(Struct, frozen=True, kw_only=True):
 class Joiner:
     """Finds the predictions that have a label, as the log is read.
 
+    Of predictions that are too young for a label only those are known whose outcome came early, such as
+    customers who left: these are counted, and nothing else is told by them.
+
     Args:
         outcomes: every label there is. signature: the release's.
         span: in seconds since 1970: predictions before the first are not looked at, of those after the
-            second no label is expected yet, and from the third on it is the future.
+            second no label is expected yet, from the third on they are not looked at, and from the fourth
+            on it is the future.
         length: of a window in which coverage is counted, in seconds.
         file: where what is found is kept.
     """
@@ -62,26 +67,27 @@ class Joiner:
         self,
         outcomes: Outcomes,
         signature: Signature,
-        span: tuple[float, float, float],
+        span: tuple[float, float, float, float],
         length: float,
         file: Spill,
     ) -> None:
-        self.predictions = self.impossible = self.labelled = 0
+        self.predictions = self.impossible = self.labelled = self.early = 0
         self.newest = -np.inf
-        self.start, self.ripe, self._now = span
+        self.start, self.ripe, self._end, self._now = span
         self.length, self.reading = length, outcomes.reading
         self._due: Counter[int] = Counter()  # by windows before the time from which no label is expected
         self._punctual: Counter[int] = Counter()
         self._outcomes, self._signature, self._target = outcomes, signature, _target(signature)
         self._outputs = [f"output {at}" for at in range(len(signature.answer_columns))]
-        own = ("key", "time", "delay", "version", "ours", "target", *self._outputs)
+        own = ("key", "time", "delay", "version", "ours", "ripe", "target", *self._outputs)
         self._rows = Table(file, (*own, *map(group_column, outcomes.groups)))
         self._logged: set[str] = set()  # groups that the log tells and the labels do not
 
     def add(self, taken: Taken) -> None:
         """Match a batch; other versions too, which are counted by themselves."""
         batch = taken.batch
-        inside = batch.times[taken.at] >= self.start
+        times = batch.times[taken.at]
+        inside = (times >= self.start) & (times < self._end)
         at, ours = taken.at[inside], taken.ours[inside]
         self.predictions += int(ours.sum())
         self._due.update(self._back(batch.times[at[ours]]))
@@ -96,8 +102,10 @@ class Joiner:
         self.impossible += int((impossible & ours).sum())
         good &= ~impossible
         self._punctual.update(self._back(batch.times[at[good & ours]]))
+        ripe = batch.times[at] < self.ripe
         self.labelled += int((good & ours).sum())
-        self.newest = max(self.newest, batch.times[at[good & ours]].max(initial=-np.inf))
+        self.early += int((good & ours & ~ripe).sum())
+        self.newest = max(self.newest, batch.times[at[good & ours & ripe]].max(initial=-np.inf))
         groups = {**told.groups, **self._groups(batch, at)}
         self._keep(batch, (at, target, told.times, output), groups, (good, ours))
 
@@ -117,6 +125,7 @@ class Joiner:
             "time": times,
             "delay": (known - times) / HOUR,
             "ours": ours[good],
+            "ripe": times < self.ripe,
             "target": target,
             **dict(zip(self._outputs, output.T, strict=True)),
         }
@@ -176,15 +185,15 @@ class Joiner:
 
     def sizes(self, column: str) -> Iterator[tuple[str, int]]:
         """The release's labelled predictions by group, the largest first."""
-        yield from self._rows.sizes(group_column(column), _OURS)
+        yield from self._rows.sizes(group_column(column), {**_OURS, **_RIPE})
 
     def versions(self) -> Iterator[tuple[str, int]]:
         """All labelled predictions by version, the largest first."""
-        yield from self._rows.sizes("version", {})
+        yield from self._rows.sizes("version", _RIPE)
 
     def since(self, seconds: float) -> int:
         """Labelled predictions of the release after a time."""
-        return self._rows.count(_OURS, ("time", seconds))
+        return self._rows.count({**_OURS, **_RIPE}, ("time", seconds))
 
     def delays(self, shares: Sequence[float]) -> list[float | None]:
         """Quantiles of the hours that labels of the release take; None where no label says when it came."""
@@ -193,6 +202,15 @@ class Joiner:
     def usual_delay(self, share: float) -> float | None:
         """The same of all versions: a young one has none but the fastest labels yet."""
         return self._rows.quantile("delay", share, {})
+
+    def delays_by_class(self, fewest: int, most: int) -> dict[str, float]:
+        """Median hours that labels of the release take, of the first classes that have so many labels."""
+        found: dict[str, float] = {}
+        for place, name in enumerate((self._signature.classes or ())[:most]):
+            where = {**_OURS, "target": float(place)}
+            hours = self._rows.quantile("delay", 0.5, where) if self._rows.count(where) >= fewest else None
+            found |= {} if hours is None else {name: hours}
+        return found
 
     def of_group(self, column: str, value: str, most: int) -> Joined:
         """The newest labelled predictions of the release in a group."""
@@ -208,7 +226,7 @@ class Joiner:
 
     def _joined(self, where: Mapping[str, Any], most: int, groups: Sequence[str]) -> Joined:
         names = ["target", *self._outputs, *map(group_column, groups)]
-        found = self._rows.last(names, "time", where, most)
+        found = self._rows.last(names, "time", {**where, **_RIPE}, most)
         target = np.array(found["target"], dtype=np.float64)
         personal = {each.name for each in self._signature.features if each.personal}
         return Joined(

@@ -23,11 +23,12 @@ from ordain.core.specs.spec import ColumnContract
 from ordain.learn import coding
 from ordain.learn.bootstrap import intervals
 from ordain.learn.metrics import MEASURES, measure
-from ordain.watch.joining import HOUR, Joined, Joiner
+from ordain.watch.joining import DAY, HOUR, Joined, Joiner
 from ordain.watch.tally import stamp
 
 SEED = 0
 LATE = 0.9  # of labels have come after the time that they are taken to need
+UNEVEN = 2.0  # times as long as another that labels of one class take, by half of each
 FEWEST = 30  # labelled rows of a slice that is reported
 MOST_ROWS = 20_000  # of a slice that are measured, since resampling costs by the row
 MOST_JUDGED = 100_000  # newest labelled predictions that gates are held against
@@ -67,6 +68,8 @@ def performance(joiner: Joiner, newest: Joined, end: float, needed: int) -> Perf
         known=joiner.known,
         predictions=joiner.predictions,
         labelled=joiner.labelled,
+        early=joiner.early,
+        uneven=_uneven(joiner, end),
         due=joiner.due,
         punctual=joiner.punctual,
         newest=stamp(joiner.newest),
@@ -80,7 +83,7 @@ def performance(joiner: Joiner, newest: Joined, end: float, needed: int) -> Perf
         unknown=joiner.unknown,
         impossible=joiner.impossible,
         delay=delay and (rounded(delay[0], 2), rounded(delay[1], 2)),
-        overall=_slice("all", joiner.labelled, joiner.of_release(MOST_ROWS)),
+        overall=_slice("all", joiner.labelled - joiner.early, joiner.of_release(MOST_ROWS)),
         recent=_slice("newest", len(newest), newest.newest(MOST_ROWS)),
         versions=versions.shown,
         groups=tuple(each for sliced in groups for each in sliced.shown),
@@ -92,6 +95,14 @@ def _delay(joiner: Joiner) -> tuple[float, float] | None:
     """Median and 90th percentile; None without any."""
     median, late = joiner.delays([0.5, LATE])
     return None if median is None or late is None else (median, late)
+
+
+def _uneven(joiner: Joiner, end: float) -> dict[str, float]:
+    """Median hours by class where those of one are far behind, and no delay says what is too young."""
+    hours = joiner.delays_by_class(FEWEST, MOST_SLICES) if joiner.ripe == end else {}
+    least, most = min(hours.values(), default=0.0), max(hours.values(), default=0.0)
+    apart = most > UNEVEN * max(0.0, least) and most - least > DAY / HOUR
+    return {name: rounded(each, 2) for name, each in hours.items()} if apart and len(hours) > 1 else {}
 
 
 def _stopped(joiner: Joiner, late: float | None, declared: float, needed: int) -> Stopped | None:

@@ -22,7 +22,7 @@ class Spans(Protocol):
         ...
 
     def start(self) -> float:
-        """When the oldest window begins, in seconds since 1970."""
+        """From when on predictions are looked at, in seconds since 1970."""
         ...
 
     def newest(self) -> int:
@@ -39,22 +39,24 @@ class ByTime(Struct, frozen=True, kw_only=True):
 
     Attributes:
         end: seconds since 1970. length: seconds. count: of windows.
+        since: from when on labels are looked for, if that is longer ago than the windows.
     """
 
     end: float
     length: float
     count: int
+    since: float = np.inf
 
     def numbers(self, times: NDArray[np.float64]) -> NDArray[np.int64]:
         """As `Spans.numbers`: 0 for the oldest window."""
-        start = self.start()
+        start = self.bounds(0)[0]
         inside = (times >= start) & (times < self.end)
         places = np.floor((np.where(inside, times, start) - start) / self.length).astype(np.int64)
         return np.where(inside, np.minimum(places, self.count - 1), -1)
 
     def start(self) -> float:
         """As `Spans.start`."""
-        return self.end - self.count * self.length
+        return min(self.bounds(0)[0], self.since)
 
     def newest(self) -> int:
         """As `Spans.newest`."""
@@ -79,11 +81,15 @@ class ByRows:
     Args:
         rows: of a window. count: of whole windows that are wanted, the newest.
         horizon: windows back to which labels are looked for.
-        end: from when on, in seconds since 1970, predictions belong to no window.
+        span: in seconds since 1970: labels are looked for from the first on, if that is longer ago; and from
+            the second on predictions belong to no window.
     """
 
-    def __init__(self, rows: int, count: int, horizon: int, end: float = np.inf) -> None:
-        self._rows, self._count, self._horizon, self._end = rows, count, horizon, end
+    def __init__(
+        self, rows: int, count: int, horizon: int, span: tuple[float, float] = (np.inf, np.inf)
+    ) -> None:
+        self._rows, self._count, self._horizon = rows, count, horizon
+        self._since, self._end = span
         self._times, self._counts = np.zeros(0), np.zeros(0, dtype=np.int64)  # ascending, all different
         self._older = 0  # predictions whose times are not kept any more
         self._waiting: list[NDArray[np.float64]] = []
@@ -131,23 +137,19 @@ class ByRows:
         return np.where((places > self.newest() - self._count) & (times < self._end), places, -1)
 
     def start(self) -> float:
-        """As `Spans.start`, to the minute: labels are joined from the first window of the horizon on."""
+        """As `Spans.start`, to the minute: that of the horizon, or what is before it for labels."""
         self._merge()
         windows = self.newest() + 1 - self._horizon
         if windows <= 0:
             return -np.inf
         first = windows * self._rows - self._older
-        return float(self._times[np.searchsorted(np.cumsum(self._counts), first, "right")])
+        oldest = float(self._times[np.searchsorted(np.cumsum(self._counts), first, "right")])
+        return min(oldest, self._since)
 
     def newest(self) -> int:
         """As `Spans.newest`: rows that do not fill a window wait for more."""
         self._merge()
         return (self._older + int(self._counts.sum())) // self._rows - 1
-
-    def last(self) -> float:
-        """When the newest prediction before the end was made, whether or not its window is full."""
-        self._merge()
-        return float(self._times[-1]) if len(self._times) else -np.inf
 
     def span(self, numbers: Sequence[int], firsts: Sequence[float]) -> tuple[float, float]:
         """As `Spans.span`: from the first prediction on."""

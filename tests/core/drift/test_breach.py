@@ -49,3 +49,18 @@ def test_a_group_that_is_missing_is_told_beside_what_was_met() -> None:
     assert fairness(GATE, groups(false=(0, 0), true=(0, 0)), 1).detail.endswith("were met: none")
     small = fairness(GATE, groups(false=(9, 20), true=(9, 20)), 1)
     assert "met" not in small.detail
+
+
+def test_a_disparity_of_large_groups_is_a_breach_whatever_others_there_are() -> None:
+    """One row whose group nobody wrote down, or that is of none that is known, hides nothing."""
+    clear = {"false": (500, 1000), "true": (700, 1000)}
+    found = fairness(GATE, groups(**clear, missing=(0, 1), x=(1, 3)), 6)
+    assert (found.outcome, found.value) == ("fail", 0.2)
+    assert found.detail.endswith("; left out, since too small: female missing, female x")
+    calm = fairness(GATE, groups(false=(500, 1000), true=(500, 1000), missing=(0, 1)), 3)
+    assert calm.outcome == "insufficient"
+    assert "female missing has 1 rows" in calm.detail
+    assert fairness(GATE, groups(false=(700, 1000), missing=(0, 1)), 1).outcome == "insufficient"
+    equal = FairnessGate(column="female", metric="equalized_odds_difference", max=0.1, rationale="x")
+    few = Group("few", Share(90, 99), true_positive=Share(0, 0), false_positive=Share(90, 99))
+    assert fairness(equal, [*groups(**clear), few], 6).outcome == "fail"

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ordain.core.drift.concerns import MOST, concerns, kept, news, widened
+from ordain.core.drift.evidence import Settings
+from ordain.core.drift.findings import of_performance
+from ordain.core.drift.measured import Performance
+from ordain.core.gating.verdicts import Verdict
 
 
 def told(*findings: tuple[str, tuple[str, ...]], request: str = "draft") -> dict[str, Any]:
@@ -23,6 +28,21 @@ def test_alarms_are_about_kinds_columns_and_gates() -> None:
     found = told(("drift", ("tenure",)), ("joint-shift", ("a", "b")), ("log-stale", ()), request="open")
     found["findings"] += [gate, quiet, alert]
     assert concerns(found) == {("drift", "tenure"), ("joint-shift", ""), ("fairness", "senior")}
+
+
+def test_a_breach_is_about_its_gate() -> None:
+    def breach(*metrics: str) -> dict[str, Any]:
+        verdicts = tuple(Verdict(gate=f"quality.{each}", outcome="fail") for each in metrics)
+        performance = Performance(
+            start="", end="", middle="", known=300, predictions=300, labelled=300, verdicts=verdicts
+        )
+        found = of_performance(performance, Settings())
+        return {"request": "open", "findings": msgspec.to_builtins(list(found))}
+
+    area, both = concerns(breach("roc_auc")), concerns(breach("roc_auc", "log_loss"))
+    assert area == {("performance", "quality.roc_auc")}
+    assert news(both, area) == {("performance", "quality.log_loss")}
+    assert news(area, both) == news(area, {("performance", "")}) == frozenset()  # a mark that names no gate
 
 
 @pytest.mark.parametrize("odd", [None, [], {}, {"request": "none", "findings": []}, {"request": "draft"}])

@@ -387,11 +387,10 @@ def test_a_young_log_may_pause_for_a_weekend() -> None:
     assert not alarmed(24, ebb=("x", Ebb(since=1, rows=1, usual=600)))
 
 
-def test_what_is_usual_repeats_each_week_or_else_each_day() -> None:
-    assert [period(24.0, count, 0) for count in (7, 8, 30)] == [0, 7, 7]
-    assert [period(1.0, count, 0) for count in (24, 30, 169)] == [0, 24, 168]
-    assert period(1.0, 30, 5) == 5
-    assert (period(168.0, 30, 0), period(7.0, 30, 0), period(36.0, 30, 0)) == (0, 24, 0)
+def test_what_is_usual_repeats_each_week() -> None:
+    assert [period(hours, 0) for hours in (1.0, 6.0, 24.0, 168.0)] == [168, 28, 7, 0]
+    assert [period(hours, 0) for hours in (5.0, 36.0, 240.0)] == [0, 0, 0]
+    assert period(1.0, 5) == 5
 
 
 def test_the_age_of_a_log_is_told_in_its_first_week() -> None:
@@ -482,6 +481,8 @@ def labelled(**more: object) -> Performance:
         ({"labelled": 0, "predictions": 0}, "labels-stale", False),
         ({"newest": "2026-11-02T00:00:00Z"}, "labels-stale", True),
         ({"labelled": 60}, "performance", False),
+        ({"early": 440}, "performance", False),
+        ({"uneven": {"No": 480.0, "Yes": 96.0}}, "performance", False),
         ({"verdicts": (Verdict(gate="fairness.female", outcome="fail"),)}, "fairness", True),
         ({"verdicts": (Verdict(gate="quality.f1", outcome="insufficient"),)}, "performance", False),
         (
@@ -506,6 +507,11 @@ def test_what_is_too_young_for_a_label_lacks_none() -> None:
     assert [(each.kind, each.alarm) for each in of_performance(young, SETTINGS)] == [("labels-stale", False)]
     early = labelled(due=0, punctual=0, newest="2026-11-02T00:00:00Z")
     assert list(of_performance(early, SETTINGS)) == []
+    known_at_once = labelled(due=0, punctual=0, labelled=40, early=40, newest="")
+    assert [(each.kind, each.alarm) for each in of_performance(known_at_once, SETTINGS)] == [
+        ("labels-stale", False),
+        ("performance", False),
+    ]
 
 
 def test_coverage() -> None:

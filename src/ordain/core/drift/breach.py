@@ -47,9 +47,26 @@ def fairness(gate: FairnessGate, groups: Sequence[Group], family: int) -> Verdic
     """A fairness gate under uncertainty: `fail` only when the whole interval is above the maximum, as in
     `quality`; and where groups are too small, it is said what was met.
 
+    A disparity is the largest of all pairs of groups. So one that two groups show with certainty is a breach,
+    however few rows others have, such as the few whose group nobody wrote down.
+
     Args:
         gate, groups, family: as for `gates.fairness`.
     """
+    large = [each for each in groups if _rows(gate, each) >= gate.min_group]
+    known = _by_interval(gate, large, family)
+    if len(large) < len(groups) and known.outcome == "fail":
+        left = ", ".join(f"{gate.column} {each.name}" for each in groups if each not in large)
+        return replace(known, detail=f"{known.detail}; left out, since too small: {left}")
+    return _by_interval(gate, groups, family)
+
+
+def _rows(gate: FairnessGate, group: Group) -> int:
+    """Rows of the smallest share of a group that its gate compares."""
+    return min(group.share(kind).total for kind in gates.COMPARED[gate.metric])
+
+
+def _by_interval(gate: FairnessGate, groups: Sequence[Group], family: int) -> Verdict:
     verdict = gates.fairness(gate, groups, family)
     if verdict.outcome == "fail" and verdict.interval and verdict.interval[0] <= gate.max:
         detail = verdict.detail.removesuffix(gates.FAIRNESS_WORDS["fail"]) + UNSURE

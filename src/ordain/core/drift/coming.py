@@ -64,7 +64,9 @@ def ebb(rows: Sequence[int], season: int = 0) -> Ebb | None:
     Args:
         rows: predictions by window, oldest first. season: windows after which the past repeats; 0 for none.
     """
-    newest = [(here, _usual(rows, at, season)) for at, here in enumerate(rows)][::-1]
+    first, young = beginning(rows), _young(rows)
+    places = range(len(rows) - 1, -1, -1)
+    newest = ((rows[at], _usual(_before(rows, at, season, first), young)) for at in places)
     gap = list(takewhile(lambda each: not each[0] or each[0] < EBB * each[1], newest))
     while gap and not gap[-1][1]:
         gap.pop()  # nothing came, as always then: the gap began later
@@ -83,21 +85,23 @@ def patience(rows: Sequence[int], season: int = 0) -> int:
     Args:
         rows, season: as for `ebb`.
     """
-    return season if season and _before(rows, len(rows) - 1, season) else 1
+    return season if _before(rows, len(rows) - 1, season, beginning(rows)) else 1
 
 
-def _usual(rows: Sequence[int], at: int, season: int) -> float:
-    """Predictions that a window usually has; 0 where that can't be said."""
-    before = _before(rows, at, season) if season else []
-    if before:
-        return statistics.median(before)
+def _usual(before: Sequence[int], young: int) -> float:
+    """Predictions that a window usually has: as seasons before, else as windows of a young log."""
+    return statistics.median(before) if before else young
+
+
+def _young(rows: Sequence[int]) -> int:
+    """What is usual while there is no season before; 0 where that can't be said."""
     busy = [each for each in rows if each]
     return int(statistics.median(busy)) if len(busy) >= FEWEST else 0
 
 
-def _before(rows: Sequence[int], at: int, season: int) -> list[int]:
+def _before(rows: Sequence[int], at: int, season: int, first: int) -> list[int]:
     """Predictions of the windows one, two, … seasons before one, back to the first that the log has."""
-    return [rows[place] for place in range(at - season, beginning(rows) - 1, -season)]
+    return [rows[place] for place in range(at - season, first - 1, -season)] if season else []
 
 
 def beginning(rows: Sequence[int]) -> int:

@@ -26,6 +26,7 @@ class Found(Struct, frozen=True, kw_only=True, omit_defaults=True):
     alarm: bool = False
     columns: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    gate: str = ""
 
 
 class About(Struct, frozen=True, kw_only=True):
@@ -73,5 +74,6 @@ def news(wanted: frozenset[Concern], told: Iterable[Concern]) -> frozenset[Conce
 
 
 def _names(found: Found) -> tuple[str, ...]:
-    names = () if found.kind in _WHOLE else (*found.columns, *found.groups)
+    affected = (*found.columns, *found.groups) or (found.gate,)
+    names = () if found.kind in _WHOLE else affected
     return tuple(visible(each, SHORT)[:SHORT] for each in names) or ("",)  # so that a mark reads the same

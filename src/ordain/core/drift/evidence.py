@@ -134,6 +134,7 @@ class Finding(Part, frozen=True, kw_only=True):
     Attributes:
         alarm: whether somebody should act; else it is for the record.
         columns, groups: which are affected. direction: of what is missing more or less often.
+        gate: whose verdict it is, such as `quality.roc_auc`.
     """
 
     kind: Kind
@@ -142,6 +143,7 @@ class Finding(Part, frozen=True, kw_only=True):
     columns: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     direction: Direction = ""
+    gate: str = ""
 
 
 class Cause(Part, frozen=True, kw_only=True):

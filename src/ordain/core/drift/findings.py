@@ -228,6 +228,11 @@ def _unlabelled(performance: Performance) -> str:
     """That no prediction of the release has a label, and whose the labels are."""
     if not performance.predictions:
         return f"there is no prediction since {performance.start} that a label could belong to"
+    if performance.early:
+        return (
+            f"no prediction that is old enough has a label, {performance.overdue} of "
+            f"{performance.predictions} should have one; {performance.early} younger ones have"
+        )
     others = performance.known - performance.unmatched
     if not others:
         return f"none of {performance.known} labels belongs to a prediction since {performance.start}"
@@ -241,7 +246,7 @@ def of_performance(performance: Performance, settings: Settings) -> Iterator[Fin
     """What late labels say, and whether they come at all."""
     if not performance.known:
         yield Finding(kind="labels-absent", alarm=True, detail="there are no labels there")
-    elif not performance.labelled + performance.impossible:
+    elif not performance.judged + performance.impossible:
         yield Finding(kind="labels-stale", alarm=bool(performance.overdue), detail=_unlabelled(performance))
     elif performance.stopped is not None:
         gap = performance.stopped
@@ -250,13 +255,20 @@ def of_performance(performance: Performance, settings: Settings) -> Iterator[Fin
             f"one by now have it; {gap.usual:.0%} are usual"
         )
         yield Finding(kind="labels-stale", alarm=True, detail=detail)
-    elif performance.labelled and performance.due and performance.newest < performance.middle:
+    elif performance.judged and performance.due and performance.newest < performance.middle:
         detail = f"no prediction since {performance.newest} has a label"
         yield Finding(kind="labels-stale", alarm=True, detail=detail)
     yield from _labels(performance)
-    if 0 < performance.labelled < settings.labelled:
-        detail = f"{performance.labelled} predictions have labels; {settings.labelled} are needed to judge"
+    if performance.labelled and performance.judged < settings.labelled:
+        old = " and are old enough" if performance.early else ""
+        detail = f"{performance.judged} predictions have labels{old}; {settings.labelled} are needed to judge"
         yield Finding(kind="performance", alarm=False, detail=detail)
+    if performance.uneven:
+        told = ", ".join(f"{name} {hours:g} h" for name, hours in list(performance.uneven.items())[:NAMED])
+        detail = f"labels of some classes come before others ({told}), and the newest are no fair sample: say"
+        yield Finding(
+            kind="performance", alarm=False, detail=f"{detail} how long they take, by `delay_hours`"
+        )
     for verdict in performance.verdicts:
         fair, waived = verdict.gate.startswith("fairness."), performance.waived.get(verdict.gate)
         until = f"; waived until {waived}" if waived and verdict.outcome != "pass" else ""
@@ -264,5 +276,6 @@ def of_performance(performance: Performance, settings: Settings) -> Iterator[Fin
             kind="fairness" if fair else "performance",
             alarm=verdict.outcome == "fail" and not waived,
             groups=(verdict.gate.partition(".")[2],) if fair else (),
+            gate=verdict.gate,
             detail=f"{verdict.gate} {verdict.outcome}: {verdict.detail}{until}",
         )

@@ -32,14 +32,14 @@ class Freshness(Struct, frozen=True, kw_only=True):
     age: float | None = None
 
 
-def period(length: float, count: int, declared: int) -> int:
-    """Windows after which what is usual repeats: as declared, else a week, else a day; 0 where neither fits.
+def period(length: float, declared: int) -> int:
+    """Windows after which what is usual repeats: as declared, else a week; 0 where neither fits.
 
     Args:
-        length: hours of a window. count: of windows that are looked at.
+        length: hours of a window.
     """
-    fitting = (span / length for span in (WEEK, DAY) if span > length and count > span / length)
-    return declared or next((int(each) for each in fitting if each == int(each)), 0)
+    week = WEEK / length
+    return declared or (int(week) if week > 1 and week == int(week) else 0)
 
 
 def age(rows: Sequence[int], length: float) -> float | None:

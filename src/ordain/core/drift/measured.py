@@ -58,7 +58,10 @@ class Performance(Part, frozen=True, kw_only=True):
 
     Attributes:
         known: labels that there are. predictions, labelled: since `start`, and those of them whose label
-            has come. newest: time of the newest labelled prediction.
+            has come. early: labelled ones that are too young for a label: what is known of these is no
+            fair sample, and nothing is measured on them. newest: time of the newest other labelled one.
+        uneven: median hours that labels take, by class, where no delay is declared and these are so far apart
+            that the newest labels are of one class above all.
         due, punctual: predictions that are old enough for a label, and those of them that have one.
         overdue: predictions that should have a label by what is usual for all versions of the model too.
         stopped: where labels no longer come as they did; None where they do, or where nothing says how
@@ -84,6 +87,8 @@ class Performance(Part, frozen=True, kw_only=True):
     known: int
     predictions: int
     labelled: int
+    early: int = 0
+    uneven: dict[str, float] = {}
     due: int = 0
     punctual: int = 0
     overdue: int = 0
@@ -104,6 +109,11 @@ class Performance(Part, frozen=True, kw_only=True):
     omitted: tuple[Omitted, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     waived: dict[str, str] = {}
+
+    @property
+    def judged(self) -> int:
+        """Labelled predictions by which performance is told."""
+        return self.labelled - self.early
 
     @property
     def coverage(self) -> float | None:

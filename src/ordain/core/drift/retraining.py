@@ -25,6 +25,7 @@ ASKED = "refs/ordain/asked"
 # How long a request that does not say what it is about stands for whatever is found of the same release.
 STORM = dt.timedelta(days=30)
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
+_LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
 Answer = Literal["calm", "open", "ready", "resume", "known", "cooling", "same", "ask"]
 
 
@@ -69,17 +70,19 @@ class Because(Struct, frozen=True, kw_only=True):
         return self.request in {"draft", "open"}
 
 
-class Retraining(Value, frozen=True, kw_only=True):
+class Retraining(Value, frozen=True, kw_only=True, omit_defaults=True):
     """`pipelines/<model>/retraining.json`: why a model was trained again; the newest time only.
 
     Attributes:
         asked: when, RFC 3339.
         digest: the evidence's key, or of the evidence itself, which follows as it came.
+        told: whether it was only told where a request was open: a mark alone says so, and asks for nothing.
     """
 
     asked: str
     digest: str
     evidence: Any
+    told: bool = False
 
     @property
     def time(self) -> dt.datetime:
@@ -87,7 +90,7 @@ class Retraining(Value, frozen=True, kw_only=True):
         try:
             return dt.datetime.strptime(self.asked, _TIME).replace(tzinfo=dt.UTC)
         except ValueError:
-            return dt.datetime.min.replace(tzinfo=dt.UTC)
+            return _LONG_AGO
 
     @property
     def breach(self) -> bool:
@@ -182,13 +185,23 @@ def essence(record: Retraining) -> Retraining:
     return replace(record, evidence={**short, "findings": kept(about)} if about else short)
 
 
+def _same(wanted: Retraining, asked: Iterable[Retraining]) -> list[Retraining]:
+    """What is about the same release in the same environment, and not dated in the future."""
+    return [each for each in asked if each.digest == wanted.digest and each.time <= wanted.time]
+
+
+def _requested(earlier: Iterable[Earlier]) -> list[Earlier]:
+    """What asked for a request, and was not merely told in one."""
+    return [each for each in earlier if not each.retraining.told]
+
+
 def covered(wanted: Retraining, asked: Iterable[Retraining]) -> bool:
     """Whether everything that is found was asked for before, as a breach where it is one.
 
     Alerts name no column, and belong to whatever was asked for. What does not say what it was about stands
     for everything, for as long as a storm lasts; what is dated in the future for nothing.
     """
-    same = [each for each in asked if each.digest == wanted.digest and each.time <= wanted.time]
+    same = [each for each in _same(wanted, asked) if not each.told]
     enough = [each for each in same if each.breach or not wanted.breach]
     if any(not each.concerns and wanted.time - each.time < STORM for each in enough):
         return True
@@ -196,9 +209,11 @@ def covered(wanted: Retraining, asked: Iterable[Retraining]) -> bool:
 
 
 def further(wanted: Retraining, earlier: Sequence[Earlier]) -> str:
-    """Names what is found beyond everything that was asked for, as a marker; empty where nothing is."""
-    same = [each.retraining for each in earlier if each.retraining.digest == wanted.digest]
-    new = news(wanted.concerns, {about for each in same for about in each.concerns})
+    """Names what is found beyond what was asked for and told since, as a marker; empty where nothing is."""
+    same = _same(wanted, [each.retraining for each in earlier])
+    since = max((each.time for each in same if not each.told), default=_LONG_AGO)
+    known = (each for each in same if not each.told or each.time >= since)
+    new = news(wanted.concerns, {about for each in known for about in each.concerns})
     if not new or covered(wanted, same):
         return ""
     return f"found-{digest('evidence/v1', kept(new)).removeprefix('sha256:')[:12]}"
@@ -206,7 +221,7 @@ def further(wanted: Retraining, earlier: Sequence[Earlier]) -> str:
 
 def unremembered(wanted: Retraining, earlier: Sequence[Earlier]) -> bool:
     """Whether this was asked for and no mark says so: whoever did was interrupted before."""
-    same = [each for each in earlier if each.retraining.digest == wanted.digest]
+    same = [each for each in _requested(earlier) if each.retraining.digest == wanted.digest]
     marked = [each.retraining for each in same if each.marked]
     if same and wanted.breach and not any(each.breach for each in marked):
         return True
@@ -224,7 +239,7 @@ def judge(
     branch whose asking was interrupted is taken up again. What is dated in the future says nothing: else it
     would hold everything up until then.
     """
-    earlier = [each for each in earlier if each.retraining.time <= wanted.time]
+    earlier = [each for each in _requested(earlier) if each.retraining.time <= wanted.time]
     if opened:
         first = opened[0]
         return ("ready" if first.draft and wanted.breach else "open"), first.url

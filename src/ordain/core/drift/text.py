@@ -138,7 +138,8 @@ def _labelled(found: Performance) -> str:
         else f"; half of them take {found.delay[0]:g} h, nine of ten {found.delay[1]:g} h at most"
     )
     since = f" since {found.start}" if found.start else ""
-    return f"labels: {found.labelled} of {found.predictions} predictions{share}{since}{delay}"
+    early = f"; {found.early} are of younger ones, and not judged" if found.early else ""
+    return f"labels: {found.labelled} of {found.predictions} predictions{share}{since}{delay}{early}"
 
 
 def _omitted(found: Sequence[Omitted]) -> Iterator[str]:

@@ -86,7 +86,7 @@ def tip(clone: Repository, branch: str) -> str | None:
 
 
 def remember(memory: Memory, author: Author, asked: Retraining) -> None:
-    """Leave the mark of a request that is to be opened, or that asks for review now; once.
+    """Leave the mark of a request that is to be opened, or asks for review now, or was told more; once.
 
     Its name is its own commit, so that nobody can take the place before.
 

@@ -35,6 +35,7 @@ from ordain.watch.joint import joint
 from ordain.watch.labelled import performance, recent, sensitive, target_counts
 from ordain.watch.spans import ByRows, ByTime
 from ordain.watch.tally import FINE, Tally, stamp
+from ordain.watch.traffic import Traffic
 
 SKEW = 300.0  # seconds that clocks may differ
 DAY = 86_400.0
@@ -72,11 +73,13 @@ class _Read(Struct, frozen=True):
 
     Attributes:
         asked: inputs of all versions, where seasons are compared; else nothing.
+        came: when the release was asked.
         performance, newest: None without labels; the latter are the labelled predictions to judge.
     """
 
     collector: Collector
     asked: Asked
+    came: Traffic
     performance: Performance | None = None
     newest: Joined | None = None
 
@@ -94,7 +97,7 @@ def monitor(subject: Watched, ask: Ask, settings: Settings) -> Evidence:
         reference=_profile(read.collector),
         reading=read.collector.reading(),
         recent=read.collector.part(_newest(read.collector, settings.windows)),
-        fresh=_freshness(ask, read.collector),
+        fresh=_freshness(ask, read),
         target=_target(read.newest, subject, settings),
         performance=_against_gates(read, subject, ask, settings),
     )
@@ -132,29 +135,35 @@ def _read(subject: Watched, ask: Ask, settings: Settings) -> _Read:
     collector = Collector(coder, who, (spans, sampled), met)
     batches = read_log(LogPlace(ask.log, "the prediction log"), collector.coder.shape, met)
     asked = Asked(coder, spans)
-    also = (asked.add,) if ask.season else ()
+    came = Traffic(
+        spans if isinstance(spans, ByTime) else ByTime(end=ask.end.timestamp(), length=DAY, count=1)
+    )
+    also = [came.add, *([asked.add] if ask.season else [])]
     if not ask.labels:
         collector.read(batches, limit, also)
-        return _Read(collector, asked)
+        return _Read(collector, asked, came)
     with Spill() as file:
         outcomes = read_outcomes(LogPlace(ask.labels, "the labels"), file, ask.names, groups)
-        span = (spans.start(), ask.end.timestamp() - ask.delay, limit)
+        end = ask.end.timestamp()
+        span = (spans.start(), end - ask.delay, end, limit)
         joiner = Joiner(outcomes, subject.signature, span, ask.length or DAY, file)
         collector.read(batches, limit, (*also, joiner.add))
         rows = max(ask.rows * settings.windows, RECENT * settings.labelled)
         newest = recent(joiner, ask.length * settings.windows, rows, groups)
-        measured = performance(joiner, newest, ask.end.timestamp(), settings.needed)
-    return _Read(collector, asked, measured, newest)
+        measured = performance(joiner, newest, end, settings.needed)
+    return _Read(collector, asked, came, measured, newest)
 
 
 def _spans(ask: Ask, who: Who, settings: Settings) -> ByTime | ByRows:
     """How to cut the log; where rows are counted, it is read for their times before."""
     count = max(ask.horizon, settings.windows)
+    # A horizon may be shorter than what labels take; half of what is looked at has them then.
+    since = ask.end.timestamp() - 2 * ask.delay if ask.labels and ask.delay else math.inf
     if not ask.rows:
-        return ByTime(end=ask.end.timestamp(), length=ask.length, count=count)
+        return ByTime(end=ask.end.timestamp(), length=ask.length, count=count, since=since)
     log = read_log(LogPlace(ask.log, "the prediction log"), Shape(), Met())
     end = ask.end.timestamp() if ask.end < ask.now else _limit(ask)
-    spans = ByRows(ask.rows, settings.windows, count, end)
+    spans = ByRows(ask.rows, settings.windows, count, (since, end))
     for times in times_of(log, who, _limit(ask)):
         spans.add(times)
     return spans
@@ -199,24 +208,19 @@ def _window(subject: Watched, collector: Collector, number: int) -> Window:
     return tally.window(span, joint(subject.profile, sampled) if sampled else None)
 
 
-def _freshness(ask: Ask, collector: Collector) -> Freshness:
-    """Whether the log is silent, or all but that; of rows, a day is silence, and windows are always full."""
-    spans, tallies = collector.spans, collector.tallies
-    newest = spans.last() if isinstance(spans, ByRows) else collector.newest
+def _freshness(ask: Ask, read: _Read) -> Freshness:
+    """Whether the log is silent, or all but that; where windows are of rows, and so always full, by days."""
+    came, rows, hours = read.came, read.came.rows, read.came.length / HOUR
+    newest = came.newest if math.isfinite(came.newest) else read.collector.newest
     silent = (ask.end.timestamp() - newest) / HOUR
-    fresh = Freshness(
-        silent=silent if math.isfinite(silent) else None, patience=DAY / HOUR, newest=stamp(newest)
-    )
-    if not isinstance(spans, ByTime):
-        return fresh
-    rows = [tallies[each].rows if each in tallies else 0 for each in range(spans.count)]
-    hours = ask.length / HOUR
-    season = period(hours, spans.count, ask.season)
+    season = period(hours, ask.season)
     found = ebb(rows, season)
-    return msgspec.structs.replace(
-        fresh,
+    since = stamp(ask.end.timestamp() - found.since * came.length) if found else ""
+    return Freshness(
+        silent=silent if math.isfinite(silent) else None,
+        newest=stamp(newest),
         patience=patience(rows, season) * hours,
-        ebb=found and (stamp(spans.bounds(spans.count - found.since)[0]), found),
+        ebb=(since, found) if found else None,
         lasted=found.since * hours if found else 0.0,
         age=age(rows, hours),
     )

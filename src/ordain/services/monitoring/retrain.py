@@ -131,6 +131,7 @@ def _asked(bench: Bench, wish: Wish, because: tuple[Because, Any], instance: Ins
         bench.requests.ready(opened[0].number, proposal.breached(found))
     if answer == "open" and (marker := retraining.further(wanted, earlier)):
         bench.requests.comment(opened[0].number, marker, proposal.further(found))
+        remember(memory, bench.author, replace(wanted, told=True))
     if answer == "ready" or (answer in {"open", "known"} and retraining.unremembered(wanted, earlier)):
         remember(memory, bench.author, wanted)
     return Asked(answer=answer, request=what if opened else "", told=_told(answer, what, found))
