@@ -138,6 +138,15 @@ def test_what_is_written_is_read(place: Place) -> None:
     assert place.beside("").names() == ["a.csv"]
 
 
+def test_a_file_url_may_name_this_host_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    place_of(f"file://localhost{tmp_path}/a.txt", tmp_path).write(b"x")
+    assert [each.name for each in tmp_path.iterdir()] == ["a.txt"]
+    for text in ("file://elsewhere/a.txt", "file://a.txt", "file://localhosta/b.txt", "file://"):
+        with pytest.raises(UserError, match="another host"):
+            place_of(text, tmp_path)
+
+
 def test_a_body_that_raises_leaves_nothing(tmp_path: Path) -> None:
     place = place_of("a.csv", tmp_path)
     place.write(b"before")

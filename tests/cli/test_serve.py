@@ -89,6 +89,15 @@ def test_an_empty_host_is_not_every_address(host: str) -> None:
     assert (done.returncode, "--host" in done.stderr) == (64, True)
 
 
+@pytest.mark.parametrize("option", ["--log", "--name"])
+def test_what_is_said_says_something(option: str) -> None:
+    """`--log "$UNSET"` must not serve without the log that somebody asked for."""
+    done = run("x", option, "")
+    assert done.returncode == 64
+    assert option in done.stderr
+    assert "it is empty" in done.stderr
+
+
 def test_usage_errors_end_with_64() -> None:
     assert run().returncode == 64
     assert run("x", "--port", "99999").returncode == 64

@@ -310,6 +310,34 @@ def test_binary_rows_are_counted_before_they_are_objects(folder: Path, datatype:
         assert peak(running.process.pid) < 200
 
 
+def test_columns_that_the_model_does_not_have_never_become_objects(folder: Path) -> None:
+    """800 of them in 18 KB of gzip are eight million numbers; six such requests would end the pod."""
+    size = {"binary_data_size": 20_000}
+    tensors = [
+        {"name": f"t{at}", "datatype": "INT16", "shape": [10_000], "parameters": size} for at in range(800)
+    ]
+    head = json.dumps({"inputs": tensors}).encode()
+    body = gzip.compress(head + b"\x01\x35" * 8_000_000, 1)
+    headers = {"inference-header-content-length": str(len(head)), "content-encoding": "gzip"}
+    with serving(str(folder)) as running:
+        response = running.client.post("/v2/models/toy/infer", content=body, headers=headers)
+        assert (response.status_code, "unknown column" in response.text) == (400, True)
+        assert peak(running.process.pid) < 200
+
+
+def test_texts_beyond_the_shape_never_become_objects(folder: Path) -> None:
+    raw = b"\2\0\0\0ab" * 2_700_000
+    size = {"binary_data_size": len(raw)}
+    head = json.dumps(
+        {"inputs": [{"name": "town", "datatype": "BYTES", "shape": [1], "parameters": size}]}
+    ).encode()
+    headers = {"inference-header-content-length": str(len(head))}
+    with serving(str(folder)) as running:
+        response = running.client.post("/v2/models/toy/infer", content=head + raw, headers=headers)
+        assert (response.status_code, "more elements than" in response.text) == (400, True)
+        assert peak(running.process.pid) < 200
+
+
 def peak(pid: int) -> float:
     """MB of memory that a process has had at most."""
     (line,) = [

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -346,7 +347,22 @@ def test_places_that_cannot_be_written_are_refused_at_the_start(tmp_path: Path) 
         open_sink(str(tmp_path / "file"), Rotation())
     with pytest.raises(UserError, match="cannot write the prediction log there"):
         open_sink("nosuch://place", Rotation())
-    assert isinstance(open_sink(f"file://{tmp_path}/log", Rotation()), FolderSink)
+    with pytest.raises(UserError, match="another host"):
+        open_sink("file://elsewhere/log", Rotation())
+    for place in (f"file://{tmp_path}/log", f"file://localhost{tmp_path}/log2"):
+        sink = open_sink(place, Rotation())
+        sink.write(b"{}\n", 1)
+        sink.close()
+    assert (len(lines(tmp_path / "log")), len(lines(tmp_path / "log2"))) == (1, 1)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_not_ended(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / f"predictions-{socket.gethostname()}-1-1-1.jsonl.open")
+    opened = threading.Thread(target=FolderSink, args=(tmp_path, Rotation()), daemon=True)
+    opened.start()
+    opened.join(10)
+    assert not opened.is_alive()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -6,13 +6,19 @@ import gzip
 import json
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
+from ordain.core.artifacts.signature import Graph, Signature, Width, encode
+from ordain.runtime.messages import VALUE, Limits
 from tests.runtime.test_lifecycle import resident
-from tests.runtime.toy import ROW, Running, limited, tensors
+from tests.runtime.test_limits import peak
+from tests.runtime.toy import ROW, Running, feature, limited, serving, tensors, write
 
 CLIENTS, EACH = 16, 12
 PLAIN = json.dumps(
@@ -55,3 +61,49 @@ def test_overload_is_refused_and_more_of_it_takes_no_more_memory(folder: Path, f
             assert each.json()["error"]
     assert f'ordain_http_requests_total{{code="503"}} {counts[503]}.0' in text
     assert again < 1.1 * first
+
+
+WIDE = 600  # columns
+POD = 512 * 2**20 / 1e6  # MB
+
+
+def wide(folder: Path) -> Path:
+    """A model of 600 numbers."""
+    weights = numpy_helper.from_array(np.ones((WIDE, 1), dtype=np.float32), "weights")
+    floats = helper.make_tensor_value_info("floats", TensorProto.FLOAT, [None, WIDE])
+    prediction = helper.make_tensor_value_info("prediction", TensorProto.FLOAT, [None, 1])
+    node = helper.make_node("MatMul", ["floats", "weights"], ["prediction"])
+    graph = helper.make_graph([node], "wide", [floats], [prediction], [weights])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    signature = Signature(
+        version=1, model="wide", task="regression", missing_string="", classes=None, positive=None,
+        features=tuple(feature(f"x{at}", "number", "floats", at) for at in range(WIDE)),
+        graph=Graph(inputs={"floats": Width(width=WIDE)}, output="prediction"), threshold=0.5,
+    )  # fmt: skip
+    files = {"model.onnx": model.SerializeToString(), "signature.json": encode(signature)}
+    return write(folder, {**files, "profile.json": b"{}\n"})
+
+
+def test_rows_of_many_columns_stay_within_the_pods_memory(tmp_path: Path) -> None:
+    """A value takes a byte in a request and 75 on its way, so rows alone say nothing about memory."""
+    most = Limits().of_model(WIDE).rows
+    assert most == 128 * 2**20 // (VALUE * WIDE)
+
+    def post(running: Running, rows: int) -> httpx.Response:
+        size = {"binary_data_size": rows}
+        inputs = [
+            {"name": f"x{at}", "datatype": "INT8", "shape": [rows], "parameters": size} for at in range(WIDE)
+        ]
+        head = json.dumps({"inputs": inputs}).encode()
+        headers = {"inference-header-content-length": str(len(head))}
+        with httpx.Client(base_url=running.client.base_url, timeout=60) as client:
+            return client.post("/v2/models/wide/infer", content=head + bytes(rows * WIDE), headers=headers)
+
+    with serving(str(wide(tmp_path / "wide")), "--log", str(tmp_path / "log")) as running:
+        assert running.client.get("/openapi.json").text.count(f'"maxItems":{most}') == 1
+        assert post(running, 10_000).status_code == 413
+        with ThreadPoolExecutor(6) as clients:
+            answers = list(clients.map(lambda _: post(running, most), range(6)))
+        assert Counter(each.status_code for each in answers).keys() <= {200, 503}
+        assert 200 in {each.status_code for each in answers}
+        assert peak(running.process.pid) < POD

@@ -47,6 +47,7 @@ _VERSION_KEYS = (
     "blob_id",
     "last_commit",
 )
+_FILE = "file://"
 _CHAINED = "::"
 
 
@@ -204,7 +205,7 @@ def place_of(text: str, root: Path) -> Place:
         text: an fsspec URL, or a path below `root` (or an absolute one).
 
     Raises:
-        UserError: a chained URL, or one whose protocol is not known or has no driver here.
+        UserError: a chained URL, a file of another host, or a protocol that is not known or has no driver.
     """
     shown = shown_url(text)
     if _CHAINED in text or "\0" in text:
@@ -217,13 +218,28 @@ def place_of(text: str, root: Path) -> Place:
     import fsspec
 
     try:
-        files, path = fsspec.core.url_to_fs(text)
+        files, path = fsspec.core.url_to_fs(without_host(text))
     except OSError as error:  # some drivers connect at once
         raise RetryLater(f"{shown} did not answer: {error.strerror or type(error).__name__}") from error
     except (ValueError, ImportError, TypeError) as error:
         fix = "use a path, or install the fsspec driver of this protocol"
         raise UserError("nothing here reads such a URL", where=shown, fix=fix) from error
     return Place(files, str(path), shown)
+
+
+def without_host(text: str) -> str:
+    """A file's URL without `localhost`, which is no other host (RFC 8089); any other text as it is.
+
+    Raises:
+        UserError: another host's file; a driver would look for a folder of that name.
+    """
+    if not text.startswith(_FILE):
+        return text
+    path = text.removeprefix(_FILE).removeprefix("localhost")
+    if not path.startswith("/"):
+        what = "it is another host's file: between `file://` and the next `/` stands a host"
+        raise UserError(what, where=shown_url(text), fix="give the path, or file:///PATH")
+    return _FILE + path
 
 
 def _absent(shown: str, cause: BaseException | None) -> UserError | RetryLater:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from ordain.cli.console import Console, FiniteRange, common_options
 from ordain.cli.digests import check_told
@@ -28,9 +29,23 @@ def _said(_context: click.Context, _parameter: click.Parameter, value: str) -> s
     return value
 
 
+def _unless_unset(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """What is said, unless that is nothing: an unset variable must not end the log, or name a model."""
+    said = context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
+    if said and not all(each.strip() for each in ((value,) if isinstance(value, str) else value)):
+        raise click.BadParameter("it is empty; leave it out for its default")
+    return value
+
+
 @click.command()
 @click.argument("artifacts", nargs=-1, required=True)
-@click.option("--name", "names", multiple=True, help="The model's name; once per artifact, in order.")
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    callback=_unless_unset,
+    help="The model's name; once per artifact, in order.",
+)
 @click.option(
     "--digest",
     "digests",
@@ -54,6 +69,7 @@ def _said(_context: click.Context, _parameter: click.Parameter, value: str) -> s
     default="",
     envvar="ORDAIN_PREDICTION_LOG",
     show_envvar=True,
+    callback=_unless_unset,
     help="Folder or URL of the prediction log; none without.",
 )
 @click.option(

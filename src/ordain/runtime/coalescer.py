@@ -22,6 +22,7 @@ Answers = list[list[float]]
 SMALL = 64  # rows; a larger job runs alone, in a thread, so that it delays nobody
 BATCH = 256  # rows of small jobs in one run
 WAITING = 100_000  # rows of large jobs in the pool and waiting for it
+WAITING_VALUES = 3_000_000  # the same, of rows with more than thirty columns
 
 
 class Coalescer:
@@ -31,6 +32,7 @@ class Coalescer:
         model: what scores them.
         large: what scores a large job, in a thread. pool: of one thread.
         observe: told the number of rows of each run.
+        waiting: rows of large jobs that may be in the pool and wait for it; a first one is always taken.
     """
 
     def __init__(
@@ -39,11 +41,13 @@ class Coalescer:
         large: Callable[[Rows], Answers],
         pool: ThreadPoolExecutor,
         observe: Callable[[float], None],
+        waiting: int = WAITING,
     ) -> None:
         self._model = model
         self._run_large = large
         self._pool = pool
         self._observe = observe
+        self._most_waiting = waiting
         self._jobs: list[Rows] = []
         self._waiting: list[asyncio.Future[Answers]] = []
         self._rows = 0
@@ -86,7 +90,7 @@ class Coalescer:
 
     def _alone(self, job: Rows) -> asyncio.Future[Answers]:
         """A large job in the pool, unless too many rows wait there already."""
-        if self._large and self._large + job.rows > WAITING:
+        if self._large and self._large + job.rows > self._most_waiting:
             raise busy("too many large requests are waiting")
         self._large += job.rows
         self._observe(job.rows)

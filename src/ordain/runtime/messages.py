@@ -23,6 +23,7 @@ ENDED = "ordain.ended"  # key of a scope: the status with which the connection w
 GZIP_FROM = 1400  # bytes; a smaller answer fits one packet anyway
 AT_ONCE = 64 * 2**10  # bytes that are compressed or decompressed on the event loop, which takes under 1 ms
 STEP = 2**20  # bytes of a larger body that are decompressed at a time, in a thread
+VALUE = 75  # bytes that one value of a row takes at most on its way from a body to an answer, measured
 HEAVIEST = 240  # bytes of objects that one byte of JSON can make
 WINDOWS = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
 
@@ -35,7 +36,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         bodies: bytes of all bodies, received in part or whole, whose requests are not answered yet.
         unread: bytes of all answers that clients have not read yet.
         objects: bytes of memory that the JSON of one request may take once it is read; estimated before.
-        rows: of one request.
+        rows: of one request, unless they are very wide: see `of_model`.
         body_seconds: for one body to arrive, and for an answer to be read.
         head_seconds: for one request's headers to arrive.
         idle_seconds: that a connection may be kept between requests.
@@ -53,6 +54,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     idle_seconds: float = 75.0
     in_flight: int = 512
     connections: int = 2048
+
+    def of_model(self, columns: int) -> Limits:
+        """Those of a model of so many columns: its values may not take more than `objects` either."""
+        return msgspec.structs.replace(self, rows=max(1, min(self.rows, self.objects // (VALUE * columns))))
 
 
 class Request(msgspec.Struct, frozen=True):

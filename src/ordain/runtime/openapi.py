@@ -96,7 +96,8 @@ def _model_schemas(model: Model, limits: Limits, name: str) -> Json:
     """What a model's own paths take and give, under names that begin as `name` says."""
     signature = model.signature
     row = {"$ref": f"#/components/schemas/{name}.Row"}
-    rows = {"type": "array", "items": row, "minItems": 1, "maxItems": limits.rows}
+    most = limits.of_model(len(signature.features)).rows
+    rows = {"type": "array", "items": row, "minItems": 1, "maxItems": most}
     example = {each.name: _example(each) for each in signature.features}
     tensors = [
         {

@@ -34,7 +34,7 @@ from ordain.runtime.sinks import Sink
 from ordain.runtime.stats import LogStats
 
 CAPACITY = 50_000  # rows that may wait
-CAPACITY_BYTES = 32 * 2**20  # of the requests that these rows came in; text in them may be of any length
+CAPACITY_BYTES = 32 * 2**20  # of these rows; text in them may be of any length
 SLICE = 32  # rows encoded at a time, more when many wait: the slower of two evils is a full queue
 BACKLOG = 64  # of what waits, one part in this many is encoded at a time
 BATCH = 64 * 2**10  # bytes handed to the thread at a time, unless nothing waits
@@ -50,7 +50,7 @@ class Entry(msgspec.Struct, frozen=True):
     """One answered request.
 
     Attributes:
-        size: bytes of the request, which tell what its rows take while they wait.
+        size: bytes of the request, or of its values as objects if that is more: what it takes while it waits.
     """
 
     scored: Scored

@@ -92,24 +92,29 @@ def read_request(body: bytes, header_length: int | None, signature: Signature, m
     if not request.inputs:
         raise Refusal(400, "`inputs` is empty")
     packed = _check_shapes(request, signature, most_rows)
+    known = {*PACKED, *(each.name for each in signature.features)}
     values: dict[str, Sequence[Any]] = {}
     place = len(header)
     for tensor in request.inputs:
         if tensor.datatype not in DATATYPES:
             raise Refusal(400, f"input {tensor.name[:60]!a}: unknown datatype; known: {', '.join(DATATYPES)}")
         size = _binary_size(tensor, header_length is not None)
-        if size is None:
-            values[tensor.name] = from_json(tensor.name, tensor.datatype, tensor.shape, tensor.data)
-            continue
-        if size > len(body) - place:
+        if size is not None and size > len(body) - place:
             raise Refusal(400, f"input {tensor.name[:60]!a}: its binary data are truncated")
-        raw = body[place : place + size]
-        values[tensor.name] = from_bytes(tensor.name, tensor.datatype, tensor.shape, raw)
-        place += size
+        # Nobody reads a column that the model does not have, and of these a request may hold any number.
+        values[tensor.name] = _elements(tensor, body, place, size) if tensor.name in known else ()
+        place += size or 0
     if place != len(body):
         raise Refusal(400, f"{len(body) - place} bytes follow the last tensor")
     rows = request.inputs[0].shape[0]
     return Columns(_unpacked(values, signature) if packed else values, rows, request)
+
+
+def _elements(tensor: InputTensor, body: bytes, place: int, size: int | None) -> list[Any]:
+    """A tensor's values: from the JSON, or `size` bytes of the body from `place` on."""
+    if size is None:
+        return from_json(tensor.name, tensor.datatype, tensor.shape, tensor.data)
+    return from_bytes(tensor.name, tensor.datatype, tensor.shape, body[place : place + size])
 
 
 def not_json(error: Exception) -> str:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ordain.runtime.admission import Admission, InvalidInput, Policy
 from ordain.runtime.batch.leafmasks import LeafMasks
-from ordain.runtime.coalescer import Answers, Coalescer
+from ordain.runtime.coalescer import WAITING, WAITING_VALUES, Answers, Coalescer
 from ordain.runtime.decoders import Question
 from ordain.runtime.endpoints import Endpoint, InferEndpoint, PredictEndpoint, Scored
 from ordain.runtime.large import Large
@@ -23,6 +23,7 @@ from ordain.runtime.refusal import Refusal
 from ordain.runtime.stats import ModelStats
 from ordain.runtime.traces import Handler, Traces
 
+OBJECT = 32  # bytes of a number in a list
 LARGE = 256 * 2**10  # bytes; a larger body is decoded in a thread, so that probes are answered meanwhile
 
 
@@ -55,11 +56,14 @@ class Served:
         self.policy = policy
         self.stats = ModelStats()
         self._services = services
-        arguments = model, Admission(model.signature, policy), services.limits
+        columns = len(model.signature.features)
+        arguments = model, Admission(model.signature, policy), services.limits.of_model(columns)
         self.infer = self._handler(InferEndpoint(*arguments))
         self.predict = self._handler(PredictEndpoint(*arguments))
         self._known = frozenset(each.name for each in model.signature.features)
-        self._coalescer = Coalescer(model, Large(model, masks).run, services.pool, self.stats.batches.observe)
+        large, waiting = Large(model, masks).run, min(WAITING, WAITING_VALUES // columns)
+        self._coalescer = Coalescer(model, large, services.pool, self.stats.batches.observe, waiting)
+        self._row_bytes = OBJECT * columns
         self._describe = Describe(model, services.salt)
         self._prefix = f"{model.identity.stamp}-{os.urandom(6).hex()}"
         self._numbers = count(1)
@@ -89,7 +93,8 @@ class Served:
             raise
         scored = self._scored(question, answers)
         if self._services.log is not None:
-            latency, size = time.perf_counter() - started, len(request.body)
+            latency = time.perf_counter() - started
+            size = max(len(request.body), self._row_bytes * question.packed.rows)
             entry = Entry(scored, time.time(), latency, question.packed, self._describe, size)
             self._services.log.add(entry)
         response = endpoint.write(question, scored)

@@ -17,7 +17,7 @@ from typing import IO, Any, Protocol
 
 import msgspec
 
-from ordain.adapters.places import shown_url
+from ordain.adapters.places import shown_url, without_host
 from ordain.core.data.addresses import usable
 from ordain.errors import UserError
 
@@ -73,11 +73,11 @@ def open_sink(target: str, rotation: Rotation, writer: str = "") -> Sink:
             process's number.
 
     Raises:
-        UserError: when the folder cannot be made, or nothing reads such URLs.
+        UserError: when the folder cannot be made, is another host's, or nothing reads such URLs.
     """
     if "://" in target and not target.startswith("file://"):
         return UrlSink(target, rotation, writer)
-    return FolderSink(Path(target.removeprefix("file://")), rotation, writer)
+    return FolderSink(Path(without_host(target).removeprefix("file://")), rotation, writer)
 
 
 @contextlib.contextmanager
@@ -114,7 +114,8 @@ class FolderSink:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for left in folder.glob(f"{_HOST}-*{OPEN}"):
-                _end_if_left(left)
+                if left.is_file():  # to open a pipe is to wait for somebody who writes to it
+                    _end_if_left(left)
         except OSError as error:
             raise UserError(
                 f"cannot write the prediction log: {error.strerror}",

@@ -99,6 +99,8 @@ def _texts(name: str, raw: bytes, count: int) -> list[Any]:
             values.append(raw[start:place].decode("utf-8"))
         except UnicodeDecodeError:
             raise _bad(name, f"element {len(values)} is not UTF-8") from None
+        if len(values) > count:  # millions more fit into one request
+            raise _bad(name, f"the binary data has more elements than `shape`, which has {count}")
     if len(values) != count:
         raise _bad(name, f"the binary data has {len(values)} elements where `shape` has {count}")
     return values

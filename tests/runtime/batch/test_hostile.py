@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
 import resource
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -211,10 +213,15 @@ def test_bytes_that_are_no_text_keep_their_place(folder: Path, tmp_path: Path, t
     assert found == ["c0", None, "c2", "c3", None, "c4", "c5"]
 
 
-def test_a_kept_text_of_parquet_that_is_none_keeps_its_place(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "binary"), [(pa.string(), pa.binary()), (pa.string_view(), pa.binary_view())]
+)
+def test_a_kept_text_of_parquet_that_is_none_keeps_its_place(
+    folder: Path, tmp_path: Path, kind: pa.DataType, binary: pa.DataType
+) -> None:
     table = pa.Table.from_pylist(rows(3))
-    raw = pa.array([b"c0", b"\xff", b"c2"], pa.binary())
-    text = pa.Array.from_buffers(pa.string(), 3, raw.buffers())
+    raw = pa.array([b"c0", b"\xff", b"c2"], binary)
+    text = pa.Array.from_buffers(kind, 3, raw.buffers())
     parquet.write_table(table.set_column(table.column_names.index("id"), "id", text), tmp_path / "in.parquet")
     for target in ("out.csv", "out.jsonl", "out.parquet"):
         assert run(folder, tmp_path / "in.parquet", tmp_path / target, keep=("id",)).rejected == 1
@@ -227,6 +234,7 @@ def test_a_kept_text_of_parquet_that_is_none_keeps_its_place(folder: Path, tmp_p
         ([{"a": 1}, None], pa.struct([("a", pa.int8())])),
         ([[1], []], pa.list_(pa.int8())),
         ([[("a", 1)], None], pa.map_(pa.string(), pa.int8())),
+        ([["a"], None], pa.list_view(pa.string_view())),
     ],
 )
 def test_a_kept_column_that_csv_has_no_cell_for(
@@ -240,9 +248,38 @@ def test_a_kept_column_that_csv_has_no_cell_for(
     run(folder, tmp_path / "in.parquet", tmp_path / "out.jsonl", keep=("more",))
 
 
+ID = uuid.UUID("77dc97e7-fad3-4582-9c67-ae9b10c00b72")
+
+
+@pytest.mark.parametrize(
+    ("values", "cells"),
+    [
+        (pa.array([ID.bytes, None], pa.uuid()), [str(ID), None]),
+        (pa.array(["a", None], pa.string_view()), ["a", None]),
+        (pa.array([b"a", None], pa.binary_view()), ["a", None]),
+        (pa.array(['{"a":1}', None], pa.json_()), ['{"a":1}', None]),
+        (pa.array([1, None], pa.int8()).cast(pa.bool8()), ["1", None]),
+        (pa.array(["a", None]).dictionary_encode(), ["a", None]),
+    ],
+)
+def test_a_kept_column_of_a_type_that_csv_has_no_name_for(
+    folder: Path, tmp_path: Path, values: pa.Array, cells: list[str | None]
+) -> None:
+    """Ids as databases write them, and text as newer engines do."""
+    table = pa.Table.from_pylist(rows(2)).append_column("more", values)
+    parquet.write_table(table, tmp_path / "in.parquet")
+    run(folder, tmp_path / "in.parquet", tmp_path / "out.csv", keep=("more",))
+    with (tmp_path / "out.csv").open(newline="") as stream:
+        assert [row["more"] or None for row in csv.DictReader(stream)] == cells
+
+
 @pytest.mark.parametrize(
     ("target", "value"),
-    [("out.csv", pa.array([b"\xff"])), ("out.jsonl", pa.array([2**30], pa.int32()).cast(pa.date32()))],
+    [
+        ("out.csv", pa.array([b"\xff"])),
+        ("out.csv", pa.array([b"\xff"], pa.binary_view())),
+        ("out.jsonl", pa.array([2**30], pa.int32()).cast(pa.date32())),
+    ],
 )
 def test_a_kept_value_that_a_format_has_no_form_for(
     folder: Path, tmp_path: Path, target: str, value: pa.Array

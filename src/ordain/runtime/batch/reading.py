@@ -102,7 +102,10 @@ def _copied(field: Any, cells: Any, damaged: dict[int, str]) -> Any:
     try:
         cells.validate(full=True)
     except pa.ArrowInvalid:
-        if not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
+        types = pa.types
+        if not any(
+            is_kind(field.type) for is_kind in (types.is_string, types.is_large_string, types.is_string_view)
+        ):
             raise
         return decoded(field.name, cells.cast(pa.binary()), damaged).cast(field.type)
     return cells

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
@@ -67,14 +68,15 @@ class CsvWriter:
     def __init__(self, stream: IO[bytes], schema: pa.Schema) -> None:
         from pyarrow import csv
 
-        self._schema = pa.schema([(each.name, _plain(each.type)) for each in schema])
+        self._schema = pa.schema([(each.name, _cell_type(each.type)) for each in schema])
         options = csv.WriteOptions(include_header=False, quoting_style="needed")
         self._writer = csv.CSVWriter(stream, self._schema, write_options=options)
 
     def write(self, batch: Any) -> None:
         """Add rows."""
         with _told("CSV"):
-            self._writer.write_batch(batch.cast(self._schema))
+            columns = list(map(_cells, batch.columns, self._schema.types))
+            self._writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=self._schema))
 
     def close(self) -> None:
         """Nothing is left to write."""
@@ -111,7 +113,7 @@ def check_kept(kept: pa.Schema, kind: str) -> None:
     """
     for each in kept if kind == "csv" else ():
         try:
-            pa.nulls(0, _plain(each.type)).cast(pa.string())
+            CsvWriter(io.BytesIO(), pa.schema([each])).close()
         except pa.ArrowException as error:
             raise UserError(
                 f"the column `{each.name}` ({each.type}) cannot be written to CSV", fix=_OTHERWISE
@@ -131,8 +133,23 @@ def _told(format_name: str) -> Iterator[None]:
         raise UserError(what, fix=_OTHERWISE) from error
 
 
-def _plain(kind: Any) -> Any:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
+def _cell_type(kind: Any) -> Any:
+    """What CSV writes of a type: its values, without codes, views and names of its own."""
+    if pa.types.is_dictionary(kind):
+        return _cell_type(kind.value_type)
+    if isinstance(kind, pa.BaseExtensionType):
+        return pa.string() if isinstance(kind, pa.UuidType) else _cell_type(kind.storage_type)
+    if pa.types.is_string_view(kind):
+        return pa.string()
+    return pa.binary() if pa.types.is_binary_view(kind) else kind
+
+
+def _cells(column: Any, kind: Any) -> Any:
+    """A column as CSV writes it; ids of 16 bytes are written as everybody writes them."""
+    if isinstance(column.type, pa.UuidType):
+        return pa.array([None if each is None else str(each) for each in column.to_pylist()], kind)
+    stored = column.storage if isinstance(column, pa.ExtensionArray) else column
+    return stored.cast(kind)
 
 
 def header(schema: pa.Schema) -> bytes:
