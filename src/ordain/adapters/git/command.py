@@ -40,6 +40,8 @@ _FIXED = {
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_TERMINAL_PROMPT": "0",
 }
+# Whoever has this asked means the token that it holds; a runner's own helper would answer before it.
+_ASKPASS = "ordain-askpass"
 _REMOTE = {"fetch", "push", "ls-remote"}
 # Verbs by which Git only looks at objects, refs and settings, or writes objects and refs: they run nothing
 # that the repository's own settings name, so these need not be asked first.
@@ -164,7 +166,10 @@ class Command:
         if verb in _PLAIN:
             return fixed
         listed = self.run("config", "--list", "-z", "--show-scope").output
-        return {**fixed, **gitsettings.as_environment(gitsettings.overrides(gitsettings.parse(listed)))}
+        settings = gitsettings.overrides(gitsettings.parse(listed))
+        if Path(os.environ.get("GIT_ASKPASS", "")).name == _ASKPASS:
+            settings.append(("credential.helper", ""))
+        return {**fixed, **gitsettings.as_environment(settings)}
 
     def line(self, *words: str, fine: Iterable[int] = (0,)) -> str:
         """The one line that a command prints."""
