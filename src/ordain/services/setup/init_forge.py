@@ -174,7 +174,10 @@ def duties(found: Settled, folder: Path) -> tuple[str, ...]:
         "variable ORDAIN_PACKAGE, of the repository and of that environment: a wheel, ADDRESS#sha256=DIGEST",
         "tokens and permissions: docs/automation.md of Ordain",
     ]
-    told.append(f"policy.yaml: reviews on {found.forge} count for people whose `logins` it gives")
+    told.append(
+        f"policy.yaml: reviews and pushes on {found.forge} count by the `logins` that it gives, "
+        "the bot's too: its account is the one that the jobs' token is of"
+    )
     if found.forge == "gitlab":
         told.append(
             "turn off the project's setting `ci_allow_fork_pipelines_to_run_in_parent_project`: "
