@@ -9,8 +9,10 @@ import pytest
 import yaml
 from msgspec import structs
 
+from ordain.cli.wiring import setting
 from ordain.errors import UserError
 from ordain.services.checking.check import check
+from ordain.services.reading.plan import plan
 from ordain.services.setup.init import Request, initialise
 from ordain.services.setup.init_forge import Around
 
@@ -132,3 +134,22 @@ def test_a_branch_that_a_policy_says_otherwise_is_refused(tmp_path: Path) -> Non
     with pytest.raises(UserError, match=r"--branch: .*shop/policy\.yaml says main"):
         initialise(other, named("trunk", policy=shop / "policy.yaml"))
     assert not other.exists()
+
+
+def test_where_the_base_branch_has_no_policy_yet_it_is_said_how_it_gets_one(tmp_path: Path) -> None:
+    """Whoever brings Ordain into a protected repository does so by a request."""
+    origin = repository(tmp_path / "origin.git", ("init", "-q", "--bare", "-b", "main"))
+    shop = repository(
+        tmp_path / "shop", ("init", "-qb", "main"), ("commit", "-q", "--allow-empty", "-m", "x"),
+        ("remote", "add", "origin", str(origin)), ("push", "-q", "origin", "main"),
+        ("checkout", "-qb", "add-ordain"),
+    )  # fmt: skip
+    initialise(shop, Request())
+    for words in (("add", "-A"), ("commit", "-qm", "Add Ordain")):
+        subprocess.run(["git", *words], cwd=shop, check=True)
+    with pytest.raises(UserError, match="`main` has no policy.yaml yet") as refused:
+        plan(setting(shop), None, None)
+    assert "merge what `ordain init` wrote into main first" in refused.value.fix
+    for words in (("push", "-q", "origin", "HEAD:main"), ("fetch", "-q", "origin")):
+        subprocess.run(["git", *words], cwd=shop, check=True)
+    assert plan(setting(shop), None, None).changes == ()
