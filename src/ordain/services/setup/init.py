@@ -109,6 +109,7 @@ def initialise(folder: Path, asked: Request) -> Outcome:
         repository.run("symbolic-ref", "HEAD", f"refs/heads/{around.branch}")
     owned = owned_files(repository, folder, asked, around)
     outcome, paths = write(folder, (owned, generated), amended, flags)
+    paths = init_again.of_git(folder, paths)
     notes = genesis(repository, paths)
     if fresh and not notes:
         notes = ("commit what was written: the first commit with a policy is the genesis",)
