@@ -22,9 +22,13 @@ HOSTED = Request(around=Around(forge="github", origin="git@github.com:acme/shop.
 
 def repository(folder: Path, *steps: tuple[str, ...]) -> Path:
     folder.mkdir()
+    git(folder, *steps)
+    return folder
+
+
+def git(folder: Path, *steps: tuple[str, ...]) -> None:
     for words in steps:
         subprocess.run(["git", *words], cwd=folder, check=True)
-    return folder
 
 
 @pytest.mark.parametrize(
@@ -145,11 +149,9 @@ def test_where_the_base_branch_has_no_policy_yet_it_is_said_how_it_gets_one(tmp_
         ("checkout", "-qb", "add-ordain"),
     )  # fmt: skip
     initialise(shop, Request())
-    for words in (("add", "-A"), ("commit", "-qm", "Add Ordain")):
-        subprocess.run(["git", *words], cwd=shop, check=True)
-    with pytest.raises(UserError, match="`main` has no policy.yaml yet") as refused:
+    git(shop, ("add", "-A"), ("commit", "-qm", "Add Ordain"))
+    with pytest.raises(UserError, match=r"`main` has no policy\.yaml yet") as refused:
         plan(setting(shop), None, None)
     assert "merge what `ordain init` wrote into main first" in refused.value.fix
-    for words in (("push", "-q", "origin", "HEAD:main"), ("fetch", "-q", "origin")):
-        subprocess.run(["git", *words], cwd=shop, check=True)
+    git(shop, ("push", "-q", "origin", "HEAD:main"), ("fetch", "-q", "origin"))
     assert plan(setting(shop), None, None).changes == ()
