@@ -168,3 +168,18 @@ def test_no_helper_of_the_machine_answers_in_the_place_of_ordain_askpass(
     Repository(tmp_path).run("init", "-q")
     said = Repository(tmp_path).run("credential", "fill", stdin=b"protocol=https\nhost=github.com\n\n")
     assert (b"password=secret" if mine else b"password=readonly") in said.output
+
+
+@pytest.mark.parametrize("signs", [True, False])
+def test_a_bot_without_a_name_is_told_which_variables_give_it_one(
+    working: World, signs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A forge hands a variable that nobody set on as an empty one."""
+    working.write(working.enter("bot"), "pipelines/churn/new.json", "{}")
+    for who in ("AUTHOR", "COMMITTER"):
+        for what in ("NAME", "EMAIL"):
+            monkeypatch.setenv(f"GIT_{who}_{what}", "")
+    key = signer(working.keys / "bot", commits.NAMESPACE) if signs else None
+    with pytest.raises(UserError, match="no name or address") as refused:
+        commit(Repository(working.root / "bot"), Author(key, working.now), "Train", None)
+    assert "ORDAIN_BOT_NAME and ORDAIN_BOT_EMAIL" in refused.value.fix

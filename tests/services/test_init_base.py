@@ -155,3 +155,21 @@ def test_where_the_base_branch_has_no_policy_yet_it_is_said_how_it_gets_one(tmp_
     assert "merge what `ordain init` wrote into main first" in refused.value.fix
     git(shop, ("push", "-q", "origin", "HEAD:main"), ("fetch", "-q", "origin"))
     assert plan(setting(shop), None, None).changes == ()
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("My Models", "local/My-Models"), ("übung_2", "local/ubung-2"), ("shop.v2", "local/shop.v2"),
+        ("_x", "local/_x"), ("-x", "local/x"), ("模型", "local/models"),
+    ],
+)  # fmt: skip
+def test_a_folder_of_any_name_gets_its_shape(tmp_path: Path, folder: str, name: str) -> None:
+    """The name in approvals is guessed by the folder's, and the DVC remote by the origin's."""
+    shop = tmp_path / folder
+    initialise(shop, Request(origin=tmp_path / f"{folder}.git"))
+    assert yaml.safe_load((shop / "policy.yaml").read_text())["repository"] == name
+    assert check(shop).problems == ()
+    words = ["dvc", "config", "remote.storage.url"]
+    told = subprocess.run(words, cwd=shop, check=True, capture_output=True, text=True)
+    assert told.stdout == f"{tmp_path / folder}.dvc\n"

@@ -64,6 +64,8 @@ _AWAY = (
     "unable to read",
 )  # fmt: skip
 
+_NOBODY = ("empty ident name", "Please tell me who you are", "unable to auto-detect email address")
+
 
 class PushRacedError(Exception):
     """Somebody else moved the ref first; read again, then push again."""
@@ -84,6 +86,11 @@ def failure(verb: str, ran: Ran) -> Exception:
         return PushRacedError(said[-300:])
     if verb in {"push", "fetch", "ls-remote"} and any(each in said for each in _AWAY):
         return RetryLater(f"the remote repository did not answer: {said[-300:]}")
+    if any(each in ran.errors for each in _NOBODY):
+        fix = "set both; the jobs of CI take them from the variables ORDAIN_BOT_NAME and ORDAIN_BOT_EMAIL"
+        return UserError(
+            "Git knows no name or address of whoever commits", where="user.name, user.email", fix=fix
+        )
     return UserError(f"`git {verb}` failed: {said[-500:] or ran.code}", fix="run it by hand to see more")
 
 
