@@ -173,3 +173,14 @@ def test_a_folder_of_any_name_gets_its_shape(tmp_path: Path, folder: str, name: 
     words = ["dvc", "config", "remote.storage.url"]
     told = subprocess.run(words, cwd=shop, check=True, capture_output=True, text=True)
     assert told.stdout == f"{tmp_path / folder}.dvc\n"
+
+
+def test_an_origin_with_a_token_in_its_address_is_told_before_a_verb_needs_it(tmp_path: Path) -> None:
+    secret = "ghp_a-token-that-nobody-may-print"
+    address = f"https://x-access-token:{secret}@github.com/acme/shop.git"
+    shop = repository(tmp_path / "shop", ("init", "-qb", "main"), ("remote", "add", "origin", address))
+    told = "".join(initialise(shop, Request()).notes)
+    assert "git remote set-url origin ADDRESS" in told
+    assert secret not in told
+    git(shop, ("remote", "set-url", "origin", "https://github.com/acme/shop.git"))
+    assert "set-url" not in "".join(initialise(shop, Request()).notes)

@@ -202,7 +202,7 @@ def connect(repository: Repository, asked: Request, base: str) -> tuple[str, ...
     """The remote `origin`: an address, or a bare repository that is made and pushed to."""
     address = asked.around.origin or (str(asked.origin.resolve()) if asked.origin else "")
     if not address or init_forge.origin_of(repository.folder) == address:
-        return ()
+        return init_again.unreachable(repository)
     repository.run("remote", "add", "origin", address)
     if asked.origin is None:
         return (f"origin {address}: `git push --set-upstream origin {base}` when it is there",)
