@@ -404,7 +404,8 @@ def test_secrets_are_in_the_steps_that_use_them_and_not_where_anything_is_instal
 def test_gitlabs_reconciler_installs_the_same_and_runs_nothing_of_the_project(tmp_path: Path) -> None:
     folder = made("gitlab", tmp_path)
     hidden, main = load(folder / JOBS), load(folder / ".gitlab-ci.yml")
-    assert hidden[".reconcile"]["script"] == [*INSTALL, "ordain reconcile"]
+    plain = 'git remote set-url origin "$CI_PROJECT_URL.git"'
+    assert hidden[".reconcile"]["script"] == [plain, *INSTALL, "ordain reconcile"]
     assert hidden[".reconcile"]["variables"]["PYTHONSAFEPATH"] == "1"
     assert hidden[".reconcile"]["environment"]["name"] == "reconcile"
     assert hidden[".reconcile"]["cache"] == []
@@ -547,6 +548,8 @@ def test_gitlab_runs_the_commands_that_github_runs(tmp_path: Path) -> None:
         'install -D "pipelines/$MODEL/dvc.lock" "left/pipelines/$MODEL/dvc.lock"',
         "test ! -d left || cp -r left/. .",
     }
+    # GitHub's checkout leaves no token in the origin's address.
+    left.add('git remote set-url origin "$CI_PROJECT_URL.git"')
     assert said ^ github == {'test "$GOOD" = true', "ordain affected --exit-code", hands_on, *left}
 
 

@@ -166,9 +166,4 @@ class Lab(World):
         return 201, there[-1]
 
     def _status(self, asked: Asked) -> tuple[int, Any]:
-        said = {**asked.body, "status": asked.body["state"]}
-        del said["state"]
-        made = self._example("CommitStatus", created_at="2026-11-21T08:00:00.000Z", **said)
-        there = self.states.setdefault(asked.places[1], [])
-        there[:] = [each for each in there if each["name"] != made["name"]] + [made]
-        return 201, made
+        return self._stated(self.states.setdefault(asked.places[1], []), asked)

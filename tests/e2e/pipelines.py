@@ -13,6 +13,8 @@ import yaml
 
 from tests.e2e.actions import INSTALLS
 
+# What runners leave as the origin's address; the token in it may read, and not push.
+TOKEN_ADDRESS = "https://gitlab-ci-token:glcbt-a-job-s@gitlab.example/acme/shop.git"
 _INPUT = re.compile(r"\$\[\[ inputs\.(\w+) \]\]")
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
 _TERM = re.compile(r'\$(\w+) (==|!=) (?:"([^"]*)"|\$(\w+))')
@@ -192,7 +194,8 @@ class Pipelines:
         for made in sorted(artifacts.glob("*")):
             shutil.copytree(made, here, dirs_exist_ok=True)
         protected = self.scoped if job.get("environment", {}).get("name") == "reconcile" else {}
-        shown = {**self.environment, **variables, **protected}
+        page = {"CI_PROJECT_URL": str(self.origin).removesuffix(".git")}  # every job has it, a child's too
+        shown = {**self.environment, **page, **variables, **protected}
         lines = [*job.get("before_script", []), *job["script"]]
         good = all(self._line(name, line, shown, here) for line in lines)
         for line in job.get("after_script", []):  # whose own failure changes nothing
@@ -233,4 +236,5 @@ class Pipelines:
 
         git("clone", "-q", "--no-checkout", str(self.origin), str(place))
         git("-C", str(place), "checkout", "-q", "--detach", self.commit)
+        git("-C", str(place), "remote", "set-url", "origin", TOKEN_ADDRESS)
         return place

@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 import yaml
 
+from ordain.adapters.git import Repository
 from ordain.adapters.package import automation
 from ordain.core.setup.automation import JOBS, files
-from tests.e2e.pipelines import expand
+from ordain.errors import UserError
+from tests.e2e.pipelines import TOKEN_ADDRESS, expand
 
 LOCK = "pipelines/churn/dvc.lock"
 NOBODY = {f"GIT_{who}_{what}": "x@x.example" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
@@ -43,7 +45,8 @@ def run(lines: list[str], where: Path, **told: str) -> None:
     """A job's lines, but for those that need Ordain to be installed."""
     for line in lines:
         if not line.startswith(("python ", "ordain ", "dvc ")):
-            environment = {**os.environ, "MODEL": "churn", **told}
+            project = str(where.parent / "origin")
+            environment = {**os.environ, "MODEL": "churn", "CI_PROJECT_URL": project, **told}
             subprocess.run(["bash", "-eo", "pipefail", "-c", line], cwd=where, check=True, env=environment)
 
 
@@ -119,3 +122,19 @@ def test_a_failure_before_any_training_is_told_too(project: tuple[Path, str, str
     here = checked_out(project, "failed")
     run(job(".failed")["script"], here)
     assert git(here, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize(("name", "key"), [(".ordain", "before_script"), (".reconcile", "script")])
+def test_a_job_reaches_its_origin_with_no_token_in_the_address(
+    project: tuple[Path, str, str], name: str, key: str
+) -> None:
+    """Runners leave the job's own token in it, which may not push and which Git takes before any other."""
+    here = checked_out(project, "job")
+    git(here, "remote", "set-url", "origin", TOKEN_ADDRESS)
+    with pytest.raises(UserError, match="not an address") as refused:
+        Repository(here).remote()
+    assert "git remote set-url origin" in refused.value.fix
+    assert "glcbt" not in str(refused.value)
+    run(job(name)[key], here, PARENT_SHA="", CI_PROJECT_URL="https://gitlab.example/acme/shop")
+    assert Repository(here).remote() == "https://gitlab.example/acme/shop.git"
+    assert job(name)["variables"]["FF_GIT_URLS_WITHOUT_TOKENS"] == "true"

@@ -131,12 +131,18 @@ def test_the_token_goes_to_the_forge_and_to_nobody_else(
     assert answer(prompt, variables) == said
 
 
-@pytest.mark.parametrize(("host", "told"), [("github.com", True), ("evil.example", False)])
-def test_git_itself_gets_the_token_only_for_the_forge(host: str, told: bool, tmp_path: Path) -> None:
-    script = tmp_path / "ordain-askpass"
+def askpass(folder: Path) -> Path:
+    """`ordain-askpass` as it is installed."""
+    script = folder / "ordain-askpass"
     code = "from ordain.adapters.askpass import main; main()"
     script.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{code}" "$@"\n')
     script.chmod(0o700)
+    return script
+
+
+@pytest.mark.parametrize(("host", "told"), [("github.com", True), ("evil.example", False)])
+def test_git_itself_gets_the_token_only_for_the_forge(host: str, told: bool, tmp_path: Path) -> None:
+    script = askpass(tmp_path)
     environment = {**os.environ, **HUB, "GIT_ASKPASS": str(script), "GIT_TERMINAL_PROMPT": "0",
                    "HOME": str(tmp_path)}  # fmt: skip
     done = subprocess.run(
@@ -146,3 +152,34 @@ def test_git_itself_gets_the_token_only_for_the_forge(host: str, told: bool, tmp
     assert ("username=x-access-token\npassword=secret" in done.stdout) is told
     assert (done.returncode == 0) is told
     assert told or "secret" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("mine", [True, False])
+def test_no_helper_of_the_machine_answers_in_the_place_of_ordain_askpass(
+    mine: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A runner's own helper gives Git the job's token, which may not push; whoever set none keeps theirs."""
+    settings = tmp_path / "gitconfig"
+    helper = "!f() { echo username=job; echo password=readonly; }; f"
+    settings.write_text(f'[credential "https://github.com"]\n\thelper = "{helper}"\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    for name, value in (HUB | {"GIT_ASKPASS": str(askpass(tmp_path))} if mine else HUB).items():
+        monkeypatch.setenv(name, value)
+    Repository(tmp_path).run("init", "-q")
+    said = Repository(tmp_path).run("credential", "fill", stdin=b"protocol=https\nhost=github.com\n\n")
+    assert (b"password=secret" if mine else b"password=readonly") in said.output
+
+
+@pytest.mark.parametrize("signs", [True, False])
+def test_a_bot_without_a_name_is_told_which_variables_give_it_one(
+    working: World, signs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A forge hands a variable that nobody set on as an empty one."""
+    working.write(working.enter("bot"), "pipelines/churn/new.json", "{}")
+    for who in ("AUTHOR", "COMMITTER"):
+        for what in ("NAME", "EMAIL"):
+            monkeypatch.setenv(f"GIT_{who}_{what}", "")
+    key = signer(working.keys / "bot", commits.NAMESPACE) if signs else None
+    with pytest.raises(UserError, match="no name or address") as refused:
+        commit(Repository(working.root / "bot"), Author(key, working.now), "Train", None)
+    assert "ORDAIN_BOT_NAME and ORDAIN_BOT_EMAIL" in refused.value.fix

@@ -6,12 +6,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from ordain.services.checking.check import check
 from ordain.services.setup.init import Request, initialise
 
 pytestmark = pytest.mark.usefixtures("somebody")
-CHURN = Request(name="churn", data=Path(__file__).parents[2] / "data/telco_churn.csv", target="churn")
+DATA = Path(__file__).parents[2] / "data/telco_churn.csv"
+CHURN = Request(name="churn", data=DATA, target="churn")
 
 
 def git(folder: Path, *words: str) -> None:
@@ -79,3 +81,30 @@ def test_folders_that_lead_elsewhere_are_a_problem_and_no_end(tmp_path: Path) ->
     (shop / "pipelines").rename(tmp_path / "pipelines")
     (shop / "pipelines").symlink_to(tmp_path / "pipelines")
     assert ("pipelines", "hostile-object") in {(file, code) for file, code, _ in problems(shop)}
+
+
+def dvc_project(folder: Path) -> Path:
+    """Data that DVC tracks, as `dvc add` leaves it."""
+    git(folder.parent, "init", "-qb", "main", str(folder))
+    (folder / "data").mkdir()
+    (folder / "data/telco_churn.csv").write_bytes(DATA.read_bytes())
+    (folder / "data/telco_churn.csv.dvc").write_text(f"outs:\n- md5: {'ab' * 16}\n  path: telco_churn.csv\n")
+    (folder / "data/.gitignore").write_text("/telco_churn.csv\n")
+    return folder
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_data_that_dvc_tracks_already_stays_out_of_git(tmp_path: Path, begun: bool) -> None:
+    shop = dvc_project(tmp_path / "shop")
+    if begun:
+        git(shop, "add", "-A")
+        git(shop, "commit", "-qm", "Begin")
+    wanted = structs.replace(CHURN, data=shop / "data/telco_churn.csv")
+    assert "ignores" not in "".join(initialise(shop, wanted).notes)
+    git(shop, "add", "-A")
+    listed = subprocess.run(["git", "ls-files", "data"], cwd=shop, check=True, capture_output=True, text=True)
+    assert listed.stdout.split() == ["data/.gitignore", "data/telco_churn.csv.dvc"]
+    if not begun:
+        clean = subprocess.run(["git", "status", "--short"], cwd=shop, check=True, capture_output=True)
+        assert clean.stdout == b"", "the genesis holds what DVC needs to have the data"
+    assert problems(shop) == []

@@ -9,8 +9,10 @@ import pytest
 import yaml
 from msgspec import structs
 
+from ordain.cli.wiring import setting
 from ordain.errors import UserError
 from ordain.services.checking.check import check
+from ordain.services.reading.plan import plan
 from ordain.services.setup.init import Request, initialise
 from ordain.services.setup.init_forge import Around
 
@@ -20,9 +22,13 @@ HOSTED = Request(around=Around(forge="github", origin="git@github.com:acme/shop.
 
 def repository(folder: Path, *steps: tuple[str, ...]) -> Path:
     folder.mkdir()
+    git(folder, *steps)
+    return folder
+
+
+def git(folder: Path, *steps: tuple[str, ...]) -> None:
     for words in steps:
         subprocess.run(["git", *words], cwd=folder, check=True)
-    return folder
 
 
 @pytest.mark.parametrize(
@@ -132,3 +138,49 @@ def test_a_branch_that_a_policy_says_otherwise_is_refused(tmp_path: Path) -> Non
     with pytest.raises(UserError, match=r"--branch: .*shop/policy\.yaml says main"):
         initialise(other, named("trunk", policy=shop / "policy.yaml"))
     assert not other.exists()
+
+
+def test_where_the_base_branch_has_no_policy_yet_it_is_said_how_it_gets_one(tmp_path: Path) -> None:
+    """Whoever brings Ordain into a protected repository does so by a request."""
+    origin = repository(tmp_path / "origin.git", ("init", "-q", "--bare", "-b", "main"))
+    shop = repository(
+        tmp_path / "shop", ("init", "-qb", "main"), ("commit", "-q", "--allow-empty", "-m", "x"),
+        ("remote", "add", "origin", str(origin)), ("push", "-q", "origin", "main"),
+        ("checkout", "-qb", "add-ordain"),
+    )  # fmt: skip
+    initialise(shop, Request())
+    git(shop, ("add", "-A"), ("commit", "-qm", "Add Ordain"))
+    with pytest.raises(UserError, match=r"`main` has no policy\.yaml yet") as refused:
+        plan(setting(shop), None, None)
+    assert "merge what `ordain init` wrote into main first" in refused.value.fix
+    git(shop, ("push", "-q", "origin", "HEAD:main"), ("fetch", "-q", "origin"))
+    assert plan(setting(shop), None, None).changes == ()
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("My Models", "local/My-Models"), ("übung_2", "local/ubung-2"), ("shop.v2", "local/shop.v2"),
+        ("_x", "local/_x"), ("-x", "local/x"), ("模型", "local/models"),
+    ],
+)  # fmt: skip
+def test_a_folder_of_any_name_gets_its_shape(tmp_path: Path, folder: str, name: str) -> None:
+    """The name in approvals is guessed by the folder's, and the DVC remote by the origin's."""
+    shop = tmp_path / folder
+    initialise(shop, Request(origin=tmp_path / f"{folder}.git"))
+    assert yaml.safe_load((shop / "policy.yaml").read_text())["repository"] == name
+    assert check(shop).problems == ()
+    words = ["dvc", "config", "remote.storage.url"]
+    told = subprocess.run(words, cwd=shop, check=True, capture_output=True, text=True)
+    assert told.stdout == f"{tmp_path / folder}.dvc\n"
+
+
+def test_an_origin_with_a_token_in_its_address_is_told_before_a_verb_needs_it(tmp_path: Path) -> None:
+    secret = "ghp_a-token-that-nobody-may-print"
+    address = f"https://x-access-token:{secret}@github.com/acme/shop.git"
+    shop = repository(tmp_path / "shop", ("init", "-qb", "main"), ("remote", "add", "origin", address))
+    told = "".join(initialise(shop, Request()).notes)
+    assert "git remote set-url origin ADDRESS" in told
+    assert secret not in told
+    git(shop, ("remote", "set-url", "origin", "https://github.com/acme/shop.git"))
+    assert "set-url" not in "".join(initialise(shop, Request()).notes)

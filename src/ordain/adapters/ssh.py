@@ -26,7 +26,7 @@ def public_key(key: Path) -> sshsig.PublicKey:
             if "PRIVATE KEY" not in text:
                 return _parsed(text, candidate)
     if not key.is_file():
-        raise UserError("there is no such key", where=str(key), fix="name your SSH key with --key")
+        raise UserError("there is no such key", where=str(key), fix="name the file of an SSH key")
     ran = _ssh_keygen("-y", "-P", "", "-f", str(key.absolute()))
     if ran.returncode != 0:
         raise UserError(

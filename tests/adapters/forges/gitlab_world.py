@@ -197,10 +197,18 @@ class World:
         return 204, None
 
     def _status(self, asked: Asked) -> tuple[int, Any]:
+        return self._stated(self.statuses, asked)
+
+    def _stated(self, there: list[dict[str, Any]], asked: Asked) -> tuple[int, Any]:
+        """A status in the place of the one of its name; one that waits can't be made to wait again."""
         said = {**asked.body, "status": asked.body["state"]}
         del said["state"]
+        old = {each["name"]: each["status"] for each in there}
+        if (old.get(said["name"]), said["status"]) == ("pending", "pending"):
+            why = 'Status cannot transition via "enqueue"'
+            return 400, {"message": f"Cannot transition status via :enqueue from :pending (Reason(s): {why})"}
         made = self._example("CommitStatus", created_at="2026-11-21T08:00:00.000Z", **said)
-        self.statuses = [each for each in self.statuses if each["name"] != made["name"]] + [made]
+        there[:] = [each for each in there if each["name"] != made["name"]] + [made]
         return 201, made
 
     def _example(self, name: str, /, **changes: Any) -> dict[str, Any]:

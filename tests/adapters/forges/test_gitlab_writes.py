@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from ordain.adapters.forges.gitlab import GitLab
-from ordain.core.people.request import Draft, Opened, Status
+from ordain.core.people.request import Draft, Opened, Status, StatusState
 from ordain.errors import RetryLater, UserError
 from tests.adapters.forges.conftest import Slept
 from tests.adapters.forges.gitlab_world import (
@@ -140,6 +140,21 @@ def test_statuses_are_set_once(gitlab: GitLab, gitlab_world: World) -> None:
         ("ordain/wait", "pending"),
     ]
     assert gitlab_world.server.count("POST", STATUS) == 3
+
+
+def test_what_waits_goes_on_waiting_in_its_first_words(gitlab: GitLab, gitlab_world: World) -> None:
+    """GitLab refuses `pending` for what is pending; the statuses behind that one are set all the same."""
+
+    def told(words: str, state: StatusState = "pending") -> dict[str, tuple[str, str]]:
+        plan = Status(name="ordain/plan", state=state, description=words)
+        gitlab.status(HEAD, [plan, Status(name="ordain/churn", state="success", description=words)])
+        return {each["name"]: (each["status"], each["description"]) for each in gitlab_world.statuses}
+
+    both, one = "needs 2 reviewers", "needs 1 reviewer"
+    assert told(both) == {"ordain/plan": ("pending", both), "ordain/churn": ("success", both)}
+    assert told(one) == {"ordain/plan": ("pending", both), "ordain/churn": ("success", one)}
+    assert told("approved", "success")["ordain/plan"] == ("success", "approved")
+    assert told(one)["ordain/plan"] == ("pending", one)
 
 
 def test_an_event_starts_a_pipeline(gitlab: GitLab, gitlab_world: World) -> None:

@@ -184,7 +184,10 @@ class GitLab:
             self._client.gitlab.http_delete(f"{path}/{extra.id}")
 
     def status(self, commit: str, statuses: Sequence[Status]) -> None:
-        """Set the statuses that the commit does not have yet, by their name."""
+        """Set the statuses that the commit does not have yet, by their name.
+
+        One that is pending there and stays so keeps its words: GitLab refuses to have it wait again.
+        """
         gitnames.object_id(commit)
         self._guard.begin()
         path = _path(self._project())
@@ -192,7 +195,8 @@ class GitLab:
         known = {each.name: (each.status, each.description or "", each.target_url or "") for each in rows}
         for each in statuses:
             wanted = (_STATES[each.state], each.description[:_STATUS_LIMIT], each.url or "")
-            if known.get(each.name) != wanted:
+            there = known.get(each.name, ("", "", ""))
+            if there != wanted and (there[0], each.state) != ("pending", "pending"):
                 named = zip(("state", "description", "target_url"), wanted, strict=True)
                 said = {name: text for name, text in named if text}
                 self._guard.begin_write()

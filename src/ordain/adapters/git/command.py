@@ -40,6 +40,8 @@ _FIXED = {
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_TERMINAL_PROMPT": "0",
 }
+# Whoever has this asked means the token that it holds; a runner's own helper would answer before it.
+_ASKPASS = "ordain-askpass"
 _REMOTE = {"fetch", "push", "ls-remote"}
 # Verbs by which Git only looks at objects, refs and settings, or writes objects and refs: they run nothing
 # that the repository's own settings name, so these need not be asked first.
@@ -62,6 +64,8 @@ _AWAY = (
     "unable to read",
 )  # fmt: skip
 
+_NOBODY = ("empty ident name", "Please tell me who you are", "unable to auto-detect email address")
+
 
 class PushRacedError(Exception):
     """Somebody else moved the ref first; read again, then push again."""
@@ -82,6 +86,11 @@ def failure(verb: str, ran: Ran) -> Exception:
         return PushRacedError(said[-300:])
     if verb in {"push", "fetch", "ls-remote"} and any(each in said for each in _AWAY):
         return RetryLater(f"the remote repository did not answer: {said[-300:]}")
+    if any(each in ran.errors for each in _NOBODY):
+        fix = "set both; the jobs of CI take them from the variables ORDAIN_BOT_NAME and ORDAIN_BOT_EMAIL"
+        return UserError(
+            "Git knows no name or address of whoever commits", where="user.name, user.email", fix=fix
+        )
     return UserError(f"`git {verb}` failed: {said[-500:] or ran.code}", fix="run it by hand to see more")
 
 
@@ -164,7 +173,10 @@ class Command:
         if verb in _PLAIN:
             return fixed
         listed = self.run("config", "--list", "-z", "--show-scope").output
-        return {**fixed, **gitsettings.as_environment(gitsettings.overrides(gitsettings.parse(listed)))}
+        settings = gitsettings.overrides(gitsettings.parse(listed))
+        if Path(os.environ.get("GIT_ASKPASS", "")).name == _ASKPASS:
+            settings.append(("credential.helper", ""))
+        return {**fixed, **gitsettings.as_environment(settings)}
 
     def line(self, *words: str, fine: Iterable[int] = (0,)) -> str:
         """The one line that a command prints."""

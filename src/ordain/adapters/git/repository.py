@@ -35,7 +35,11 @@ class Repository(Ancestry):
             raise UserError(f"the repository has no remote `{name}`", where=str(self.folder), fix=fix)
         if address.startswith(("./", "../")):
             address = str((self.folder / address).resolve())
-        return gitnames.url(address)
+        try:
+            return gitnames.url(address)
+        except UserError as error:
+            fix = f"git remote set-url {name} ADDRESS, by https, ssh or a folder and without a password"
+            raise UserError(error.what, where=f"git config remote.{name}.url", fix=fix) from error
 
     def ledger(self) -> str | None:
         """The commit that whoever works here says the ledger is at, by `git config ordain.ledger REVISION`.

@@ -16,6 +16,7 @@ from ordain.adapters import files as disk
 from ordain.core.pipelines.pipeline import CODE_TOPS, context_of, is_code_path, pipeline_files
 from ordain.core.problems import Problem
 from ordain.core.state import schema
+from ordain.core.state.accounts import unlisted_accounts
 from ordain.core.state.branches import branch_problems
 from ordain.core.state.declared import Declared
 from ordain.core.state.instance import Instance, is_state_path, load
@@ -80,7 +81,7 @@ def check(root: Path) -> Checked:
         problems += _generated_problems(root, instance)
     return Checked(
         problems=tuple(sorted(set(problems))),
-        notes=tuple(placeholder_images(declared)),
+        notes=(*placeholder_images(declared), *unlisted_accounts(declared)),
         files=len(files),
         models=len(instance.models.models),
         environments=len(instance.environments),

@@ -137,6 +137,10 @@ class _Survey:
         roots = [each for each in found if each is not None]
         if not roots:
             name = next(iter(self._bases))
+            if self._bases[name] is not None:
+                what = f"`{name}` has no policy.yaml yet; the commit that brings it there is the genesis"
+                fix = f"merge what `ordain init` wrote into {name} first: that deploys nothing"
+                raise UserError(what, where=POLICY, fix=fix)
             fix = f"git fetch origin {name}, or name a revision with --base"
             raise UserError(f"the base branch {name} is not in this clone", where=POLICY, fix=fix)
         own = self._root(head)

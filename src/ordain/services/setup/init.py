@@ -109,6 +109,7 @@ def initialise(folder: Path, asked: Request) -> Outcome:
         repository.run("symbolic-ref", "HEAD", f"refs/heads/{around.branch}")
     owned = owned_files(repository, folder, asked, around)
     outcome, paths = write(folder, (owned, generated), amended, flags)
+    paths = init_again.of_git(folder, paths)
     notes = genesis(repository, paths)
     if fresh and not notes:
         notes = ("commit what was written: the first commit with a policy is the genesis",)
@@ -201,7 +202,7 @@ def connect(repository: Repository, asked: Request, base: str) -> tuple[str, ...
     """The remote `origin`: an address, or a bare repository that is made and pushed to."""
     address = asked.around.origin or (str(asked.origin.resolve()) if asked.origin else "")
     if not address or init_forge.origin_of(repository.folder) == address:
-        return ()
+        return init_again.unreachable(repository)
     repository.run("remote", "add", "origin", address)
     if asked.origin is None:
         return (f"origin {address}: `git push --set-upstream origin {base}` when it is there",)

@@ -106,6 +106,24 @@ def _policy(folder: Path, flags: Flags) -> list[str]:
     return [f"--branch: {given} says {policy.branch}"]
 
 
+def of_git(folder: Path, paths: Iterable[str]) -> set[str]:
+    """What of the files written belongs to Git: of data that DVC tracks, its `.dvc` file and `.gitignore`."""
+    found = set(paths)
+    tracked = {each for each in found if (folder / f"{each}.dvc").is_file()}
+    beside = {str(Path(each).with_name(".gitignore")) for each in tracked}
+    return found - tracked | {f"{each}.dvc" for each in tracked} | beside
+
+
+def unreachable(repository: Repository) -> tuple[str, ...]:
+    """What keeps every verb from the origin that is there, such as a token in its address; nothing mostly."""
+    try:
+        if repository.has_remote():
+            repository.remote()
+    except UserError as error:
+        return (f"origin: {error.what}; {error.fix}",)
+    return ()
+
+
 def left_out(repository: Repository, paths: Iterable[str]) -> tuple[str, ...]:
     """What Git was told to ignore of what was written here, and how it comes into a commit all the same."""
     written = sorted(each for each in paths if (repository.folder / each).is_file())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -147,12 +148,20 @@ def trunk(folder: Path) -> str:
 def _name(folder: Path, forge: Forge, found: re.Match[str] | None) -> str:
     """The name of a repository that nobody named."""
     if forge == "local":
-        return f"local/{folder.resolve().name}"
+        return f"local/{_plain(folder.resolve().name)}"
     if found is None:
         fix = f"--origin URL, its address on {forge}; or --repository OWNER/NAME"
         what = f"{forge} needs the repository's name, and there is no origin that says it"
         raise UserError(what, where="--forge", fix=fix)
     return found["name"]
+
+
+def _plain(name: str) -> str:
+    """A folder's name as one of a repository: as it is where it can be, else by its letters and digits."""
+    if re.fullmatch(REPOSITORY_PATTERN, f"local/{name}"):
+        return name
+    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return "-".join(re.findall("[A-Za-z0-9]+", letters)) or "models"
 
 
 def plugin_note(remote: str | None) -> tuple[str, ...]:
@@ -171,10 +180,14 @@ def duties(found: Settled, folder: Path) -> tuple[str, ...]:
     told = [
         f"secret ORDAIN_BOT_KEY: {where / 'bot'}",
         f"secret ORDAIN_COLLECTOR_KEY, of the protected environment `reconcile` alone: {where / 'collector'}",
+        "variables ORDAIN_BOT_NAME and ORDAIN_BOT_EMAIL: the bot's, as policy.yaml has them",
         "variable ORDAIN_PACKAGE, of the repository and of that environment: a wheel, ADDRESS#sha256=DIGEST",
         "tokens and permissions: docs/automation.md of Ordain",
     ]
-    told.append(f"policy.yaml: reviews on {found.forge} count for people whose `logins` it gives")
+    told.append(
+        f"policy.yaml: reviews and pushes on {found.forge} count by the `logins` that it gives, "
+        "the bot's too: its account is the one that the jobs' token is of"
+    )
     if found.forge == "gitlab":
         told.append(
             "turn off the project's setting `ci_allow_fork_pipelines_to_run_in_parent_project`: "
@@ -227,7 +240,7 @@ def _check_branch(name: str, forge: Forge, where: str) -> None:
 
 
 def _check_remote(text: str) -> None:
-    plain = text.startswith("/") and text.isprintable() and not re.search(r"[\s#;%]", text)
+    plain = text.startswith("/") and text.isprintable() and not re.search(r"[#;%]|\s\Z", text)
     if not plain and not re.fullmatch(URL_PATTERN, text):
         fix = "write a URL that DVC speaks, such as s3://bucket/path, or an absolute folder"
         raise UserError("this can't be a DVC remote", where="--remote", fix=fix)
