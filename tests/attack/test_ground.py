@@ -297,5 +297,5 @@ def test_a_shallow_clone_begins_at_the_branch_that_its_policy_names(hosted: Worl
     assert hosted.reconcile(source=place, target=place, borrow=where).entries == ()
     hosted.run(where, "git", "rm", "-q", "policy.yaml")
     hosted.run(where, "git", "commit", "-q", "-m", "No policy")
-    with pytest.raises(UserError, match="this clone is shallow"):
+    with pytest.raises(UserError, match="this clone is shallow or partial"):
         governed(Repository(where))

@@ -13,6 +13,7 @@ from ordain.core.artifacts.reference import Reference
 from ordain.errors import UserError
 from ordain.ports import Registry
 from ordain.services.releases.baselines import fetch, fetch_running
+from ordain.services.releases.release import History
 from tests.runtime.toy import files
 from tests.services import world as worlds
 from tests.services.world import World
@@ -74,6 +75,19 @@ def test_a_baseline_is_fetched_where_a_gate_compares(deployed: World) -> None:
     deployed.edit(root, "models.yaml", lambda value: value["models"]["churn"].update({"gates": gates}))
     assert fetch(root, (), store, opened(shelf)) == ("churn@1",)
     assert store.has(LAYOUT.manifest_digest)
+
+
+@pytest.mark.parametrize("left_out", ["--depth=1", "--filter=blob:none"])
+def test_a_clone_that_is_not_whole_does_not_say_that_nothing_runs(left_out: str, deployed: World) -> None:
+    where, address = deployed.root / "part", f"file://{deployed.origin}"
+    deployed.run(deployed.origin, "git", "config", "uploadpack.allowFilter", "true")
+    deployed.run(deployed.root, "git", "clone", "-q", left_out, address, str(where))
+    with pytest.raises(UserError, match=r"so what older|so where trust") as caught:
+        History.around(where)
+    deployed.run(where, "bash", "-c", caught.value.fix)
+    ledger = History.around(where).ledger
+    assert ledger is not None
+    assert [each.label for each in ledger.deployed] == ["staging/_shared", "staging/churn"]
 
 
 def test_what_no_registry_has_is_named(deployed: World) -> None:

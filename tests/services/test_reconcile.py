@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ordain.adapters.git import Repository, scratch
+from ordain.adapters.git import Repository, StoreError, scratch
 from ordain.cli.reconcile import order
 from ordain.core.approvals import approval
 from ordain.core.decisions import Decision
@@ -21,7 +21,7 @@ from ordain.core.reasons import Reason
 from ordain.errors import UserError
 from ordain.services.reconciling.order import Outcome, Place
 from ordain.services.requests.approve import approve
-from tests.services.world import FAILED, PARITY, World, environment_file
+from tests.services.world import FAILED, PARITY, World, environment_file, partial_clone
 
 CHURN, SHARED = "staging/churn", "staging/_shared"
 
@@ -117,6 +117,37 @@ def test_it_can_write_to_another_branch_and_another_repository(running: World) -
 
 
 # -- people --------------------------------------------------------------------------------------
+
+
+def test_what_a_partial_clone_lacks_is_no_fault_of_the_state(running: World) -> None:
+    """Its newest commit is whole; the step before it is not, and is fetched."""
+    for number in (5, 2):
+        running.sign(branch := running.replicas("dana", number), "ravi")
+        running.merge(branch)
+    where = partial_clone(running, "blob:none")
+    outcome = running.reconcile(borrow=where)
+    assert [each.decisions[0].approved for each in outcome.entries] == [True, True]
+    assert {each.decisions[0].transition.target.label for each in outcome.entries} == {CHURN}
+    branch = running.replicas("dana", 7)
+    running.run(where, "git", "fetch", "-q")
+    setting = msgspec.structs.replace(running.setting("ravi"), clone=Repository(where))
+    with pytest.raises(UserError, match="this clone is partial"):
+        approve(setting, f"origin/{branch}", running.approver("ravi"))
+
+
+def test_an_object_that_is_gone_is_no_fault_of_the_state(running: World) -> None:
+    """A damaged clone lends what it has: nothing is judged by what it has not."""
+    for number in (5, 2):
+        running.sign(branch := running.replicas("dana", number), "ravi")
+        step = running.merge(branch)
+    where = running.enter("mei")
+    running.git("mei", "fetch", "-q", "origin")
+    blob = running.git("mei", "rev-parse", f"{step}^:models.yaml")
+    (where / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    before = running.head()
+    with pytest.raises(StoreError, match=f"the blob {blob} is not here"):
+        running.reconcile(borrow=where)
+    assert running.head() == before
 
 
 def test_an_unapproved_change_leaves_everything_as_it_was(running: World) -> None:

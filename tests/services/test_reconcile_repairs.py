@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from ordain.core.ledger.ledger import decode, path_of
 from ordain.core.reasons import Reason
 from ordain.errors import UserError
+from ordain.services.reconciling.order import Place
 
 if TYPE_CHECKING:
     from tests.services.world import World
@@ -196,3 +198,56 @@ def test_manifests_older_than_the_policy_are_nobodys_to_remove(world: World) -> 
     push_edit(world)
     assert world.reconcile().repaired == ("manifests/prod/other.yaml",)
     assert "staging/churn/deployment.yaml" in world.manifests()
+
+
+def deployments(world: World, path: str) -> Path:
+    """A clone of a deployment repository, which holds one file of somebody's on every branch there."""
+    bare, where = world.root / "deployments.git", world.root / "deployments"
+    world.run(world.root, "git", "init", "-q", "--bare", "-b", "main", str(bare))
+    world.run(world.root, "git", "clone", "-q", str(bare), str(where))
+    world.write(where, path, "kind: Deployment\n")
+    world.run(where, "git", "add", "--all")
+    world.run(where, "git", "commit", "-q", "-m", "What we run")
+    world.run(where, "git", "push", "-q", "origin", "HEAD:main", "HEAD:live")
+    return bare
+
+
+@pytest.mark.parametrize("branch", ["main", "live", None])
+def test_manifests_of_a_deployment_repository_are_nobodys_to_remove(
+    running: World, branch: str | None
+) -> None:
+    target = Place(str(deployments(running, "manifests/shop/deployment.yaml")), branch)
+    with pytest.raises(UserError, match="Ordain did not write this") as caught:
+        running.reconcile(target=target)
+    assert caught.value.where == "manifests/shop/deployment.yaml"
+    name = branch or "main"
+    listed = running.run(Path(target.address), "git", "ls-tree", "-r", "--name-only", name).split()
+    assert listed == ["manifests/shop/deployment.yaml"]
+
+
+def test_a_ledger_of_another_repository_is_nobodys_to_remove(
+    running: World, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    target = Place(str(deployments(running, "shop/deployment.yaml")))
+    running.reconcile(target=target)
+    other = running.copied(tmp_path_factory.mktemp("other"))
+    ada = other.branch("ada", "old")
+    other.git("ada", "checkout", "-q", "--orphan", "anew")
+    shutil.rmtree(ada / "manifests")
+    other.commit("ada", "Found another repository")
+    other.git("ada", "push", "-q", "-f", "origin", "HEAD:main")
+    before = running.run(Path(target.address), "git", "rev-parse", "main")
+    with pytest.raises(UserError):
+        other.reconcile(target=target)
+    assert running.run(Path(target.address), "git", "rev-parse", "main") == before
+
+
+def test_a_branch_of_manifests_that_was_there_before_is_nobodys_to_remove(running: World) -> None:
+    where = running.branch("dana", "old")
+    running.git("dana", "checkout", "-q", "--orphan", "live")
+    shutil.rmtree(where / "manifests")
+    running.write(where, "manifests/shop/deployment.yaml", "kind: Deployment\n")
+    running.commit("dana", "What we run")
+    running.push("dana")
+    with pytest.raises(UserError, match="Ordain did not write this"):
+        running.reconcile(target=Place(str(running.origin), "live"))

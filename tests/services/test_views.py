@@ -26,6 +26,7 @@ from ordain.services.judging.clone import open_clone
 from ordain.services.reading.audit import audit
 from ordain.services.reading.status import status
 from ordain.services.reading.why import asked, why
+from tests.services.world import partial_clone
 
 if TYPE_CHECKING:
     from tests.services.world import World
@@ -322,6 +323,16 @@ def test_a_shallow_clone_of_every_branch_is_told_no_more_than_it_needs(story: Wo
     with pytest.raises(UserError) as caught:
         status(where)
     assert caught.value.fix == "git fetch --unshallow"
+
+
+@pytest.mark.parametrize("left_out", ["blob:none", "tree:0"])
+def test_a_partial_clone_is_refused_until_it_is_whole(left_out: str, story: World) -> None:
+    where = partial_clone(story, left_out)
+    for look in (lambda: status(where), lambda: audit(where, None, None), lambda: open_clone(where)):
+        with pytest.raises(UserError, match="this clone is partial") as caught:
+            look()
+    story.run(where, "bash", "-c", caught.value.fix)
+    assert status(where).standings == status(fresh(story)).standings
 
 
 def test_the_branch_that_is_ahead_counts(story: World) -> None:

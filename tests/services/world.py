@@ -136,6 +136,15 @@ def params_file(names: tuple[str, ...]) -> dict[str, Any]:
     return {"version": 1, "candidates": dict.fromkeys(names, CANDIDATES)}
 
 
+def partial_clone(world: World, left_out: str) -> Path:
+    """A new clone without some content, which Git means to fetch when it is asked for."""
+    where = world.root / "partial"
+    world.run(world.origin, "git", "config", "uploadpack.allowFilter", "true")
+    address = f"file://{world.origin}"
+    world.run(world.root, "git", "clone", "-q", f"--filter={left_out}", address, str(where))
+    return where
+
+
 def environment_file(name: str, pins: Mapping[str, int], **changes: Any) -> dict[str, Any]:
     """`environments/<name>.yaml`."""
     before = {"promotes_from": "staging"} if name == "production" else {}

@@ -6,9 +6,18 @@ and submodules are switched off in every call; variables such as GIT_DIR are tak
 environment.
 """
 
-from ordain.adapters.git.command import PushRacedError
+from ordain.adapters.git.command import PushRacedError, StoreError
 from ordain.adapters.git.opening import find_repository, scratch
 from ordain.adapters.git.reading import BLOB_LIMIT, REGULAR, Listed
 from ordain.adapters.git.repository import Repository
 
-__all__ = ["BLOB_LIMIT", "REGULAR", "Listed", "PushRacedError", "Repository", "find_repository", "scratch"]
+__all__ = [
+    "BLOB_LIMIT",
+    "REGULAR",
+    "Listed",
+    "PushRacedError",
+    "Repository",
+    "StoreError",
+    "find_repository",
+    "scratch",
+]

@@ -11,8 +11,7 @@ from typing import IO, Any
 
 import msgspec
 
-from ordain.adapters.git.command import Command
-from ordain.errors import UserError
+from ordain.adapters.git.command import Command, StoreError
 
 # Questions that are sent before the first answer is read must fit into a pipe's buffer.
 CHUNK = 256
@@ -31,7 +30,7 @@ class Batch:
     """A repository's objects by their ids.
 
     Objects never change, so what was read stays known. The process ends with this object. Where it ends
-    before it has answered, that is a `UserError`.
+    before it has answered, that is a `StoreError`.
 
     Args:
         folder: the repository.
@@ -98,8 +97,8 @@ class Batch:
         return self._pipes
 
 
-def _ended() -> UserError:
-    return UserError(
+def _ended() -> StoreError:
+    return StoreError(
         "`git cat-file` ended before it had answered: it was killed, or an object is damaged",
         fix="try again; if it stays so, git fsck",
     )

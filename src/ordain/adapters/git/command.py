@@ -71,6 +71,10 @@ class PushRacedError(Exception):
     """Somebody else moved the ref first; read again, then push again."""
 
 
+class StoreError(UserError):
+    """A repository does not give an object that it should hold: no fault of whatever stands in the object."""
+
+
 class Ran(msgspec.Struct, frozen=True):
     """What one Git command answered."""
 

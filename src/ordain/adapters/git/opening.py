@@ -41,8 +41,8 @@ def scratch(borrow: Path | None = None) -> Iterator[Repository]:
     with tempfile.TemporaryDirectory(prefix="ordain-scratch-", ignore_cleanup_errors=True) as folder:
         path = Path(folder) / "scratch.git"
         Command(Path(folder)).run("init", "--quiet", "--bare", "--template=", str(path))
-        # A shallow clone lacks objects that its refs promise; nothing can be borrowed from it.
-        if borrow is not None and not Repository(borrow).is_shallow():
+        # A shallow or partial clone lacks objects that its refs promise; nothing can be borrowed from it.
+        if borrow is not None and Repository(borrow).is_whole():
             objects = Repository(borrow).objects_folder
             (path / "objects" / "info").mkdir(parents=True, exist_ok=True)
             (path / "objects" / "info" / "alternates").write_text(f"{objects}\n", encoding="utf-8")

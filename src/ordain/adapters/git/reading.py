@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from ordain.adapters.git.batch import Batch
-from ordain.adapters.git.command import Command, hostile
+from ordain.adapters.git.command import Command, StoreError, hostile
 from ordain.core import gitnames
 from ordain.core.git import trees
 from ordain.core.git.commits import Commit, parse, tree_of
@@ -19,6 +19,7 @@ from ordain.errors import UserError
 T = TypeVar("T")
 BLOB_LIMIT = 8 * 2**20
 REGULAR = {"100644", "100755"}
+_PROMISOR = r"^remote\..*\.promisor$"
 _EVERY_BRANCH = "git remote set-branches origin '*'"
 
 
@@ -55,9 +56,28 @@ class Reader(Command):
         """Whether history was cut off when this was cloned."""
         return self.line("rev-parse", "--is-shallow-repository") == "true"
 
+    def is_whole(self) -> bool:
+        """Whether all is here that the refs promise: neither history nor, as by `--filter`, content is left
+        out."""
+        return not self.is_shallow() and self._promisor() is None
+
+    def _promisor(self) -> str | None:
+        """The remote that what a partial clone was made without is to be had from, if this is one."""
+        rows = self.line("config", "--type=bool", "--get-regexp", _PROMISOR, fine=(0, 1)).splitlines()
+        names = (
+            key.split(".", 1)[1].rpartition(".")[0]
+            for key, _, on in (row.rpartition(" ") for row in rows)
+            if on == "true"
+        )
+        return next(names, None)
+
     def deepening(self) -> str:
-        """The command that brings what a shallow clone lacks: history, and branches that it was cloned
+        """The command that brings what a clone lacks: content, or history and branches that it was cloned
         without, as `--depth` does and a ledger's own branch would be."""
+        promisor = self._promisor()
+        if promisor is not None and not self.is_shallow():
+            forgotten = f"git config --unset-all remote.{promisor}.promisor"
+            return f"git fetch --refetch --no-filter {promisor} && {forgotten}"
         known = self.line("config", "--get-all", "remote.origin.fetch", fine=(0, 1)).split()
         every = any(each.removeprefix("+").startswith("refs/heads/*:") for each in known)
         return "git fetch --unshallow" if every else f"{_EVERY_BRANCH} && git fetch --unshallow"
@@ -103,11 +123,19 @@ class Reader(Command):
     def _size(self, sizes: Mapping[str, tuple[str, int]], blob: str) -> int:
         kind, size = sizes.get(blob, ("", 0))
         if kind != "blob":
-            raise self._absent("blob", blob)
+            raise self._absent("blob", blob, kind)
         return size
 
-    def _absent(self, kind: str, name: str) -> UserError:
-        return UserError(f"the {kind} {name} is not here", where=str(self.folder), fix="git fetch")
+    def _absent(self, kind: str, name: str, stands: str | None) -> UserError:
+        """An object that is not here, or is one of another kind.
+
+        Commits may be named by anybody, whether there is such a one or not; a blob is named by a tree that is
+        here, and so must be here too.
+        """
+        what, where = f"the {kind} {name} is not here", str(self.folder)
+        if kind == "blob" and not stands:
+            return StoreError(what, where=where, fix="git fsck, or make a new clone")
+        return UserError(what, where=where, fix="git fetch")
 
     def listed(self, blob: str) -> Listed:
         """A blob with its size."""
@@ -125,7 +153,7 @@ class Reader(Command):
             if found is not None and found.kind == "commit":
                 self._trees[name] = self.tree(parsed(tree_of, name, found.data))
             elif found is None or found.kind != "tree":
-                raise self._absent("tree", name)
+                raise self._absent("tree", name, found.kind if found else None)
             else:
                 self._trees[name] = self._parsed(name, found.data)
         return self._trees[name]
@@ -145,8 +173,9 @@ class Reader(Command):
         wanted = list(dict.fromkeys(gitnames.object_id(each) for each in ids))
         found = self._batch.contents(wanted)
         for each in wanted:
-            if each not in found or found[each].kind != kind:
-                raise self._absent(kind, each)
+            there = found[each].kind if each in found else None
+            if there != kind:
+                raise self._absent(kind, each, there)
         return {each: found[each].data for each in wanted}
 
     def commits(self, ids: Iterable[str]) -> list[Commit]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from msgspec import Struct
 
-from ordain.adapters.git import Listed
+from ordain.adapters.git import StoreError
 from ordain.core.canonical import bytes_digest
 from ordain.core.decisions import LedgerState
 from ordain.core.ledger.ledger import FOLDER, Record, check_chain, fold, path_of
 from ordain.core.reasons import Reason
 from ordain.core.specs.identity import files_digest
 from ordain.errors import UserError
+from ordain.services.judging.declarations import usable
 from ordain.services.judging.states import MANIFESTS, States
 
 SHOWN = 50
@@ -67,13 +69,11 @@ def open_book(states: States, head: str, genesis: str) -> Book:
 
 def proven(states: States, head: str, genesis: str) -> tuple[Record, ...] | None:
     """The ledger at the head of a branch, or where that does not hold the longest of its history; or None."""
-    try:
-        return check_ledger(states, head, genesis)
-    except UserError:
-        try:
-            return _longest(states, head, genesis)[1]
-        except UserError:
-            return None
+    held = usable(lambda: check_ledger(states, head, genesis))
+    if held is not None:
+        return held
+    longest = usable(lambda: _longest(states, head, genesis))
+    return longest[1] if longest else None
 
 
 def check_ledger(states: States, commit: str, genesis: str) -> tuple[Record, ...]:
@@ -112,9 +112,8 @@ def _before(states: States, commit: str, genesis: str, best: Candidate | None) -
 
 
 def _better(states: States, commit: str, genesis: str, best: Candidate | None) -> Candidate | None:
-    try:
-        records = check_ledger(states, commit, genesis)
-    except UserError:
+    records = usable(lambda: check_ledger(states, commit, genesis))
+    if records is None:
         return best
     return (commit, records) if best is None or len(records) > len(best[1]) else best
 
@@ -125,13 +124,9 @@ def _manifests(states: States, head: str, state: LedgerState) -> dict[str, str]:
         return {}
     entry = path_of(state.sequence)
     for commit in (head, *states.repository.changes(head, entry, "A")):
-        try:
-            listed = _rendered(states.repository.listing(commit, (f"{MANIFESTS}/",)))
-            found = manifests_digest(states, {path: each.id for path, each in listed.items()})
-        except UserError:
-            continue
-        if found == state.manifests:
-            return {path: each.id for path, each in listed.items()}
+        blobs = usable(partial(_rendered_blobs, states, commit))
+        if blobs is not None and usable(partial(manifests_digest, states, blobs)) == state.manifests:
+            return blobs
     raise UserError(
         "the manifests were edited and the ones that the ledger names are in no commit",
         where=f"{MANIFESTS}/",
@@ -147,13 +142,16 @@ def manifests_digest(states: States, blobs: Mapping[str, str]) -> str:
     return files_digest({path.removeprefix(top): content[blob] for path, blob in blobs.items()})
 
 
-def _rendered(listed: Mapping[str, Listed]) -> dict[str, Listed]:
-    return {path: each for path, each in listed.items() if not path.startswith(FOLDER)}
+def _rendered_blobs(states: States, commit: str) -> dict[str, str]:
+    listed = states.repository.listing(commit, (f"{MANIFESTS}/",))
+    return {path: each.id for path, each in listed.items() if not path.startswith(FOLDER)}
 
 
 def _listed(states: States, head: str) -> dict[str, str]:
     """What lies below `manifests/`; a hostile object there is one thing that differs."""
     try:
         return {path: each.id for path, each in states.repository.listing(head, (f"{MANIFESTS}/",)).items()}
+    except StoreError:
+        raise
     except UserError as error:
         return {error.where or MANIFESTS: bytes_digest(b"")}

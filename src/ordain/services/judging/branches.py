@@ -42,7 +42,7 @@ class Branches:
 
     def start(self, clone: Repository) -> str:
         """The newest commit of a clone; or of the branch that its policy names, where the scratch repository
-        borrows nothing of it, as of a shallow one.
+        borrows nothing of it, as of a shallow or partial one.
 
         Raises:
             UserError: when neither can be had.
@@ -53,7 +53,9 @@ class Branches:
         policy = Declarations(clone).policy(head)
         found = self.newest(policy.branch) if policy else None
         if found is None:
-            what = "this clone is shallow, and its newest policy.yaml names no branch of the origin"
+            what = (
+                "this clone is shallow or partial, and its newest policy.yaml names no branch of the origin"
+            )
             raise UserError(what, where=str(clone.folder), fix=clone.deepening())
         return found
 

@@ -112,18 +112,29 @@ def check_memory(clone: Clone, records: Sequence[Record]) -> None:
 def bare_clone(root: Path, base: str | None = None) -> Clone:
     """The same without reading the ledger."""
     repository = find_repository(root)
-    if repository.is_shallow():
-        raise UserError(
-            "this clone is shallow, so where trust begins can't be seen, and the ledger not be proven",
-            where=str(repository.folder),
-            fix=repository.deepening(),
-        )
+    check_whole(repository)
     states = States(repository, templates())
     found, point = ground_of(repository, states, base)
     return Clone(
         repository=repository, states=states, base=point, commit=found.base,
         ledger=found.ledger, genesis=found.genesis,
     )  # fmt: skip
+
+
+def check_whole(repository: Repository) -> None:
+    """Refuse a clone in which part of the history was left out.
+
+    Raises:
+        UserError: with the command that completes it.
+    """
+    if repository.is_whole():
+        return
+    shallow = "this clone is shallow, so where trust begins can't be seen, and the ledger not be proven"
+    partial = (
+        "this clone is partial, so what older commits declare can't be seen, and the ledger not be proven"
+    )
+    what = shallow if repository.is_shallow() else partial
+    raise UserError(what, where=str(repository.folder), fix=repository.deepening())
 
 
 def ground_of(repository: Repository, states: States, base: str | None = None) -> tuple[Ground, Point]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from ordain.adapters.git import BLOB_LIMIT, REGULAR, Repository
+from ordain.adapters.git import BLOB_LIMIT, REGULAR, Repository, StoreError
 from ordain.core import gitnames
 from ordain.core.gating.release import Release
 from ordain.core.git.trees import TREE, Entry, changed
@@ -26,7 +26,22 @@ from ordain.core.state.instance import (
 from ordain.errors import UserError
 
 ENVIRONMENTS, RELEASES = "environments", "releases"
+T = TypeVar("T")
 TOPS = (MODELS, PARAMS, POLICY, ENVIRONMENTS, RELEASES)
+
+
+def usable(read: Callable[[], T]) -> T | None:
+    """What a commit holds; None where what stands there can't be used.
+
+    Raises:
+        StoreError: when it can't be had from the repository here: whatever it is, that is not its fault.
+    """
+    try:
+        return read()
+    except StoreError:
+        raise
+    except UserError:
+        return None
 
 
 class _Folder(Struct, frozen=True):
@@ -130,9 +145,8 @@ class Declarations:
 
     def environments(self, treeish: str) -> tuple[str, ...] | None:
         """The names of the environments that have a file, sorted; None where that can't be told."""
-        try:
-            found = self.repository.listing(treeish, (f"{ENVIRONMENTS}/",))
-        except UserError:
+        found = usable(lambda: self.repository.listing(treeish, (f"{ENVIRONMENTS}/",)))
+        if found is None:
             return None
         return tuple(
             sorted(path.rpartition("/")[2].removesuffix(".yaml") for path in found if is_state_path(path))

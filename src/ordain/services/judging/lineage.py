@@ -7,8 +7,7 @@ from ordain.core.git.trees import Entry
 from ordain.core.people.trust import Contribution, revoked
 from ordain.core.specs.identity import ReleaseRef
 from ordain.core.state.declared import POLICY, release_path
-from ordain.errors import UserError
-from ordain.services.judging.declarations import Declarations
+from ordain.services.judging.declarations import Declarations, usable
 
 # From here on, steps are read together rather than one by one.
 MANY = 16
@@ -61,10 +60,10 @@ class Lineage:
 
     def _declares(self, step: str) -> bool:
         (commit,) = self._repository.commits([step])
-        try:
-            return not commit.parents or self._declared.place(step) != self._declared.place(commit.parents[0])
-        except UserError:
+        if not commit.parents:
             return True
+        ends = usable(lambda: [self._declared.place(each) for each in (step, commit.parents[0])])
+        return ends is None or ends[0] != ends[1]
 
     def recorded(self, release: ReleaseRef, head: str, kinds: str = "AM") -> tuple[str, ...]:
         """The steps up to a commit that brought or changed a release's record, newest first."""
@@ -75,10 +74,7 @@ class Lineage:
 
     def record(self, release: ReleaseRef, treeish: str) -> Entry | None:
         """What stands at the place of a release's record; None also where nothing can be told."""
-        try:
-            return self._declared.entry(treeish, release_path(release.model, release.number))
-        except UserError:
-            return None
+        return usable(lambda: self._declared.entry(treeish, release_path(release.model, release.number)))
 
     def revoked(self, base: str, head: str) -> frozenset[str]:
         """Fingerprints that any policy since a commit revokes, approved or not."""
@@ -92,15 +88,10 @@ class Lineage:
         return found
 
     def _revoked_at(self, step: str) -> frozenset[str]:
-        try:
-            policy = self._declared.policy(step)
-        except UserError:
-            return frozenset()
+        policy = usable(lambda: self._declared.policy(step))
         return revoked(policy) if policy else frozenset()
 
     def same_policy(self, commits: list[str]) -> bool:
         """Whether all of some commits hold the same `policy.yaml`."""
-        try:
-            return len({self._declared.entry(each, POLICY) for each in commits}) <= 1
-        except UserError:
-            return False
+        found = usable(lambda: {self._declared.entry(each, POLICY) for each in commits})
+        return found is not None and len(found) <= 1

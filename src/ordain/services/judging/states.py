@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
-from ordain.adapters.git import Repository
+from ordain.adapters.git import Repository, StoreError
 from ordain.core.approvals.approval import policy_subject
 from ordain.core.canonical import digest
 from ordain.core.decisions import Entry
@@ -24,7 +24,7 @@ from ordain.core.specs.spec import Models, Params
 from ordain.core.state.declared import POLICY, Instance, release_path
 from ordain.core.state.instance import STATE_PATHS, is_state_path
 from ordain.errors import UserError
-from ordain.services.judging.declarations import Declarations
+from ordain.services.judging.declarations import Declarations, usable
 from ordain.services.judging.lineage import Lineage
 from ordain.services.judging.texts import Texts
 
@@ -69,24 +69,15 @@ class States:
 
     def instance(self, treeish: str) -> Instance | None:
         """What a commit or tree declares, unrendered; None when it can't be used."""
-        try:
-            return self.declarations.instance(treeish)
-        except UserError:
-            return None
+        return usable(lambda: self.declarations.instance(treeish))
 
     def models(self, treeish: str) -> tuple[Models, Params] | None:
         """The models and candidates of a commit, whatever else it holds; None when they can't be used."""
-        try:
-            return self.declarations.models(treeish)
-        except UserError:
-            return None
+        return usable(lambda: self.declarations.models(treeish))
 
     def release(self, treeish: str, ref: ReleaseRef) -> Release | None:
         """The very record that a pinned release names, where it stands at its place in a commit."""
-        try:
-            found = self.declarations.release(treeish, release_path(ref.model, ref.number))
-        except UserError:
-            return None
+        found = usable(lambda: self.declarations.release(treeish, release_path(ref.model, ref.number)))
         return found if found is not None and found.digest == ref.record else None
 
     def releases(self, commits: Iterable[str]) -> Iterator[Release]:
@@ -101,6 +92,8 @@ class States:
         """What a commit or tree declares, or why that can't be used."""
         try:
             place = self.declarations.place(treeish)
+        except StoreError:
+            raise
         except UserError as error:
             return Snapshot(key=digest("state/v1", treeish), fault=error)
         found = self._snapshots.pop(place, None) or self._read(treeish)
@@ -115,15 +108,16 @@ class States:
             wanted = desired(instance, self.templates, self._known)
             for each in wanted.values():
                 _sound(each)
+        except StoreError:
+            raise
         except UserError as error:
             return Snapshot(key=self._key(treeish), fault=error)
         self._known = wanted
         return Snapshot(instance=instance, wanted=wanted)
 
     def _key(self, treeish: str) -> str:
-        try:
-            listed = self.repository.listing(treeish, STATE_PATHS)
-        except UserError:
+        listed = usable(lambda: self.repository.listing(treeish, STATE_PATHS))
+        if listed is None:
             return digest("state/v1", treeish)
         return digest("state/v1", {path: each.id for path, each in listed.items() if is_state_path(path)})
 

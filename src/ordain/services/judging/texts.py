@@ -9,8 +9,7 @@ from ordain.core.approvals import texts
 from ordain.core.approvals.texts import Leaves
 from ordain.core.specs.identity import Target
 from ordain.core.state.declared import MODELS, PARAMS, POLICY, environment_path
-from ordain.errors import UserError
-from ordain.services.judging.declarations import Declarations
+from ordain.services.judging.declarations import Declarations, usable
 
 
 class Texts:
@@ -73,9 +72,8 @@ class Texts:
         read: Callable[[list[Any]], Leaves],
     ) -> Leaves | None:
         """One text by the content of its files; equal texts that follow one another are one object."""
-        try:
-            entries = tuple(self._declared.entry(commit, path) for path in paths)
-        except UserError:
+        entries = usable(lambda: tuple(self._declared.entry(commit, path) for path in paths))
+        if entries is None:
             return None
         key = (*what, *entries)
         if key not in self._known:

@@ -152,19 +152,22 @@ class _Attempt:
         ledger = self._tip if self._order.target.branch else found.ledger
         book = open_book(self._states, ledger, found.genesis) if ledger else Book.empty()
         self._moved = ledger != self._tip
-        if ledger and not book.records:
-            self._spare(found.genesis, ledger)
+        if self._tip and not book.records:
+            self._spare(self._tip, found)
         return replace(book, repaired=()) if self._moved else book
 
-    def _spare(self, genesis: str, head: str) -> None:
-        """Refuse to begin a ledger over manifests that are older than the policy: people wrote them."""
+    def _spare(self, tip: str, found: Ground) -> None:
+        """Refuse to begin a ledger over manifests that people wrote: on the base branch those that are older
+        than the policy, and elsewhere whatever is there.
+        """
         place = (f"{MANIFESTS}/",)
-        before = self._repository.listing(genesis, place)
-        theirs = sorted(before.keys() & self._repository.listing(head, place).keys()) if before else []
+        theirs = set(self._repository.listing(found.genesis if tip == found.base else tip, place))
+        if theirs:  # else nothing is looked at, however hostile: it will be gone
+            theirs &= self._repository.listing(tip, place).keys()
         if theirs:
             raise UserError(
                 f"Ordain did not write this, nor {len(theirs) - 1} more files below `{MANIFESTS}/`",
-                where=theirs[0],
+                where=min(theirs),
                 fix=f"move them elsewhere: what lies below {MANIFESTS}/ is rendered, and all else is removed",
             )
 

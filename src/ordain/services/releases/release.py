@@ -38,7 +38,7 @@ from ordain.core.state.instance import Instance, environment_path, is_state_path
 from ordain.core.yaml.edit import set_pin
 from ordain.errors import UserError
 from ordain.services.judging.book import check_ledger
-from ordain.services.judging.clone import ground_of
+from ordain.services.judging.clone import check_whole, ground_of
 from ordain.services.judging.states import States
 from ordain.services.training.evidence import Collected, Outputs
 
@@ -145,7 +145,8 @@ class History(msgspec.Struct, frozen=True):
         """The history of the repository that a folder is the top of, and its proven ledger.
 
         Raises:
-            UserError: reason `ledger-broken`.
+            UserError: reason `ledger-broken`; and for a clone in which part of the history was left out: it
+                would say that nothing runs, and that numbers are free which are not.
         """
         try:
             repository = find_repository(root)
@@ -153,6 +154,7 @@ class History(msgspec.Struct, frozen=True):
             return cls()
         if repository.folder.resolve() != root:
             return cls()
+        check_whole(repository)
         return cls(repository, fold([(each.digest, each.entry) for each in _ledger(repository)]))
 
     def numbers(self, model: str) -> set[int]:
