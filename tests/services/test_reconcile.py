@@ -592,6 +592,16 @@ def test_an_expired_waiver_blocks_new_decisions_and_removes_nothing(world: World
     assert refused(world, world.replicas("dana", 5), "ravi", "mei") == Reason.WAIVER_EXPIRED
 
 
+def test_a_clock_that_is_behind_makes_nothing_older_than_what_it_follows(world: World) -> None:
+    """Else a waiver that had expired would count again, and `audit --at` tell of a time that never was."""
+    world.now += dt.timedelta(days=60)
+    world.deploy(world.release("dana", "upsell", 1), "ravi")
+    world.now -= dt.timedelta(days=40)
+    assert refused(world, with_waiver(world, "2026-12-31"), "ravi", "mei") == Reason.WAIVER_EXPIRED
+    observed = [decode(data).observed for _, data in sorted(world.ledger().items())]
+    assert observed == sorted(observed)
+
+
 def test_an_artifact_that_was_not_published_blocks(running: World) -> None:
     branch = running.release("dana", "churn", 2)
     transitions = _previewed(running, branch)

@@ -14,7 +14,7 @@ import pytest
 
 from ordain.adapters.git import PushRacedError, Repository
 from ordain.core.ledger.ledger import decode
-from ordain.errors import RetryLater
+from ordain.errors import RetryLater, UserError
 from ordain.services.reconciling.reconcile import reconcile
 from tests.services.world import NOON
 
@@ -110,6 +110,14 @@ def test_it_gives_up_politely_when_others_always_win(world: World, monkeypatch: 
     with pytest.raises(RetryLater):
         world.reconcile(pause=waited.append)
     assert waited == [1, 2, 3]
+
+
+@pytest.mark.parametrize("name", ["main/x", "x" * 300])
+def test_a_ref_that_cannot_be_made_is_no_race(world: World, name: str) -> None:
+    prepared(world)
+    clone = Repository(world.enter("ada"))
+    with pytest.raises(UserError, match="cannot take this ref"):
+        clone.push(str(world.origin), clone.resolve("HEAD"), f"refs/heads/{name}")
 
 
 CHILD = """

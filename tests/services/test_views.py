@@ -357,3 +357,17 @@ def test_documents_can_be_read_again(story: World) -> None:
         why(where, asked("churn@staging", nothing), lambda _: False),
     ):
         assert msgspec.json.decode(msgspec.json.encode(value))
+
+
+def test_a_time_takes_all_up_to_its_last_entry(running: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a ledger whose reconciler's clock went back once: what was in force in between is not left out."""
+    running.deploy(running.replicas("dana", 5), "ravi")
+    where = running.enter("ada")
+    running.git("ada", "pull", "--quiet", "origin", "main")
+    clone = open_clone(where)
+    *before, last = clone.entries
+    entries = [*(msgspec.structs.replace(each, observed="2027-03-01T00:00:00Z") for each in before), last]
+    monkeypatch.setattr(type(clone), "entries", property(lambda _: entries))
+    found = audit(where, last.observed, None).events
+    assert len({each.entry for each in found}) > 1
+    assert {each.entry for each in found} == {each.entry for each in audit(where, None, None).events}

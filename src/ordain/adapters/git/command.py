@@ -59,6 +59,11 @@ _RACED = (
     "non-fast-forward", "fetch first", "cannot lock ref", "failed to update ref", "stale info",
     "incorrect old value", "reference already exists", "failed to lock", "Unable to create",
 )  # fmt: skip
+# What keeps the other end from taking a ref, however often it is sent.
+_STUCK = (
+    "exists; cannot create", "directory/file conflict", "File name too long", "No space left on device",
+    "Disk quota exceeded", "Read-only file system", "Permission denied",
+)  # fmt: skip
 _AWAY = (
     "Could not resolve", "timed out", "Connection ", "early EOF", "unable to access", "hung up",
     "unable to read",
@@ -86,6 +91,9 @@ class Ran(msgspec.Struct, frozen=True):
 def failure(verb: str, ran: Ran) -> Exception:
     """What a command that ended badly means to the caller."""
     said = ran.errors + ran.output.decode("utf-8", "replace") if verb == "push" else ran.errors
+    if verb == "push" and any(each in said for each in _STUCK):
+        fix = "take what stands in the way away, or choose another name"
+        return UserError(f"the repository cannot take this ref: {said[-300:]}", fix=fix)
     if verb == "push" and any(each in said for each in _RACED):
         return PushRacedError(said[-300:])
     if verb in {"push", "fetch", "ls-remote"} and any(each in said for each in _AWAY):

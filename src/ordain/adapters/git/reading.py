@@ -101,8 +101,16 @@ class Reader(Command):
         return self.line("rev-parse", "--is-inside-work-tree") == "true"
 
     def find(self, revision: str) -> str | None:
-        """The id of the commit that a revision names, or None."""
-        name = gitnames.revision(revision)
+        """The id of the commit that a revision names, or None.
+
+        Raises:
+            UserError: for a name that is never passed to Git; any commit has an id that is.
+        """
+        try:
+            name = gitnames.revision(revision)
+        except UserError as error:
+            fix = "name the commit by its id, which `git rev-parse` tells"
+            raise UserError(error.what, where=error.where, fix=fix, reason=error.reason) from error
         if gitnames.is_object_id(name) and self._batch.sizes([name]).get(name, ("", 0))[0] == "commit":
             return name
         words = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")

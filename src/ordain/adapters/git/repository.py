@@ -279,8 +279,8 @@ class Repository(Ancestry):
         Args:
             name: the branch. back_to: a branch or a commit.
         """
-        detach = () if back_to in self.branches() else ("--detach",)
-        self.run("switch", "--quiet", *detach, gitnames.ref(back_to))
+        own = back_to in self.branches() and not back_to.startswith("-")
+        self.run("switch", "--quiet", *((back_to,) if own else ("--detach", gitnames.ref(back_to))))
         self.run("branch", "--quiet", "-D", "--end-of-options", gitnames.ref(name))
 
     def restore(self, paths: Sequence[str]) -> None:

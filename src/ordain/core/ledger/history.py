@@ -31,7 +31,8 @@ class Event(Value, frozen=True, kw_only=True):
     """One decision, with what it rests on.
 
     Attributes:
-        observed: when the reconciler first saw the evidence, by its own clock, ISO 8601 UTC.
+        observed: when the reconciler first saw the evidence, by its own clock, ISO 8601 UTC; never before
+            the entry before it.
         entry: sequence in the ledger. source: the judged commit.
         data, rows, holdout: digest of the data source and row counts, from the release record; None
             where the record is not at hand.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,12 +91,20 @@ def _until(clone: Clone, at: str | None) -> tuple[list[Entry], str | None]:
         return entries, None
     moment = _moment(at)
     if moment is not None:
-        return [each for each in entries if _parsed(each.observed) <= moment], _written(moment)
+        return _first(entries, moment), _written(moment)
     commit = _named(clone, at)
     if not clone.repository.is_ancestor(clone.genesis, commit):
         return _held(clone, commit, at), commit
     reachable = set(clone.repository.between(clone.genesis, commit)) | {clone.genesis}
     return [each for each in entries if each.source in reachable], commit
+
+
+def _first(entries: Sequence[Entry], moment: dt.datetime) -> list[Entry]:
+    """All up to the last one of a time, in their order: an older ledger may hold times of a clock that was
+    behind, and what is left out of the middle was in force all the same.
+    """
+    places = [place for place, each in enumerate(entries, 1) if _parsed(each.observed) <= moment]
+    return list(entries[: max(places, default=0)])
 
 
 def _held(clone: Clone, commit: str, at: str) -> list[Entry]:
@@ -114,7 +123,7 @@ def _held(clone: Clone, commit: str, at: str) -> list[Entry]:
 def _named(clone: Clone, revision: str) -> str:
     unknown = UserError(
         f"{revision!a} is neither a time nor a revision of this clone",
-        fix="such as --at 2026-11-24, --at 2026-11-24T12:00:00Z or --at HEAD~3",
+        fix="such as --at 2026-11-24, --at 2026-11-24T12:00:00Z, --at HEAD~3 or a commit's id",
     )
     try:
         commit = clone.repository.find(revision)

@@ -89,6 +89,8 @@ class _Attempt:
             check_seen(book.records, memory.recall(), self._goal)
         self._ledger, self._manifests = dict(book.ledger), dict(book.manifests)
         self._past = Past(book.records)
+        # A clock that is behind, as on another machine, makes nothing older than what it follows.
+        self._now = max([self._now, *(each.entry.observed for each in book.records[-1:])])
         # Approvals come after the branch: what was approved before it was merged is then always here.
         forge = self._order.forge(self._repository, self._order.source.address)
         context = Context(
