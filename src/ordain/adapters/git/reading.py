@@ -62,7 +62,12 @@ class Reader(Command):
         return not self.is_shallow() and self._promisor() is None
 
     def _promisor(self) -> str | None:
-        """The remote that what a partial clone was made without is to be had from, if this is one."""
+        """The remote that what a partial clone was made without is to be had from, if this is one.
+
+        Git marks the packs that came from there; the setting alone may be anybody's.
+        """
+        if not any(Path(self.objects_folder).glob("pack/*.promisor")):
+            return None
         rows = self.line("config", "--type=bool", "--get-regexp", _PROMISOR, fine=(0, 1)).splitlines()
         names = (
             key.split(".", 1)[1].rpartition(".")[0]
