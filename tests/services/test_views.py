@@ -15,6 +15,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from ordain.adapters.git import Repository
 from ordain.cli import audit as audit_cli
 from ordain.cli import status as status_cli
 from ordain.cli import why as why_cli
@@ -24,6 +25,7 @@ from ordain.core.reports import passport_text
 from ordain.errors import UserError
 from ordain.services.judging.clone import open_clone
 from ordain.services.reading.audit import audit
+from ordain.services.reading.plan import plan
 from ordain.services.reading.status import status
 from ordain.services.reading.why import asked, why
 from tests.services.world import partial_clone
@@ -333,6 +335,16 @@ def test_a_partial_clone_is_refused_until_it_is_whole(left_out: str, story: Worl
             look()
     story.run(where, "bash", "-c", caught.value.fix)
     assert status(where).standings == status(fresh(story)).standings
+
+
+@pytest.mark.parametrize("base", [None, "origin/main"])
+def test_a_plan_of_what_a_partial_clone_alone_has_is_refused(base: str | None, story: World) -> None:
+    branch = story.replicas("dana", 7)
+    where = partial_clone(story, "blob:none")
+    story.run(where, "git", "checkout", "-q", f"origin/{branch}")
+    setting = msgspec.structs.replace(story.setting("dana"), clone=Repository(where))
+    with pytest.raises(UserError, match="this clone is partial"):
+        plan(setting, None, base)
 
 
 def test_the_branch_that_is_ahead_counts(story: World) -> None:

@@ -92,7 +92,7 @@ def failure(verb: str, ran: Ran) -> Exception:
     """What a command that ended badly means to the caller."""
     said = ran.errors + ran.output.decode("utf-8", "replace") if verb == "push" else ran.errors
     if verb == "push" and any(each in said for each in _STUCK):
-        fix = "take what stands in the way away, or choose another name"
+        fix = "mend what Git names here: a name in the way, space, or the right to write"
         return UserError(f"the repository cannot take this ref: {said[-300:]}", fix=fix)
     if verb == "push" and any(each in said for each in _RACED):
         return PushRacedError(said[-300:])
