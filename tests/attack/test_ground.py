@@ -115,6 +115,7 @@ def test_an_unapproved_base_branch_stops_no_reconciler(running: World) -> None:
     assert (entries(running, "main"), entries(running, "evil")) == (3, 1)
 
 
+@pytest.mark.slow
 def test_branches_that_suggest_branches_without_end_stop_nobody(running: World) -> None:
     """One unapproved policy names a branch, whose policy names the next, and so on."""
     declared = yaml.safe_load((fresh(running) / "policy.yaml").read_text())

@@ -144,6 +144,7 @@ def test_all_of_them_in_one_history(spoiled: World, told: Callable[[], str]) -> 
     every_verb_ends_well(spoiled, told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["environments", "releases/churn"])
 @pytest.mark.parametrize("shape", ["a bomb", "a deep folder", "a name twice"])
 def test_the_newest_commit_is_such_a_one(

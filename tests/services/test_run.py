@@ -278,6 +278,7 @@ def test_a_losing_candidate_reruns_itself_and_the_selection_only(repo: Repo) -> 
     assert answer.models[0].looks == 1
 
 
+@pytest.mark.slow
 def test_a_new_champion_reruns_all_that_follows_it(repo: Repo) -> None:
     repo.tell("boosted", score=0.9)
     answer = repo.run()
@@ -297,6 +298,7 @@ def test_a_gate_reruns_the_gate_only(repo: Repo) -> None:
     assert stages_run(repo.run()) == ["gate"]
 
 
+@pytest.mark.slow
 def test_a_new_model_needs_no_hand_edit(repo: Repo) -> None:
     repo.declare({"churn": MODEL, "fraud": MODEL})
     answer = repo.run(jobs=2)
@@ -328,6 +330,7 @@ def test_only_wanted_models_run(repo: Repo) -> None:
     assert "churn" in caught.value.fix
 
 
+@pytest.mark.slow
 def test_a_fresh_clone_runs_again_and_ends_where_it_began(repo: Repo, tmp_path: Path) -> None:
     subprocess.run(["git", "clone", "-q", repo.root, tmp_path / "clone"], check=True)
     clone = Repo(tmp_path / "clone")
@@ -368,6 +371,7 @@ def test_metrics_plots_and_experiments_work_from_the_top(repo: Repo) -> None:
     assert shown.returncode == 0
 
 
+@pytest.mark.slow
 def test_a_failing_stage_is_named_and_stops_no_other_model(repo: Repo) -> None:
     repo.declare({"churn": MODEL, "fraud": MODEL})
     repo.tell("boosted", fail="error")
@@ -440,6 +444,7 @@ def test_a_killed_runs_last_stage_is_waited_for(fresh: Repo, ran: Repo) -> None:
     assert fresh.outputs() == ran.outputs()
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_take_turns(fresh: Repo, ran: Repo) -> None:
     (fresh.root / "slow").write_text("0.2")
     processes = [start(fresh), start(fresh)]
@@ -603,6 +608,7 @@ def test_variables_of_a_surrounding_git_or_dvc_do_not_leak(
     assert stages_run(repo.run()) == ["train-boosted", "evaluate-boosted", "select"]
 
 
+@pytest.mark.slow
 def test_the_command_answers_in_json_and_in_lines(repo: Repo) -> None:
     repo.tell("boosted", score=0.73)
     lines = repo.ordain("run")
