@@ -42,8 +42,10 @@ def scratch(borrow: Path | None = None) -> Iterator[Repository]:
         path = Path(folder) / "scratch.git"
         Command(Path(folder)).run("init", "--quiet", "--bare", "--template=", str(path))
         # A shallow or partial clone lacks objects that its refs promise; nothing can be borrowed from it.
-        if borrow is not None and Repository(borrow).is_whole():
-            objects = Repository(borrow).objects_folder
+        lender = Repository(borrow) if borrow is not None else None
+        if lender is not None and lender.is_whole():
             (path / "objects" / "info").mkdir(parents=True, exist_ok=True)
-            (path / "objects" / "info" / "alternates").write_text(f"{objects}\n", encoding="utf-8")
+            (path / "objects" / "info" / "alternates").write_text(
+                f"{lender.objects_folder}\n", encoding="utf-8"
+            )
         yield Repository(path)

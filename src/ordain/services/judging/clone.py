@@ -137,6 +137,16 @@ def check_whole(repository: Repository) -> None:
     raise UserError(what, where=str(repository.folder), fix=repository.deepening())
 
 
+def check_lent(clone: Repository, scratch: Repository, commit: str) -> None:
+    """Refuse a clone from which a scratch repository could not borrow a commit, since the clone lacks others.
+
+    Raises:
+        UserError: with the command that completes it.
+    """
+    if scratch.find(commit) is None:
+        check_whole(clone)
+
+
 def ground_of(repository: Repository, states: States, base: str | None = None) -> tuple[Ground, Point]:
     """Where a clone is governed, as it knows of it, and the base branch there.
 

@@ -13,7 +13,7 @@ from ordain.core.approvals.attested import foreseen
 from ordain.ports import Forge, Merges, OpenForge
 from ordain.services.judging.book import Book, open_book
 from ordain.services.judging.branches import Branches, of_clone
-from ordain.services.judging.clone import check_whole
+from ordain.services.judging.clone import check_lent
 from ordain.services.judging.ground import Ground, ground
 from ordain.services.judging.judging import Attest, Context, nobody
 from ordain.services.judging.past import Past, evidence_of
@@ -63,8 +63,7 @@ class Desk(Struct, frozen=True, kw_only=True):
         Args:
             forge: what knows of merged requests, where its word is to count.
         """
-        if self.repository.find(revision) is None:
-            check_whole(self.setting.clone)  # nothing is borrowed of one that is not
+        check_lent(self.setting.clone, self.repository, revision)
         self.repository.resolve(revision)
         past = Past(self.book.records)
         context = self.context(past, self.hearing(past, forge))

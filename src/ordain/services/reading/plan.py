@@ -24,7 +24,7 @@ from ordain.core.state.instance import STATE_PATHS, is_state_path
 from ordain.core.state.placeholders import placeholder_images
 from ordain.errors import UserError
 from ordain.ports import Merges
-from ordain.services.judging.clone import check_whole, ground_of
+from ordain.services.judging.clone import check_lent, ground_of
 from ordain.services.judging.judged import Judged, entry_of
 from ordain.services.judging.judging import Walk
 from ordain.services.judging.past import Past
@@ -103,7 +103,7 @@ def _desk(setting: Setting, base: str | None) -> Iterator[tuple[Desk, Point]]:
         return
     found, point = ground_of(clone, States(clone, setting.templates), base)
     with scratch(clone.folder) as repository:
-        _check_held(clone, repository, found.base)
+        check_lent(clone, repository, found.base)
         states = States(repository, setting.templates)
         address = str(clone.folder.resolve())
         yield (
@@ -115,19 +115,9 @@ def _desk(setting: Setting, base: str | None) -> Iterator[tuple[Desk, Point]]:
         )  # fmt: skip
 
 
-def _check_held(clone: Repository, repository: Repository, commit: str) -> None:
-    """Refuse a clone from which a commit could not be borrowed, since the clone lacks others.
-
-    Raises:
-        UserError: with the command that completes it.
-    """
-    if repository.find(commit) is None:
-        check_whole(clone)
-
-
 def _wanted(clone: Repository, repository: Repository, revision: str | None) -> Wanted:
     head = clone.resolve(revision or "HEAD")
-    _check_held(clone, repository, head)
+    check_lent(clone, repository, head)
     if revision is not None:
         return Wanted(point=Point(name=revision, commit=head), commit=head, content=head)
     here = disk.read_state(clone.folder, is_state_path, tops=TOPS)
